@@ -1,0 +1,129 @@
+// A user's mistake is a Diagnostic, never a throw: a structured value that names its catalogue entry. Prose
+// lives in the catalogue, layout in the renderers.
+
+import type { Span } from "../source.ts";
+import { catalogue, type CatalogueCode, type Params } from "./catalogue/index.ts";
+
+export type Severity = "error" | "warning";
+
+export interface Label {
+  readonly span: Span;
+  readonly text: string;
+}
+
+/** A change that would mend the mistake. `edits` is absent where only words can say it. */
+export interface Fix {
+  readonly text: string;
+  readonly edits?: readonly { readonly span: Span; readonly replacement: string }[];
+}
+
+export interface Diagnostic {
+  readonly code: CatalogueCode;
+  readonly severity: Severity;
+  /** One sentence, without a full stop. */
+  readonly message: string;
+  /** Where the mistake is; absent for what has no place in a source file (a bad input file, say). */
+  readonly span?: Span;
+  /** Said at the primary place, under the caret. */
+  readonly label?: string;
+  /** Further places that explain the mistake, in this file or another. */
+  readonly related: readonly Label[];
+  /** Why it is a mistake, one line each. */
+  readonly notes: readonly string[];
+  /** Concrete values that make it fail: "with M = 17: i = 16 writes c[16, 0]". */
+  readonly counterexample?: string;
+  readonly fix?: Fix;
+}
+
+export interface DiagnosticDetails {
+  readonly label?: string;
+  readonly related?: readonly Label[];
+  readonly notes?: readonly string[];
+  readonly counterexample?: string;
+  readonly fix?: Fix;
+}
+
+/**
+ * Makes the diagnostic of catalogue entry `code`; `params` are what its sentence names.
+ *
+ *     diagnostic("K0201", { name: "lenght" }, span, { fix: … })
+ */
+export function diagnostic<C extends CatalogueCode>(
+  code: C,
+  params: Params<C>,
+  span: Span | undefined,
+  details: DiagnosticDetails = {},
+): Diagnostic {
+  const entry = catalogue[code];
+  return {
+    code,
+    severity: entry.severity,
+    message: (entry.message as (params: Params<C>) => string)(params),
+    span,
+    label: details.label,
+    related: details.related ?? [],
+    notes: details.notes ?? [],
+    counterexample: details.counterexample,
+    fix: details.fix,
+  };
+}
+
+/** Collects diagnostics in the order found; stages share one sink a compilation. */
+export class DiagnosticSink {
+  readonly all: Diagnostic[] = [];
+  private readonly seen = new Set<string>();
+
+  /** Adds a diagnostic unless the same code and sentence stand at the same place already. */
+  add(found: Diagnostic): void {
+    const at = found.span;
+    const key = `${found.code} ${at ? `${at.file.path}:${at.start}:${at.end}` : ""} ${found.message}`;
+    if (this.seen.has(key)) return;
+    this.seen.add(key);
+    this.all.push(found);
+  }
+
+  report<C extends CatalogueCode>(
+    code: C,
+    params: Params<C>,
+    span: Span | undefined,
+    details?: DiagnosticDetails,
+  ): void {
+    this.add(diagnostic(code, params, span, details));
+  }
+
+  get hasErrors(): boolean {
+    return this.all.some((found) => found.severity === "error");
+  }
+}
+
+/** The nearest of `known` to a misspelt `name`, or undefined if none is near. */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(name, candidate, bestDistance);
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Optimal string alignment distance (insert, delete, replace, swap neighbours), cut off at `limit`. */
+function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) >= limit) return limit;
+  if (a.toLowerCase() === b.toLowerCase()) return a === b ? 0 : 0.5;
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const line = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const replace = last[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1);
+      let cost = Math.min(replace, last[column]! + 1, line[column - 1]! + 1);
+      if (row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]) {
+        cost = Math.min(cost, before[column - 2]! + 1);
+      }
+      line.push(cost);
+    }
+    [before, last] = [last, line];
+  }
+  return last[b.length]!;
+}

@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["{lang,stdlib,compiler,runtime,tools,samples,spec,testing}/**/*.test.ts"],
+    testTimeout: 60_000,
+    pool: "forks",
+    coverage: { include: ["lang/**/*.ts", "compiler/**/*.ts"], exclude: ["**/*.test.ts", "**/*.gen.ts"] },
+  },
+});
