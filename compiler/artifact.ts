@@ -1,0 +1,209 @@
+// What compiling gives and running takes: plain data that survives JSON (but for the code bytes), the same shape
+// for every target. The runtime imports this file and nothing else of the compiler.
+
+import type { Dtype } from "../lang/dtypes.ts";
+
+export type TargetName = "wasm" | "wgsl" | "tsp";
+
+/**
+ * An integer or boolean expression over dims, scalar parameters and (launch rules only) extents, as JSON:
+ * a number, a name, or an operator with operands. Booleans are 1 and 0. `//` and `%` floor.
+ */
+export type ShapeExpr = number | string | readonly [ShapeOp, ...ShapeExpr[]];
+export type ShapeOp =
+  | "+"
+  | "-"
+  | "*"
+  | "//"
+  | "%"
+  | "min"
+  | "max"
+  | "<<"
+  | ">>"
+  | "=="
+  | "!="
+  | "<"
+  | "<="
+  | ">"
+  | ">="
+  | "and"
+  | "or"
+  | "not"
+  | "select";
+
+/** A place in a `.kern` source, one-based, for messages at run time. */
+export interface SourcePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** The line's text. */
+  readonly text: string;
+}
+
+export interface TensorParam {
+  readonly kind: "tensor";
+  readonly name: string;
+  readonly mode: "in" | "out" | "mut";
+  readonly dtype: Dtype;
+  /** One expression a dim; a bare name that `dims` binds to this axis is the binding place. */
+  readonly shape: readonly ShapeExpr[];
+}
+export interface ScalarParam {
+  readonly kind: "scalar";
+  readonly name: string;
+  readonly dtype: Dtype;
+}
+export type ParamSpec = TensorParam | ScalarParam;
+
+/** A dimension: its value is axis `axis` of the argument for parameter number `param`. */
+export interface DimSpec {
+  readonly name: string;
+  readonly param: number;
+  readonly axis: number;
+}
+
+/** A clause that callers must meet, beyond dtypes, ranks and shapes. */
+export interface Constraint {
+  readonly expr: ShapeExpr;
+  /** As the source says it: "N % 4 == 0". */
+  readonly text: string;
+  readonly place?: SourcePlace;
+}
+
+/** A run-time check that stayed in the code. A call that fails check number n (from 0) reports status n + 1. */
+export interface AssertSpec {
+  readonly message: string;
+  readonly place?: SourcePlace;
+}
+
+export interface Signature {
+  /** The kernel's name in the source. */
+  readonly name: string;
+  /** The name of this instance, by which the code exports it. */
+  readonly instance: string;
+  /** `kern::softmax` */
+  readonly op?: string;
+  readonly doc?: string;
+  /** Compile-time parameters of this instance, printed: `{ T: "f32", relu: "true" }`. */
+  readonly comptime: Readonly<Record<string, string>>;
+  /** Rank that stands for each pack; the dims `S_0`, `S_1`, … of pack `S`. */
+  readonly packs: Readonly<Record<string, number>>;
+  readonly params: readonly ParamSpec[];
+  readonly dims: readonly DimSpec[];
+  readonly constraints: readonly Constraint[];
+  readonly asserts: readonly AssertSpec[];
+  /** Relative and absolute tolerance between targets for float results. */
+  readonly tolerance: { readonly relative: number; readonly absolute: number };
+}
+
+/** One phase of a kernel; every worker or workgroup ends a phase before the next begins. */
+export interface WasmPhase {
+  /** Iterations of the phase's parallel loop, to be shared as [begin, end); 1 for a serial phase. */
+  readonly extent: ShapeExpr;
+  readonly parallel: boolean;
+}
+/** How the exported `instance(…)` of a WASM module is called; see the ABI in `spec/`. */
+export interface WasmLaunch {
+  readonly kind: "wasm";
+  readonly phases: readonly WasmPhase[];
+  /** Bytes of scratch for each worker, and for the call as a whole. */
+  readonly workerScratch: ShapeExpr;
+  readonly callScratch: ShapeExpr;
+  /** Instruction-set extensions that the module needs. */
+  readonly features: readonly ("simd128" | "relaxed-simd" | "threads")[];
+}
+
+export interface WgslPhase {
+  readonly entryPoint: string;
+  readonly workgroupSize: readonly [number, number, number];
+  /** Iterations of the parallel loops, flattened; the runtime folds them into workgroups. */
+  readonly extent: ShapeExpr;
+}
+export interface WgslLaunch {
+  readonly kind: "wgsl";
+  readonly phases: readonly WgslPhase[];
+  /** Buffers in binding order, after which comes the uniform with dims, strides and scalars. */
+  readonly bindings: readonly {
+    readonly name: string;
+    readonly access: "read" | "read_write";
+    readonly bytes: ShapeExpr;
+  }[];
+  /** Words of the uniform in order: the value of a dim, a stride or offset in elements, or a scalar parameter. */
+  readonly uniform: readonly { readonly name: string; readonly dtype: "i32" | "u32" | "f32" }[];
+  readonly features: readonly string[];
+}
+
+/** What was proved and what the target did with the annotations; `explain` and `verify` show it. */
+export interface KernelReport {
+  /** Accesses proved in bounds, and guards and asserts that stayed as run-time checks. */
+  readonly proved: number;
+  readonly runtimeChecks: number;
+  /** Annotations that this target does not honour, and why. */
+  readonly notHonoured: readonly {
+    readonly annotation: string;
+    readonly why: string;
+    readonly place?: SourcePlace;
+  }[];
+}
+
+export interface KernelArtifact {
+  readonly signature: Signature;
+  readonly launch: WasmLaunch | WgslLaunch;
+  readonly report: KernelReport;
+}
+
+/** Everything compiled from one file for one target. */
+export interface Artifact {
+  readonly format: 1;
+  readonly target: TargetName;
+  /** The binary (WASM) or the text (WGSL: one module, all entry points). */
+  readonly code: Uint8Array | string;
+  readonly kernels: readonly KernelArtifact[];
+  /** Source map (version 3, JSON) from WASM byte offsets to `.kern` lines. */
+  readonly sourceMap?: string;
+}
+
+/** The file `NAME.manifest.json`: all targets of one source, without their code. */
+export interface Manifest {
+  readonly format: 1;
+  readonly source: string;
+  /** SHA-256 of the source text, hexadecimal. */
+  readonly hash: string;
+  readonly artifacts: readonly {
+    readonly target: TargetName;
+    readonly file: string;
+    readonly kernels: readonly KernelArtifact[];
+  }[];
+}
+
+/** Evaluates a shape expression; `names` holds dims and scalar parameters. */
+export function evaluateShape(expr: ShapeExpr, names: (name: string) => number): number {
+  if (typeof expr === "number") return expr;
+  if (typeof expr === "string") return names(expr);
+  const [operator, ...operands] = expr;
+  if (operator === "and") return operands.every((part) => evaluateShape(part, names) !== 0) ? 1 : 0;
+  if (operator === "or") return operands.some((part) => evaluateShape(part, names) !== 0) ? 1 : 0;
+  if (operator === "select")
+    return evaluateShape(evaluateShape(operands[0]!, names) ? operands[1]! : operands[2]!, names);
+  const values = operands.map((part) => evaluateShape(part, names));
+  return shapeOps[operator](values[0]!, values[1] ?? 0);
+}
+
+const shapeOps: Record<Exclude<ShapeOp, "and" | "or" | "select">, (a: number, b: number) => number> = {
+  "+": (a, b) => a + b,
+  "-": (a, b) => a - b,
+  "*": (a, b) => a * b,
+  "//": (a, b) => Math.floor(a / b),
+  "%": (a, b) => a - b * Math.floor(a / b),
+  min: Math.min,
+  max: Math.max,
+  "<<": (a, b) => a * 2 ** b,
+  ">>": (a, b) => Math.floor(a / 2 ** b),
+  "==": (a, b) => Number(a === b),
+  "!=": (a, b) => Number(a !== b),
+  "<": (a, b) => Number(a < b),
+  "<=": (a, b) => Number(a <= b),
+  ">": (a, b) => Number(a > b),
+  ">=": (a, b) => Number(a >= b),
+  not: (a) => Number(a === 0),
+};
