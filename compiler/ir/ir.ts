@@ -47,7 +47,9 @@ export interface OpExpr {
 }
 /**
  * Reads a buffer. `nest` form: one index a dim, each a scalar i32 or a vector of `type.lanes` i32; flat form:
- * one element offset. Where `guard` (bool, as many lanes) is false, nothing is read and the value is zero.
+ * one element offset, from the element at coordinates 0. A vector load has at least one vector index. Where `guard`
+ * (bool, as many lanes) is false, nothing is read and the value is zero; the index is evaluated all the same.
+ * Sub-byte buffers are read as i32, and a store into one keeps the low bits of an i32.
  */
 export interface LoadExpr {
   readonly kind: "load";
@@ -227,11 +229,15 @@ export type IrParam =
     }
   | { readonly kind: "scalar"; readonly name: string; readonly dtype: Dtype; readonly span?: Span };
 
-/** A dimension, taken from axis `axis` of parameter number `param`. */
+/**
+ * A dimension, taken from axis `axis` of parameter number `param`. With `of: "stride"` it's the distance in
+ * elements between neighbours on that axis instead; flat kernels address strided arguments with it.
+ */
 export interface IrDim {
   readonly name: string;
   readonly param: number;
   readonly axis: number;
+  readonly of?: "stride";
 }
 
 /** What a caller must meet: a bool expression over dims and scalar parameters, and how the source says it. */

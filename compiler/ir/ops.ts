@@ -5,7 +5,7 @@
 // Reference semantics work on one lane; the interpreter maps them over vectors. Rows of band `vector` see whole
 // vectors. Values are normalised to their dtype before and after (see `normalise` in values.ts).
 
-import type { Dtype } from "../../lang/dtypes.ts";
+import { dtypeInfo, isInteger, type Dtype } from "../../lang/dtypes.ts";
 import type { IrType, Scalar } from "./ir.ts";
 import * as value from "./values.ts";
 
@@ -42,6 +42,14 @@ export interface OpInfo {
   readonly associative?: true;
   /** May not be evaluated speculatively: the operands must be proved fit (a divisor nonzero, a shift in range). */
   readonly partial?: true;
+  /** Partial rows: what is wrong with one lane's operands, or undefined where they are fit. */
+  readonly unfit?: (args: readonly Scalar[], dtype: Dtype) => string | undefined;
+  /** Rows whose result has `lanes`: stated by the node, one for each operand or immediate, or a number. */
+  readonly lanes?: "stated" | "operands" | "immediates" | 1;
+  /** `special` rows: the operand whose type the result has. */
+  readonly typeOf?: number;
+  /** What is wrong with the operands beyond their class and the result rule, or undefined. */
+  readonly check?: (args: readonly IrType[], result: IrType, imm: readonly number[]) => string | undefined;
   /** Rough cost of one scalar execution, add = 1; the cost model scales it. */
   readonly cost: number;
   /** One lane: operands' values and dtype in, the result's dtype for conversions. */
@@ -57,6 +65,31 @@ export interface OpInfo {
   readonly doc: string;
 }
 
+const zeroDivisor = ([, b]: readonly Scalar[]): string | undefined =>
+  b === 0 || b === 0n ? "the divisor is 0" : undefined;
+const wideShift = ([, b]: readonly Scalar[], dtype: Dtype): string | undefined =>
+  b! >= 0 && b! < dtypeInfo(dtype).bits ? undefined : `a shift by ${b} in a type of ${dtypeInfo(dtype).bits} bits`;
+
+type Check = NonNullable<OpInfo["check"]>;
+const scalars: Check = (args) => (args.every((arg) => arg.lanes === 1) ? undefined : "the operands are scalars");
+const integral: Check = (_args, result) => (isInteger(result.dtype) ? undefined : "the result is an integer");
+const sameWidth: Check = ([a], result) =>
+  a!.dtype === "bool" || result.dtype === "bool" || dtypeInfo(a!.dtype).bits !== dtypeInfo(result.dtype).bits
+    ? "both dtypes have one width, and neither is bool"
+    : undefined;
+const lanesExist: Check = ([a], _result, imm) =>
+  imm.every((lane) => Number.isInteger(lane) && lane >= 0 && lane < a!.lanes) ? undefined : "no such lane";
+const inserted: Check = (args, result, imm) =>
+  args[1]!.lanes !== 1 || args[1]!.dtype !== args[0]!.dtype
+    ? "operand 1 is a scalar of operand 0's dtype"
+    : lanesExist(args, result, imm);
+const dotted: Check = ([a, b, acc]) =>
+  dtypeInfo(a!.dtype).bits !== 8 || dtypeInfo(b!.dtype).bits !== 8 || a!.lanes !== b!.lanes
+    ? "operands 0 and 1 are 8-bit vectors of one length"
+    : acc!.dtype !== "i32" || acc!.lanes * 4 !== a!.lanes
+      ? "operand 2 is an i32 vector of a quarter of the lanes"
+      : undefined;
+
 function row<const R extends OpInfo>(info: R): OpInfo {
   return info;
 }
@@ -68,8 +101,8 @@ export const ops = {
   sub: row({ band: "arithmetic", arity: 2, operands: "number", result: "same", cost: 1, lane: ([a, b], t) => value.sub(a!, b!, t), doc: "a - b" }),
   mul: row({ band: "arithmetic", arity: 2, operands: "number", result: "same", commutative: true, associative: true, cost: 1, lane: ([a, b], t) => value.mul(a!, b!, t), doc: "a * b" }),
   div: row({ band: "float", arity: 2, operands: "float", result: "same", cost: 8, lane: ([a, b], t) => value.div(a!, b!, t), doc: "a / b, floats only" }),
-  floordiv: row({ band: "arithmetic", arity: 2, operands: "integer", result: "same", partial: true, cost: 12, lane: ([a, b], t) => value.floordiv(a!, b!, t), doc: "the greatest integer <= a / b; b is not 0" }),
-  mod: row({ band: "arithmetic", arity: 2, operands: "integer", result: "same", partial: true, cost: 12, lane: ([a, b], t) => value.mod(a!, b!, t), doc: "a - b * floordiv(a, b), with b's sign; b is not 0" }),
+  floordiv: row({ band: "arithmetic", arity: 2, operands: "integer", result: "same", partial: true, unfit: zeroDivisor, cost: 12, lane: ([a, b], t) => value.floordiv(a!, b!, t), doc: "the greatest integer <= a / b; b is not 0" }),
+  mod: row({ band: "arithmetic", arity: 2, operands: "integer", result: "same", partial: true, unfit: zeroDivisor, cost: 12, lane: ([a, b], t) => value.mod(a!, b!, t), doc: "a - b * floordiv(a, b), with b's sign; b is not 0" }),
   min: row({ band: "arithmetic", arity: 2, operands: "number", result: "same", commutative: true, associative: true, cost: 1, lane: ([a, b], t) => value.min(a!, b!, t), doc: "the smaller; NaN if either is; -0 is below +0" }),
   max: row({ band: "arithmetic", arity: 2, operands: "number", result: "same", commutative: true, associative: true, cost: 1, lane: ([a, b], t) => value.max(a!, b!, t), doc: "the greater; NaN if either is; +0 is above -0" }),
   neg: row({ band: "arithmetic", arity: 1, operands: "number", result: "same", cost: 1, lane: ([a], t) => value.neg(a!, t), doc: "-a" }),
@@ -86,8 +119,8 @@ export const ops = {
   or: row({ band: "bits", arity: 2, operands: "integer-or-bool", result: "same", commutative: true, associative: true, cost: 1, lane: ([a, b], t) => value.or(a!, b!, t), doc: "bitwise or logical or; both sides are evaluated" }),
   xor: row({ band: "bits", arity: 2, operands: "integer-or-bool", result: "same", commutative: true, associative: true, cost: 1, lane: ([a, b], t) => value.xor(a!, b!, t), doc: "bitwise or logical exclusive or" }),
   not: row({ band: "bits", arity: 1, operands: "integer-or-bool", result: "same", cost: 1, lane: ([a], t) => value.not(a!, t), doc: "bitwise complement, or logical not" }),
-  shl: row({ band: "bits", arity: 2, operands: "integer", result: "same", partial: true, cost: 1, lane: ([a, b], t) => value.shl(a!, b!, t), doc: "a << b; 0 <= b < width" }),
-  shr: row({ band: "bits", arity: 2, operands: "integer", result: "same", partial: true, cost: 1, lane: ([a, b], t) => value.shr(a!, b!, t), doc: "a >> b, arithmetic for signed types; 0 <= b < width" }),
+  shl: row({ band: "bits", arity: 2, operands: "integer", result: "same", partial: true, unfit: wideShift, cost: 1, lane: ([a, b], t) => value.shl(a!, b!, t), doc: "a << b; 0 <= b < width" }),
+  shr: row({ band: "bits", arity: 2, operands: "integer", result: "same", partial: true, unfit: wideShift, cost: 1, lane: ([a, b], t) => value.shr(a!, b!, t), doc: "a >> b, arithmetic for signed types; 0 <= b < width" }),
   clz: row({ band: "bits", arity: 1, operands: "integer", result: "same", cost: 1, lane: ([a], t) => value.clz(a!, t), doc: "leading zero bits" }),
   ctz: row({ band: "bits", arity: 1, operands: "integer", result: "same", cost: 1, lane: ([a], t) => value.ctz(a!, t), doc: "trailing zero bits; the width for 0" }),
   popcount: row({ band: "bits", arity: 1, operands: "integer", result: "same", cost: 1, lane: ([a], t) => value.popcount(a!, t), doc: "bits set" }),
@@ -101,22 +134,22 @@ export const ops = {
   select: row({ band: "logic", arity: 3, operands: "any", result: "select", cost: 1, lane: ([c, a, b]) => (c ? a! : b!), doc: "a where c, else b; both are evaluated" }),
   // ---- conversion ----
   convert: row({ band: "convert", arity: 1, operands: "any", result: "stated", cost: 1, lane: ([a], t, r) => value.convert(a!, t, r), doc: "to the stated dtype: floats round, float to integer truncates and saturates (NaN to 0), integers wrap, bool is 0 or 1, to bool is != 0" }),
-  saturate: row({ band: "convert", arity: 1, operands: "number", result: "stated", cost: 2, lane: ([a], t, r) => value.saturate(a!, t, r), doc: "to the stated integer dtype, clamped to its range; floats round half to even first" }),
-  bitcast: row({ band: "convert", arity: 1, operands: "any", result: "stated", cost: 0, lane: ([a], t, r) => value.bitcast(a!, t, r), doc: "the same bits as another dtype of one width" }),
+  saturate: row({ band: "convert", arity: 1, operands: "number", result: "stated", check: integral, cost: 2, lane: ([a], t, r) => value.saturate(a!, t, r), doc: "to the stated integer dtype, clamped to its range; floats round half to even first" }),
+  bitcast: row({ band: "convert", arity: 1, operands: "any", result: "stated", check: sameWidth, cost: 0, lane: ([a], t, r) => value.bitcast(a!, t, r), doc: "the same bits as another dtype of one width" }),
   // ---- vectors ----
-  splat: row({ band: "vector", arity: 1, operands: "any", result: "lanes", cost: 1, vector: ([a], _t, r) => Array.from({ length: r.lanes }, () => a![0]!), doc: "one scalar in every lane" }),
-  ramp: row({ band: "vector", arity: 2, operands: "integer", result: "lanes", cost: 1, vector: ([a, b], t, r) => Array.from({ length: r.lanes }, (_, lane) => value.add(a![0]!, value.mul(b![0]!, value.convert(lane, "i32", t[0]!.dtype), t[0]!.dtype), t[0]!.dtype)), doc: "base, base + stride, … from two scalars" }),
-  vec: row({ band: "vector", arity: -1, operands: "any", result: "lanes", cost: 2, vector: (args) => args.map((lane) => lane[0]!), doc: "a vector of as many scalars" }),
-  lane: row({ band: "vector", arity: 1, operands: "any", result: "lanes", immediates: 1, cost: 1, vector: ([a], _t, _r, [lane]) => [a![lane!]!], doc: "one lane as a scalar" }),
-  insert: row({ band: "vector", arity: 2, operands: "any", result: "special", immediates: 1, cost: 1, vector: ([a, b], _t, _r, [lane]) => a!.map((old, at) => (at === lane ? b![0]! : old)), doc: "the vector with one lane replaced" }),
-  shuffle: row({ band: "vector", arity: 1, operands: "any", result: "lanes", immediates: -1, cost: 1, vector: ([a], _t, _r, imm) => imm.map((lane) => a![lane]!), doc: "lanes picked by number" }),
-  vsum: row({ band: "vector", arity: 1, operands: "number", result: "lanes", cost: 4, vector: ([a], [t]) => [value.halve(a!, (x, y) => value.add(x, y, t!.dtype))], doc: "the sum of the lanes: halves added until one is left" }),
-  vprod: row({ band: "vector", arity: 1, operands: "number", result: "lanes", cost: 4, vector: ([a], [t]) => [value.halve(a!, (x, y) => value.mul(x, y, t!.dtype))], doc: "the product of the lanes, in halves" }),
-  vmax: row({ band: "vector", arity: 1, operands: "number", result: "lanes", cost: 4, vector: ([a], [t]) => [value.halve(a!, (x, y) => value.max(x, y, t!.dtype))], doc: "the greatest lane" }),
-  vmin: row({ band: "vector", arity: 1, operands: "number", result: "lanes", cost: 4, vector: ([a], [t]) => [value.halve(a!, (x, y) => value.min(x, y, t!.dtype))], doc: "the smallest lane" }),
-  vany: row({ band: "vector", arity: 1, operands: "bool", result: "lanes", cost: 2, vector: ([a]) => [a!.some(Boolean)], doc: "whether any lane is true" }),
-  vall: row({ band: "vector", arity: 1, operands: "bool", result: "lanes", cost: 2, vector: ([a]) => [a!.every(Boolean)], doc: "whether every lane is true" }),
-  dot4: row({ band: "vector", arity: 3, operands: "integer", result: "special", cost: 2, vector: ([a, b, acc]) => acc!.map((sum, l) => [0, 1, 2, 3].reduce((total, q) => (total + Number(a![4 * l + q]) * Number(b![4 * l + q])) | 0, Number(sum))), doc: "acc[l] + the sum over q < 4 of a[4l+q] * b[4l+q], in i32; a and b are 8-bit, signed or not" }),
+  splat: row({ band: "vector", arity: 1, operands: "any", result: "lanes", lanes: "stated", check: scalars, cost: 1, vector: ([a], _t, r) => Array.from({ length: r.lanes }, () => a![0]!), doc: "one scalar in every lane" }),
+  ramp: row({ band: "vector", arity: 2, operands: "integer", result: "lanes", lanes: "stated", check: scalars, cost: 1, vector: ([a, b], t, r) => Array.from({ length: r.lanes }, (_, lane) => value.add(a![0]!, value.mul(b![0]!, value.convert(lane, "i32", t[0]!.dtype), t[0]!.dtype), t[0]!.dtype)), doc: "base, base + stride, … from two scalars" }),
+  vec: row({ band: "vector", arity: -1, operands: "any", result: "lanes", lanes: "operands", check: scalars, cost: 2, vector: (args) => args.map((lane) => lane[0]!), doc: "a vector of as many scalars" }),
+  lane: row({ band: "vector", arity: 1, operands: "any", result: "lanes", immediates: 1, lanes: 1, check: lanesExist, cost: 1, vector: ([a], _t, _r, [lane]) => [a![lane!]!], doc: "one lane as a scalar" }),
+  insert: row({ band: "vector", arity: 2, operands: "any", result: "special", immediates: 1, typeOf: 0, check: inserted, cost: 1, vector: ([a, b], _t, _r, [lane]) => a!.map((old, at) => (at === lane ? b![0]! : old)), doc: "the vector with one lane replaced" }),
+  shuffle: row({ band: "vector", arity: 1, operands: "any", result: "lanes", immediates: -1, lanes: "immediates", check: lanesExist, cost: 1, vector: ([a], _t, _r, imm) => imm.map((lane) => a![lane]!), doc: "lanes picked by number" }),
+  vsum: row({ band: "vector", arity: 1, operands: "number", result: "lanes", lanes: 1, cost: 4, vector: ([a], [t]) => [value.halve(a!, (x, y) => value.add(x, y, t!.dtype))], doc: "the sum of the lanes: halves added until one is left" }),
+  vprod: row({ band: "vector", arity: 1, operands: "number", result: "lanes", lanes: 1, cost: 4, vector: ([a], [t]) => [value.halve(a!, (x, y) => value.mul(x, y, t!.dtype))], doc: "the product of the lanes, in halves" }),
+  vmax: row({ band: "vector", arity: 1, operands: "number", result: "lanes", lanes: 1, cost: 4, vector: ([a], [t]) => [value.halve(a!, (x, y) => value.max(x, y, t!.dtype))], doc: "the greatest lane" }),
+  vmin: row({ band: "vector", arity: 1, operands: "number", result: "lanes", lanes: 1, cost: 4, vector: ([a], [t]) => [value.halve(a!, (x, y) => value.min(x, y, t!.dtype))], doc: "the smallest lane" }),
+  vany: row({ band: "vector", arity: 1, operands: "bool", result: "lanes", lanes: 1, cost: 2, vector: ([a]) => [a!.some(Boolean)], doc: "whether any lane is true" }),
+  vall: row({ band: "vector", arity: 1, operands: "bool", result: "lanes", lanes: 1, cost: 2, vector: ([a]) => [a!.every(Boolean)], doc: "whether every lane is true" }),
+  dot4: row({ band: "vector", arity: 3, operands: "integer", result: "special", typeOf: 2, check: dotted, cost: 2, vector: ([a, b, acc]) => acc!.map((sum, l) => [0, 1, 2, 3].reduce((total, q) => (total + Number(a![4 * l + q]) * Number(b![4 * l + q])) | 0, Number(sum))), doc: "acc[l] + the sum over q < 4 of a[4l+q] * b[4l+q], in i32; a and b are 8-bit, signed or not" }),
 } as const satisfies Record<string, OpInfo>;
 
 export type OpName = keyof typeof ops;
