@@ -43,7 +43,9 @@ export function asExpr(value: Value): Expr {
 }
 
 export function asView(value: Value): View {
-  return value.kind === "view" ? value.view : internalError("lower", `a ${value.kind} where a tensor is needed`);
+  return value.kind === "view"
+    ? value.view
+    : internalError("lower", `a ${value.kind} where a tensor is needed`);
 }
 
 /** The scalar leaves of a value, in order. */
