@@ -26,7 +26,8 @@ export interface Module {
 
 // ---- declarations --------------------------------------------------------------------------------
 
-export type Item = ImportDecl | ComptimeDecl | FunctionDecl | KernelDecl | StructDecl | TestDecl | ComptimeAssert;
+export type Item =
+  ImportDecl | ComptimeDecl | FunctionDecl | KernelDecl | StructDecl | TestDecl | ComptimeAssert;
 
 /** `import std.nn` (names empty) or `from std.math import exp, tanh as th`. */
 export interface ImportDecl {
