@@ -1,0 +1,110 @@
+// The one linear memory of a WASM device, and storages in it. Memory of tensors that nobody holds any more comes
+// back through a FinalizationRegistry, sooner through `dispose()`.
+
+import { kernError } from "../../error.ts";
+import type { Storage } from "../../tensor/storage.ts";
+import { Allocator } from "./allocator.ts";
+
+const pageBytes = 65536;
+/** 4 GiB. Engines reserve the addresses only. */
+const maxPages = 65536;
+
+export class DeviceMemory {
+  readonly wasm: WebAssembly.Memory;
+  readonly shared: boolean;
+  private readonly allocator: Allocator;
+  private readonly lost = new FinalizationRegistry<number>((start) => this.allocator.release(start));
+  private cached: Uint8Array | undefined;
+  closed = false;
+
+  constructor(shared: boolean) {
+    this.shared = shared;
+    const initial = 16;
+    this.wasm = new WebAssembly.Memory(shared ? { initial, maximum: maxPages, shared } : { initial });
+    this.allocator = new Allocator(initial * pageBytes, (bytes) => this.grow(bytes));
+  }
+
+  /** All bytes, valid until the memory grows the next time. */
+  get bytes(): Uint8Array {
+    const buffer = this.wasm.buffer;
+    if (this.cached?.buffer !== buffer) this.cached = new Uint8Array(buffer);
+    return this.cached!;
+  }
+
+  /** Bytes handed out now. */
+  get used(): number {
+    return this.allocator.used;
+  }
+
+  /** A storage of its own for a tensor. */
+  async allocate(byteLength: number, what: string, device: object): Promise<DeviceStorage> {
+    const start = this.reserve(byteLength) ?? (await this.afterCollection(byteLength));
+    if (start === undefined) throw kernError("K0712", { what, bytes: byteLength });
+    const storage = new DeviceStorage(this, device, start, byteLength);
+    this.lost.register(storage, start, storage);
+    return storage;
+  }
+
+  /** An address without an owner; undefined if there is no room. */
+  reserve(bytes: number): number | undefined {
+    if (this.closed) throw kernError("K0713", { what: "the device" });
+    return this.allocator.allocate(bytes);
+  }
+  release(start: number): void {
+    this.allocator.release(start);
+  }
+  forget(storage: DeviceStorage): void {
+    this.lost.unregister(storage);
+    this.allocator.release(storage.pointer);
+  }
+
+  /** Registries run between tasks: gives the dead a chance to be noticed before memory is called full. */
+  private async afterCollection(bytes: number): Promise<number | undefined> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    return this.reserve(bytes);
+  }
+
+  private grow(bytes: number): number | undefined {
+    const length = this.wasm.buffer.byteLength;
+    const needed = Math.ceil((bytes + 128) / pageBytes);
+    const room = maxPages - length / pageBytes;
+    // A quarter more than needed saves growing again at once; where that is too much, exactly what is needed.
+    for (const pages of [Math.max(needed, Math.floor(length / pageBytes / 4)), needed]) {
+      if (pages > room) continue;
+      try {
+        this.wasm.grow(pages);
+        return this.wasm.buffer.byteLength;
+      } catch {
+        // The machine doesn't have it.
+      }
+    }
+    return undefined;
+  }
+}
+
+export class DeviceStorage implements Storage {
+  readonly device: object;
+  readonly pointer: number;
+  readonly byteLength: number;
+  disposed = false;
+  private readonly memory: DeviceMemory;
+
+  constructor(memory: DeviceMemory, device: object, pointer: number, byteLength: number) {
+    this.memory = memory;
+    this.device = device;
+    this.pointer = pointer;
+    this.byteLength = byteLength;
+  }
+
+  read(start: number, end: number): Uint8Array {
+    if (this.disposed) throw kernError("K0713", { what: "the tensor" });
+    if (this.memory.closed) throw kernError("K0713", { what: "the tensor’s device" });
+    return this.memory.bytes.subarray(this.pointer + start, this.pointer + end);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.memory.forget(this);
+  }
+}

@@ -1,0 +1,74 @@
+// What calls of the runtime throw or reject with: an Error that carries a Diagnostic. Only the K07 band of the
+// catalogue is reachable from here; importing all of it would put the compiler's prose into every application.
+
+import type { SourcePlace } from "../compiler/artifact.ts";
+import type { Entry } from "../lang/diagnostics/catalogue/entry.ts";
+import type { Diagnostic, DiagnosticDetails } from "../lang/diagnostics/diagnostic.ts";
+import { calls } from "../lang/diagnostics/catalogue/calls.ts";
+import type { Span } from "../lang/source.ts";
+
+/** Entries of the catalogue that the runtime reports. */
+export type CallCode = keyof typeof calls;
+export type CallParams<C extends CallCode> = (typeof calls)[C] extends Entry<infer P> ? P : never;
+
+/** A user's mistake met while running: `error.diagnostic` is the structured form. */
+export class KernError extends Error {
+  readonly diagnostic: Diagnostic;
+
+  constructor(diagnostic: Diagnostic) {
+    super(describe(diagnostic));
+    this.name = "KernError";
+    this.diagnostic = diagnostic;
+  }
+
+  get code(): string {
+    return this.diagnostic.code;
+  }
+}
+
+/** The sentence with its notes and fix, for a plain `console.log(error)`. */
+function describe({ code, message, notes, fix, span }: Diagnostic): string {
+  const lines = [`${code}: ${message}`, ...notes];
+  if (fix) lines.push(fix.text);
+  if (span) lines.push(`at ${span.file.path}:${span.file.text.slice(0, span.start).split("\n").length}`);
+  return lines.join("\n  ");
+}
+
+/** Makes the error of a K07 entry; `span` points into a `.kern` file where there is a place to show. */
+export function kernError<C extends CallCode>(
+  code: C,
+  params: CallParams<C>,
+  details: DiagnosticDetails & { span?: Span } = {},
+): KernError {
+  const { severity, message } = calls[code];
+  return new KernError({
+    code,
+    severity,
+    message: (message as (params: CallParams<C>) => string)(params),
+    span: details.span,
+    label: details.label,
+    related: details.related ?? [],
+    notes: details.notes ?? [],
+    counterexample: details.counterexample,
+    fix: details.fix,
+  });
+}
+
+/**
+ * A span for a place that a manifest remembers. Of the file only one line is known: blank lines stand for the
+ * ones before it, so that line numbers come out right.
+ */
+export function spanOfPlace(place: SourcePlace): Span {
+  const before = "\n".repeat(place.line - 1);
+  const start = before.length + place.column - 1;
+  return {
+    file: { path: place.file, text: before + place.text },
+    start,
+    end: before.length + Math.max(place.text.trimEnd().length, place.column),
+  };
+}
+
+/** The nearest known name, as a fix. */
+export function suggestion(near: string | undefined): DiagnosticDetails["fix"] {
+  return near === undefined ? undefined : { text: `did you mean \`${near}\`?` };
+}

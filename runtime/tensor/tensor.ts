@@ -1,0 +1,237 @@
+// Tensor: dtype, shape, strides, and a storage on the host or on a device. Views share their storage and cost
+// nothing; kernels take them as they are.
+
+import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
+import { isDtype } from "../../lang/dtypes.ts";
+import { kernError } from "../error.ts";
+import { gather } from "./copy.ts";
+import {
+  checkShape,
+  contiguousStrides,
+  isContiguous,
+  layoutEnd,
+  sizeOf,
+  type Layout,
+} from "./layout.ts";
+import { arrayClass, bytesOf, dtypeOfArray, HostStorage, type Storage, type TypedArray } from "./storage.ts";
+
+/** One axis of `slice`: a position (drops the axis), [low, high], [low, high, step], or null for all of it. */
+export type SliceRange = number | null | readonly [number, number] | readonly [number, number, number];
+
+export class Tensor implements Layout {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Elements between neighbours along each axis. */
+  readonly strides: readonly number[];
+  /** The first element's place in the storage. */
+  readonly offset: number;
+  readonly storage: Storage;
+
+  constructor(storage: Storage, dtype: Dtype, { shape, strides, offset }: Layout) {
+    this.storage = storage;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.strides = strides;
+    this.offset = offset;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+  get rank(): number {
+    return this.shape.length;
+  }
+  get isContiguous(): boolean {
+    return isContiguous(this);
+  }
+
+  /** The elements in row-major order, as a fresh typed array (bits for f16 and bf16, packed bytes below 8 bits). */
+  async data(): Promise<TypedArray> {
+    if (this.storage.disposed) throw kernError("K0713", { what: "the tensor" });
+    if (this.size === 0) return new (arrayClass(this.dtype))(new ArrayBuffer(0), 0, 0);
+    const bits = dtypeInfo(this.dtype).bits;
+    // From a whole 8-byte word on, so that what is read can be seen as a typed array of any width.
+    const firstWord = Math.floor((this.offset * bits) / 64);
+    const end = bytesOf(this.dtype, layoutEnd(this));
+    const bytes = await this.storage.read(firstWord * 8, end);
+    return gather(this.dtype, bytes, { ...layoutOf(this), offset: this.offset - (firstWord * 64) / bits });
+  }
+
+  /** The same elements with the axes in another order; without arguments, reversed. */
+  transpose(...axes: number[]): Tensor {
+    const order = axes.length > 0 ? axes : this.shape.map((_, axis) => this.rank - 1 - axis);
+    const sorted = order.toSorted((a, b) => a - b);
+    if (order.length !== this.rank || sorted.some((axis, at) => axis !== at))
+      throw kernError("K0715", {
+        view: `transpose(${axes.join(", ")})`,
+        why: `it must name each of the axes 0 to ${this.rank - 1} once`,
+      });
+    return this.view(
+      order.map((axis) => this.shape[axis]!),
+      order.map((axis) => this.strides[axis]!),
+    );
+  }
+
+  /**
+   * A part of the tensor, one argument an axis: `t.slice(2, [0, 3], null, [1, 9, 2])`. Numbers below 0 count from
+   * the end and ranges are cut to the axis, as in Python; axes left out are kept whole.
+   */
+  slice(...ranges: SliceRange[]): Tensor {
+    const view = `slice(${ranges.map((range) => JSON.stringify(range)).join(", ")})`;
+    const refuse = (why: string) => kernError("K0715", { view, why });
+    if (ranges.length > this.rank) throw refuse(`the tensor has only ${this.rank} axes`);
+    const shape: number[] = [];
+    const strides: number[] = [];
+    let offset = this.offset;
+    this.shape.forEach((dim, axis) => {
+      const stride = this.strides[axis]!;
+      const range = ranges[axis] ?? null;
+      if (typeof range === "number") {
+        const at = range < 0 ? range + dim : range;
+        if (!Number.isInteger(range) || at < 0 || at >= dim)
+          throw refuse(`axis ${axis} has ${dim} elements, none at ${range}`);
+        offset += at * stride;
+        return;
+      }
+      const [low, high, step = 1] = range ?? [0, dim];
+      if (![low, high, step].every(Number.isInteger) || step < 1)
+        throw refuse(`a range is two whole numbers and a step of at least 1`);
+      const start = Math.min(Math.max(low < 0 ? low + dim : low, 0), dim);
+      const end = Math.min(Math.max(high < 0 ? high + dim : high, start), dim);
+      const count = Math.ceil((end - start) / step);
+      if (count > 0) offset += start * stride;
+      shape.push(count);
+      strides.push(stride * step);
+    });
+    return new Tensor(this.storage, this.dtype, { shape, strides, offset });
+  }
+
+  /** Repeats axes of size 1, and adds axes in front, without copying. */
+  broadcastTo(shape: readonly number[]): Tensor {
+    checkShape(shape, "u8");
+    const added = shape.length - this.rank;
+    const fits = this.shape.every((dim, axis) => dim === 1 || dim === shape[axis + added]);
+    if (added < 0 || !fits)
+      throw kernError("K0715", {
+        view: `broadcastTo([${shape.join(", ")}])`,
+        why: `a tensor of shape [${this.shape.join(", ")}] fits only where its axes, counted from the last, are equal or 1`,
+      });
+    return this.view(
+      shape,
+      shape.map((dim, axis) =>
+        axis < added || (this.shape[axis - added] === 1 && dim !== 1) ? 0 : this.strides[axis - added]!,
+      ),
+    );
+  }
+
+  /** Another shape over the same elements, which must lie one behind the other. */
+  reshape(shape: readonly number[]): Tensor {
+    const view = `reshape([${shape.join(", ")}])`;
+    checkShape(shape, this.dtype);
+    if (sizeOf(shape) !== this.size)
+      throw kernError("K0715", { view, why: `it has ${sizeOf(shape)} elements, the tensor has ${this.size}` });
+    if (!this.isContiguous)
+      throw kernError("K0715", {
+        view,
+        why: "the elements of this view don’t lie one behind the other; take `await t.contiguous()` first",
+      });
+    return this.view(shape, contiguousStrides(shape));
+  }
+
+  /** This tensor if its elements lie in row-major order, else a copy on the host that does. */
+  async contiguous(): Promise<Tensor> {
+    return this.isContiguous ? this : hostTensor(await this.data(), this.shape, this.dtype);
+  }
+
+  /** Gives the memory back, of all views too. Otherwise the garbage collector does, some time. */
+  dispose(): void {
+    this.storage.dispose();
+  }
+
+  toString(): string {
+    return `Tensor[${[this.dtype, ...this.shape].join(", ")}]`;
+  }
+
+  private view(shape: readonly number[], strides: readonly number[]): Tensor {
+    return new Tensor(this.storage, this.dtype, { shape: [...shape], strides, offset: this.offset });
+  }
+}
+
+// `using t = …` where the engine knows it.
+const disposal: unknown = (Symbol as { dispose?: symbol }).dispose;
+if (typeof disposal === "symbol")
+  Object.defineProperty(Tensor.prototype, disposal, { value: Tensor.prototype.dispose });
+
+function layoutOf({ shape, strides, offset }: Layout): Layout {
+  return { shape, strides, offset };
+}
+
+/**
+ * Makes a tensor of a typed array in row-major order, without copying it. The dtype follows from the array; name
+ * it for f16 and bf16 (bits in a Uint16Array), bool and packed integers (a Uint8Array). A plain array of numbers
+ * or booleans is converted to `dtype`, f32 if none is named.
+ */
+export function tensor(
+  data: TypedArray | readonly (number | bigint | boolean)[],
+  shape: readonly number[] = [data.length],
+  dtype?: Dtype,
+): Tensor {
+  if (dtype !== undefined && !isDtype(dtype))
+    throw kernError("K0709", { why: `\`${String(dtype)}\` is not a dtype` });
+  if (!Array.isArray(shape)) throw kernError("K0710", { shape: String(shape), why: "it is not an array" });
+  checkShape(shape, dtype ?? "u8");
+  if (Array.isArray(data)) return hostTensor(convertArray(data, dtype ?? "f32", shape), shape, dtype ?? "f32");
+  if (!ArrayBuffer.isView(data) || data instanceof DataView)
+    throw kernError("K0709", { why: "its data must be a typed array or an array of numbers" });
+  return hostTensor(data as TypedArray, shape, dtype ?? dtypeOfArray(data as TypedArray));
+}
+
+function hostTensor(data: TypedArray, shape: readonly number[], dtype: Dtype): Tensor {
+  checkShape(shape, dtype);
+  const Class = arrayClass(dtype);
+  const fits = data instanceof Class || (Class === Uint8Array && data instanceof Uint8ClampedArray);
+  if (!fits)
+    throw kernError("K0709", {
+      why: `${dtype} elements come in a ${(Class as unknown as { name: string }).name}, not in a ${data.constructor.name}`,
+    });
+  const expected = bytesOf(dtype, sizeOf(shape)) / Class.BYTES_PER_ELEMENT;
+  if (data.length !== expected)
+    throw kernError("K0709", {
+      why: `the shape [${shape.join(", ")}] needs ${expected} ${expected === sizeOf(shape) ? "elements" : `bytes of packed ${dtype}`}, but the data has ${data.length}`,
+    });
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return new Tensor(new HostStorage(bytes), dtype, {
+    shape: [...shape],
+    strides: contiguousStrides(shape),
+    offset: 0,
+  });
+}
+
+function convertArray(
+  data: readonly (number | bigint | boolean)[],
+  dtype: Dtype,
+  shape: readonly number[],
+): TypedArray {
+  const { bits, kind } = dtypeInfo(dtype);
+  if (bits < 8 || dtype === "f16" || dtype === "bf16")
+    throw kernError("K0709", {
+      why: `${dtype} elements come as bits in a ${arrayClass(dtype) === arrayClass("u16") ? "Uint16Array" : "Uint8Array"}`,
+    });
+  if (data.length !== sizeOf(shape))
+    throw kernError("K0709", {
+      why: `the shape [${shape.join(", ")}] needs ${sizeOf(shape)} elements, but the data has ${data.length}`,
+    });
+  const Class = arrayClass(dtype);
+  const out = new Class(new ArrayBuffer(data.length * Class.BYTES_PER_ELEMENT), 0, data.length);
+  const { min, max } = dtypeInfo(dtype);
+  data.forEach((value, at) => {
+    const number = Number(value);
+    const exact = typeof value === "boolean" ? number : value;
+    if (kind !== "float" && kind !== "bool" && (!Number.isInteger(number) || exact < min || exact > max))
+      throw kernError("K0709", { why: `element ${at}, ${String(value)}, is not a value of ${dtype}` });
+    if (out instanceof BigInt64Array || out instanceof BigUint64Array) out[at] = BigInt(exact);
+    else out[at] = kind === "bool" ? Number(Boolean(value)) : number;
+  });
+  return out;
+}
