@@ -149,11 +149,16 @@ export class WorkerPool {
 
   private async finishedLater(): Promise<void> {
     for (let n = Atomics.load(this.words, control.pending); n > 0; n = Atomics.load(this.words, control.pending)) {
-      const { async: isAsync, value } = Atomics.waitAsync(this.words, control.pending, n);
-      if (isAsync) await value;
+      if (waitAsync) await waitAsync(this.words, control.pending, n).value;
+      else await new Promise((resolve) => setTimeout(resolve, 0));
     }
   }
 }
+
+// Newer than some browsers that have shared memory.
+const { waitAsync } = Atomics as {
+  waitAsync?: (words: Int32Array, index: number, value: number) => { readonly value: unknown };
+};
 
 let blocking: boolean | undefined;
 /** A page's main thread may not wait; Node's may. */
