@@ -1,0 +1,150 @@
+// The annotations of a typed kernel, wherever they stand: on its own statements, on generators, and in the defs and
+// kernels that it calls.
+
+import { textOf } from "../lang/source.ts";
+import type { TAnnotation, TExpr, TKernel, TStmt } from "../lang/typed.ts";
+import type { KernelReport } from "./artifact.ts";
+import { placeOf } from "./signature.ts";
+import type { Target } from "./targets/target.ts";
+
+/** Every annotation of a kernel, each once, in the order of the source. */
+export function annotationsOf(kernel: TKernel): readonly TAnnotation[] {
+  const found = new Set<TAnnotation>();
+  const seen = new Set<object>();
+  const body = (callee: { readonly body: readonly TStmt[] }): void => {
+    if (seen.has(callee)) return;
+    seen.add(callee);
+    callee.body.forEach(stmt);
+  };
+  const stmt = (each: TStmt): void => {
+    if ("annotations" in each) each.annotations.forEach((annotation) => found.add(annotation));
+    switch (each.kind) {
+      case "if":
+        expr(each.cond);
+        [...each.then, ...each.orelse].forEach(stmt);
+        break;
+      case "while":
+        expr(each.cond);
+        each.body.forEach(stmt);
+        break;
+      case "for":
+        each.loops.forEach((loop) => [loop.low, loop.high].forEach(expr));
+        each.body.forEach(stmt);
+        break;
+      case "assert":
+        expr(each.cond);
+        break;
+      case "assign":
+        expr(each.target);
+        expr(each.value);
+        break;
+      case "simd-store":
+        [...each.indices, each.value].forEach(expr);
+        break;
+      case "break":
+      case "continue":
+        break;
+      default:
+        if (each.value) expr(each.value);
+    }
+  };
+  const expr = (each: TExpr): void => {
+    if (each.kind === "call") body(each.fn);
+    if (each.kind === "kernel-call") body(each.kernel);
+    if (each.kind === "reduce") {
+      each.annotations.forEach((annotation) => found.add(annotation));
+      if (each.combine) body(each.combine);
+    }
+    operandsOf(each).forEach(expr);
+  };
+  body(kernel);
+  return [...found];
+}
+
+function operandsOf(expr: TExpr): readonly TExpr[] {
+  switch (expr.kind) {
+    case "const":
+    case "ref":
+    case "test-value":
+      return [];
+    case "unary":
+    case "convert":
+    case "simd-reduce":
+    case "shuffle":
+      return [expr.operand];
+    case "binary":
+    case "compare":
+    case "logical":
+      return [expr.left, expr.right];
+    case "cond":
+    case "select":
+      return [expr.cond, expr.then, expr.orelse];
+    case "fma":
+      return [expr.a, expr.b, expr.c];
+    case "dot4":
+      return [expr.a, expr.b, expr.acc];
+    case "call":
+    case "kernel-call":
+    case "simd-new":
+      return expr.args;
+    case "index":
+    case "simd-load":
+      return [expr.base, ...expr.indices];
+    case "get":
+      return [expr.base, ...expr.indices, expr.fallback];
+    case "view":
+      return [
+        expr.base,
+        ...expr.items.flatMap((item) =>
+          item.kind === "at" ? [item.index] : [item.low, item.high].filter(present),
+        ),
+      ];
+    case "shape":
+    case "tuple-item":
+    case "field":
+    case "lane":
+      return [expr.base];
+    case "reduce":
+      return [
+        ...expr.clauses.flatMap((clause) =>
+          clause.kind === "filter" ? [clause.cond] : [clause.loop.low, clause.loop.high],
+        ),
+        expr.value,
+        ...(expr.init ? [expr.init] : []),
+      ];
+    case "tuple":
+      return expr.items;
+    case "struct-new":
+      return expr.fields;
+    case "array-new":
+      return expr.fill ? [expr.fill] : [];
+  }
+}
+
+const present = <T>(value: T | undefined): value is T => value !== undefined;
+
+/** Annotations that hold for a target but which it doesn't carry out, and why. */
+export function notHonoured(kernel: TKernel, target: Target): KernelReport["notHonoured"] {
+  return annotationsOf(kernel).flatMap((annotation) => {
+    if (annotation.target !== undefined && annotation.target !== target.name) return [];
+    const why = reason(annotation, target);
+    return why ? [{ annotation: textOf(annotation.span), why, place: placeOf(annotation.span) }] : [];
+  });
+}
+
+function reason(annotation: TAnnotation, target: Target): string | undefined {
+  switch (annotation.name) {
+    case "tile":
+    case "order":
+    case "fuse":
+    case "stage":
+    case "threads":
+      return "this version of the compiler doesn't apply it yet";
+    case "vectorize":
+      return target.capabilities.vectorBytes > 0
+        ? undefined
+        : "lanes are invocations here, so the loop stays scalar";
+    default:
+      return undefined;
+  }
+}

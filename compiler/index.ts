@@ -1,0 +1,205 @@
+// The compiler's front door. `compile` reads as the way of a kernel: check, instantiate, lower, prove, passes, emit.
+
+import { checkModule } from "../lang/check/index.ts";
+import { DiagnosticSink, type Diagnostic } from "../lang/diagnostics/diagnostic.ts";
+import { renderPretty } from "../lang/diagnostics/index.ts";
+import { internalError } from "../lang/diagnostics/internal-error.ts";
+import type { SourceFile } from "../lang/source.ts";
+import type { InstanceRequest, ModuleHost, TKernel, TypedModule } from "../lang/typed.ts";
+import { libraryHost } from "../stdlib/index.ts";
+import type { Artifact, KernelArtifact, TargetName } from "./artifact.ts";
+import { fixDims } from "./fix-dims.ts";
+import { instanceRequests, type Settings } from "./instances.ts";
+import type { IrKernel } from "./ir/ir.ts";
+import { verify } from "./ir/verify.ts";
+import { lower } from "./lower/index.ts";
+import { runPasses, sharedPasses, type PassOptions } from "./passes/index.ts";
+import { prove, type ProofResult } from "./proofs/index.ts";
+import { annotationsOf, notHonoured } from "./annotations.ts";
+import { placeOf, signatureOf } from "./signature.ts";
+import { targetNamed, targets } from "./targets/index.ts";
+import type { Emitted } from "./targets/target.ts";
+
+export type { Artifact, KernelArtifact, Manifest, Signature, TargetName } from "./artifact.ts";
+export type { Diagnostic } from "../lang/diagnostics/diagnostic.ts";
+export type { SourceFile } from "../lang/source.ts";
+export type { ModuleHost, TypedModule } from "../lang/typed.ts";
+
+/** Source text, or a file with a path for messages and relative imports. */
+export type Source = string | SourceFile;
+
+export interface CompileOptions {
+  /** One target or several; `wasm` if nothing is said. */
+  readonly target?: TargetName | readonly TargetName[];
+  /** Where relative imports come from; `std.…` always comes from the library. */
+  readonly host?: ModuleHost;
+  /** Compile-time parameters, for every kernel that has one of that name: `{ T: "f16", relu: true }`. */
+  readonly set?: Settings;
+  /** Dims that become constants: `{ M: 512 }`. Callers must then use these sizes. */
+  readonly shape?: Readonly<Record<string, number>>;
+  /** Names of kernels to compile; all if nothing is said. */
+  readonly kernels?: readonly string[];
+  /** Target features to use: `threads`, `relaxed-simd`, `shader-f16`, … */
+  readonly features?: readonly string[];
+  /** For the compiler's own developers: verify the IR after each pass; see the IR after one. */
+  readonly passes?: PassOptions;
+}
+
+/** A kernel instance before any target's passes: what the interpreter runs. */
+export interface CompiledKernel {
+  readonly typed: TKernel;
+  readonly ir: IrKernel;
+  readonly proof: ProofResult;
+}
+
+/** Which instance of a kernel a caller needs. */
+export interface Specialization {
+  readonly kernel: string;
+  readonly request: InstanceRequest;
+}
+
+export interface Compiled {
+  readonly module: TypedModule;
+  readonly kernels: readonly CompiledKernel[];
+  readonly artifacts: readonly Artifact[];
+  /** Code as text by target: WAT, WGSL. */
+  readonly text: ReadonlyMap<TargetName, string>;
+  /** Warnings; errors reject the compilation. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The artifact for a target; throws if it wasn't asked for. */
+  artifact(target: TargetName): Artifact;
+  /** Compiles one more instance of a kernel, with the same options: what a call needs that no instance fits. */
+  specialize(wanted: Specialization): Promise<Compiled>;
+}
+
+/** What `compile` rejects with: every error and warning found. */
+export class CompileError extends Error {
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(diagnostics: readonly Diagnostic[]) {
+    super(diagnostics.map((found) => renderPretty(found)).join("\n"));
+    this.name = "CompileError";
+    this.diagnostics = diagnostics;
+  }
+}
+
+/**
+ * Compiles every kernel of a source: type-checks, proves and emits it for the targets asked for. Rejects with a
+ * `CompileError` if anything is wrong.
+ */
+export async function compile(source: Source, options: CompileOptions = {}): Promise<Compiled> {
+  const sink = new DiagnosticSink();
+  const module = checked(source, options, sink);
+  const instances = module.kernels
+    .filter((template) => !options.kernels || options.kernels.includes(template.name))
+    .flatMap((template) =>
+      instanceRequests(template, options.set ?? {}, sink).map((request) => ({
+        kernel: template.name,
+        request,
+      })),
+    );
+  return compileInstances(module, instances, options, sink);
+}
+
+/**
+ * Everything `compile` checks, without emitting: the diagnostics of a source, proofs for every target's
+ * annotations included.
+ */
+export function check(source: Source, options: CompileOptions = {}): readonly Diagnostic[] {
+  const sink = new DiagnosticSink();
+  const module = checked(source, options, sink);
+  for (const template of module.kernels) {
+    const [first] = instanceRequests(template, options.set ?? {}, sink);
+    const typed = first && module.instantiate(template.name, first, sink);
+    if (!typed || sink.hasErrors) continue;
+    for (const target of [undefined, ...annotatedTargets(typed)]) provedKernel(typed, target, options, sink);
+  }
+  return sink.all;
+}
+
+/** Parses and type-checks, with the library at hand. */
+export function checked(source: Source, options: CompileOptions, sink: DiagnosticSink): TypedModule {
+  const file = typeof source === "string" ? { path: "kernel.kern", text: source } : source;
+  return checkModule(file, libraryHost(options.host), sink);
+}
+
+async function compileInstances(
+  module: TypedModule,
+  instances: readonly Specialization[],
+  options: CompileOptions,
+  sink: DiagnosticSink,
+): Promise<Compiled> {
+  const typed = sink.hasErrors
+    ? []
+    : instances.flatMap(({ kernel, request }) => module.instantiate(kernel, request, sink) ?? []);
+  if (sink.hasErrors) throw new CompileError(sink.all);
+  const kernels = typed.map((kernel) => provedKernel(kernel, undefined, options, sink));
+  const wanted = [options.target ?? "wasm"].flat();
+  const emitted: { artifact: Artifact; text: string }[] = [];
+  for (const target of wanted) {
+    const own = kernels.map((kernel) =>
+      annotatedTargets(kernel.typed).includes(target)
+        ? provedKernel(kernel.typed, target, options, sink)
+        : kernel,
+    );
+    if (sink.hasErrors) throw new CompileError(sink.all);
+    emitted.push(await emit(target, own, options, sink));
+  }
+  if (sink.hasErrors) throw new CompileError(sink.all);
+  const artifacts = emitted.map((each) => each.artifact);
+  return {
+    module,
+    kernels,
+    artifacts,
+    text: new Map(emitted.map(({ artifact, text }) => [artifact.target, text])),
+    diagnostics: sink.all,
+    artifact: (target) =>
+      artifacts.find((each) => each.target === target) ??
+      internalError("compile", `no artifact for ${target}`),
+    specialize: (more) => compileInstances(module, [more], options, new DiagnosticSink()),
+  };
+}
+
+/** One instance for one target's annotations, lowered and proved. */
+function provedKernel(
+  typed: TKernel,
+  target: TargetName | undefined,
+  options: CompileOptions,
+  sink: DiagnosticSink,
+): CompiledKernel {
+  const lowered = fixDims(lower(typed, target), options.shape ?? {});
+  if (options.passes?.verifyEach) verify(lowered, "lower");
+  const proof = prove(lowered, sink);
+  return { typed, ir: proof.kernel, proof };
+}
+
+/** Targets that some annotation of the kernel is restricted to. */
+function annotatedTargets(typed: TKernel): readonly TargetName[] {
+  const mentioned = new Set(annotationsOf(typed).map((annotation) => annotation.target));
+  return targets.map((target) => target.name).filter((name) => mentioned.has(name));
+}
+
+async function emit(
+  name: TargetName,
+  kernels: readonly CompiledKernel[],
+  options: CompileOptions,
+  sink: DiagnosticSink,
+): Promise<{ artifact: Artifact; text: string }> {
+  const target = targetNamed(name);
+  const prepared = kernels.map(({ ir }) =>
+    runPasses(ir, [...sharedPasses, ...target.passes], options.passes, sink),
+  );
+  const emitted: Emitted = await target.emit(prepared, { features: options.features ?? [] }, sink);
+  const artifacts = kernels.map(({ typed, ir, proof }, at): KernelArtifact => {
+    const own = emitted.kernels[at] ?? internalError("emit", `${name} gave no code for ${typed.instance}`);
+    const asserts = own.asserts.map(({ message, span }) => ({ message, place: placeOf(span) }));
+    const report = {
+      proved: proof.proved,
+      runtimeChecks: proof.runtimeChecks,
+      notHonoured: notHonoured(typed, target),
+    };
+    return { signature: signatureOf(typed, ir, asserts), launch: own.launch, report };
+  });
+  const { code, sourceMap, text } = emitted;
+  return { artifact: { format: 1, target: name, code, kernels: artifacts, sourceMap }, text };
+}
