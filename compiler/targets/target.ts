@@ -1,0 +1,60 @@
+// What a target is to the rest of the compiler: a name, what it can and can't do, the passes that bring a
+// kernel into the form it takes, and emission. Adding a target is one folder that implements this and one
+// line in the registry.
+
+import type { Dtype } from "../../lang/dtypes.ts";
+import type { Span } from "../../lang/source.ts";
+import type { TargetName, WasmLaunch, WgslLaunch } from "../artifact.ts";
+import type { IrKernel } from "../ir/ir.ts";
+
+/** Facts about a target that lowering, schedules and the cost model ask for. */
+export interface Capabilities {
+  /** Dtypes that the target can't do, each with the reason a user is told. */
+  readonly unsupported: Readonly<Partial<Record<Dtype, string>>>;
+  /** Bytes of a vector register; 0 where lanes are invocations and vector loops stay scalar. */
+  readonly vectorBytes: number;
+  /** Vector registers that the engine keeps before it spills. */
+  readonly vectorRegisters: number;
+  /** Whether `@threads` loops and staged buffers are shared by invocations. */
+  readonly workgroups: boolean;
+}
+
+/** What a caller of `emit` may ask for; a target ignores what isn't its own. */
+export interface EmitOptions {
+  /** Optional features to use, by the names the artifact's `features` has. */
+  readonly features?: readonly string[];
+}
+
+/** One kernel as emitted; the driver adds the signature and the report to make a `KernelArtifact`. */
+export interface EmittedKernel {
+  readonly name: string;
+  readonly launch: WasmLaunch | WgslLaunch;
+  /** The run-time checks that stayed in the code; status n + 1 stands for number n. */
+  readonly asserts: readonly { readonly message: string; readonly span?: Span }[];
+  /** The emitted code as text, for `explain`. */
+  readonly text: string;
+}
+
+/** All kernels of one file. */
+export interface Emitted {
+  readonly code: Uint8Array | string;
+  readonly sourceMap?: string;
+  /** The whole module as text: WAT, or WGSL. */
+  readonly text: string;
+  readonly kernels: readonly EmittedKernel[];
+}
+
+/** A named rewrite of a whole kernel. */
+export interface KernelPass {
+  readonly name: string;
+  readonly run: (kernel: IrKernel) => IrKernel;
+}
+
+export interface Target {
+  readonly name: TargetName;
+  readonly capabilities: Capabilities;
+  /** Run after the target-independent passes, in order. */
+  readonly passes: readonly KernelPass[];
+  /** A kernel's name is the name it is exported by. */
+  emit(kernels: readonly IrKernel[], options: EmitOptions): Promise<Emitted>;
+}

@@ -1,0 +1,102 @@
+// Writes the body of one WebAssembly function: a growing list of statements in the text format, the locals
+// they use, and the helper functions they call. Expressions are strings; whatever is used twice is bound to a local.
+
+import type { Span } from "../../../lang/source.ts";
+import { positionAt } from "../../../lang/source.ts";
+import type { WasmType } from "./representation.ts";
+
+export class Writer {
+  private lines: string[] = [];
+  private readonly declared: string[] = [];
+  private readonly taken = new Set<string>();
+  private counter = 0;
+  private place = "";
+  /** Names of helper functions that the module's functions call. */
+  readonly helpers: Set<string>;
+  /** The instruction-set extensions that may be used. */
+  readonly features: ReadonlySet<string>;
+
+  constructor(helpers: Set<string>, features: ReadonlySet<string>) {
+    this.helpers = helpers;
+    this.features = features;
+  }
+
+  /** The statements and local declarations so far. */
+  get body(): readonly string[] {
+    return this.lines;
+  }
+  get locals(): readonly string[] {
+    return this.declared;
+  }
+
+  /** Appends a statement. */
+  push(statement: string): void {
+    this.lines.push(this.place + statement);
+  }
+
+  /** Statements from now on belong to this place in the source. */
+  at(span: Span | undefined): void {
+    if (!span) return;
+    const { line, column } = positionAt(span.file, span.start);
+    this.place = `;;@ ${span.file.path.replaceAll(/\s/g, "%20")}:${line}:${column}\n`;
+  }
+
+  /** Reserves a name that is no other local's, as near to `wanted` as the text format allows. */
+  reserve(wanted: string): string {
+    const base = `$${wanted.replaceAll(/[^A-Za-z0-9_.&]/g, "_")}`;
+    let name = base;
+    for (let n = 1; this.taken.has(name); n++) name = `${base}_${n}`;
+    this.taken.add(name);
+    return name;
+  }
+
+  /** Declares a local and gives its name. */
+  local(type: WasmType, wanted?: string): string {
+    const name = this.reserve(wanted ?? `t${this.counter++}`);
+    this.declared.push(`(local ${name} ${type})`);
+    return name;
+  }
+
+  /** Makes an expression cheap to repeat: one that isn't already is kept in a new local. */
+  bind(expression: string, type: WasmType): string {
+    if (isCheap(expression)) return expression;
+    const name = this.local(type);
+    this.push(`(local.set ${name} ${expression})`);
+    return `(local.get ${name})`;
+  }
+
+  bindVector(expression: string): string {
+    return this.bind(expression, "v128");
+  }
+
+  /** What `write` pushes, as one string of statements. */
+  nested(write: () => void): string {
+    const outer = this.lines;
+    const place = this.place;
+    this.lines = [];
+    try {
+      write();
+      return this.lines.join("\n");
+    } finally {
+      this.lines = outer;
+      this.place = place;
+    }
+  }
+
+  /** A call of a helper function. */
+  call(helper: string, ...args: readonly string[]): string {
+    this.helpers.add(helper);
+    return `(call $${helper} ${args.join(" ")})`;
+  }
+}
+
+/** Whether repeating an expression costs nothing and can't change its value before the next assignment. */
+export function isCheap(expression: string): boolean {
+  return /^\((local\.get [^()]*|(i32|i64|f32|f64)\.const [^()]*|v128\.const [^()]*)\)$/.test(expression);
+}
+
+/** The value of an i32 constant expression. */
+export function constantOf(expression: string): number | undefined {
+  const found = /^\(i32\.const (-?\d+)\)$/.exec(expression);
+  return found ? Number(found[1]) : undefined;
+}
