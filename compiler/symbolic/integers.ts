@@ -1,0 +1,49 @@
+// Exact integer arithmetic on JavaScript numbers. Everything symbolic stays within the safe integers; a result
+// that doesn't is `TooLarge`, never a rounded number.
+
+/** Thrown where an exact result would leave the safe integers; whoever reasons about it answers "unknown". */
+export class TooLarge extends Error {
+  constructor() {
+    super("an integer is too large for exact symbolic arithmetic");
+  }
+}
+
+/** `value`, if it is exact. */
+export function safe(value: number): number {
+  if (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) throw new TooLarge();
+  // -0 must not become a key of its own.
+  return value === 0 ? 0 : value;
+}
+
+export function floorDiv(a: number, b: number): number {
+  if (Math.abs(a) < 2 ** 50) {
+    // Both are exact and the quotient has room to spare, so the double nearest a / b never crosses an integer.
+    const quotient = Math.floor(a / b);
+    return quotient === 0 ? 0 : quotient;
+  }
+  return Number((BigInt(a) - modBig(BigInt(a), BigInt(b))) / BigInt(b));
+}
+
+function modBig(a: bigint, b: bigint): bigint {
+  const rest = a % b;
+  return rest !== 0n && rest < 0n !== b < 0n ? rest + b : rest;
+}
+
+export function floorMod(a: number, b: number): number {
+  return safe(a - b * floorDiv(a, b));
+}
+
+/** The greatest common divisor, positive; gcd(0, 0) is 0. */
+export function gcd(a: number, b: number): number {
+  let [x, y] = [Math.abs(a), Math.abs(b)];
+  while (y !== 0) [x, y] = [y, x % y];
+  return x;
+}
+export function gcdAll(values: Iterable<number>): number {
+  let found = 0;
+  for (const value of values) {
+    found = gcd(found, value);
+    if (found === 1) return 1;
+  }
+  return found;
+}
