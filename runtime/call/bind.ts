@@ -8,10 +8,11 @@ import {
   type Signature,
   type TensorParam,
 } from "../../compiler/artifact.ts";
-import { dtypeInfo, isFloat, isWide } from "../../lang/dtypes.ts";
+import { dtypeInfo, isFloat, isWide, type Dtype } from "../../lang/dtypes.ts";
 import { nearest } from "../../lang/diagnostics/nearest.ts";
 import { kernError, spanOfPlace, suggestion } from "../error.ts";
 import { checkShape, overlap, overlapsItself, sizeOf, type Layout } from "../tensor/layout.ts";
+import { roundNarrow } from "../tensor/narrow.ts";
 import { HostStorage, type Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { printShape } from "./shape-text.ts";
@@ -199,18 +200,9 @@ function checkScalar(kernel: string, { name: argument, dtype }: ScalarParam, giv
 }
 
 /** Scalars of narrow floats are handed over as the f32 that they round to. */
-function roundScalar(value: number, dtype: string): number {
-  if (dtype === "f64" || !Number.isFinite(value) || value === 0) return value;
-  if (dtype === "f32") return Math.fround(value);
-  const [digits, lowest, max] = dtype === "f16" ? [11, -14, 65504] : [8, -126, 3.3895313892515355e38];
-  const exponent = Math.max(Math.floor(Math.log2(Math.abs(value))), lowest!);
-  const unit = 2 ** (exponent - digits! + 1);
-  const scaled = value / unit;
-  const below = Math.floor(scaled);
-  const rest = scaled - below;
-  const up = rest > 0.5 || (rest === 0.5 && below % 2 !== 0);
-  const rounded = (up ? below + 1 : below) * unit;
-  return Math.abs(rounded) > max! ? Math.sign(value) * Infinity : rounded;
+function roundScalar(value: number, dtype: Dtype): number {
+  if (dtype === "f16" || dtype === "bf16") return roundNarrow(value, dtype);
+  return dtype === "f32" ? Math.fround(value) : value;
 }
 
 function checkConstraints(signature: Signature, value: (name: string) => number): void {

@@ -1,5 +1,6 @@
 // Worker threads over one shared memory. A command goes out through the control block, every worker takes its
-// share, and the main thread takes share 0 and then waits: a phase ends when all shares have.
+// share, and the main thread takes share 0 and then waits: a phase ends when all shares have. Loads and calls come
+// one at a time.
 
 import {
   argsAt,
@@ -29,9 +30,8 @@ export class WorkerPool {
   private readonly longs: BigInt64Array;
   private readonly buffer: SharedArrayBuffer;
   private readonly hosts: Host[] = [];
-  /** Loading, and waiting that can't block, happen one after another. */
-  private last: Promise<unknown> = Promise.resolve();
-  private busy = 0;
+  /** The workers have kernels, and wait in the control block. */
+  private working = false;
 
   constructor(threads: number) {
     this.threads = threads;
@@ -52,36 +52,16 @@ export class WorkerPool {
     return { buffer: this.buffer, share, words: control, argsAt, listenCommand: command.listen };
   }
 
-  private working = false;
-
   /** Makes kernels known to all workers. */
-  load(message: LoadMessage): Promise<void> {
-    return this.exclusively(async () => {
-      if (this.working) {
-        this.send(command.listen);
-        await this.finished();
-      }
-      const replies = this.hosts.map((host) => host.next());
-      for (const host of this.hosts) host.post(message);
-      await Promise.all(replies);
-      this.working = true;
-    });
-  }
-
-  /** Waits for its turn; calls that find nobody before them begin at once. */
-  exclusively<T>(action: () => Promise<T> | T): Promise<T> {
-    const before = this.busy++ === 0 ? undefined : this.last;
-    const run = async (): Promise<T> => {
-      try {
-        if (before) await before;
-        return await action();
-      } finally {
-        this.busy--;
-      }
-    };
-    const result = run();
-    this.last = result.catch(() => {});
-    return result;
+  async load(message: LoadMessage): Promise<void> {
+    if (this.working) {
+      this.send(command.listen);
+      await this.finished();
+    }
+    const replies = this.hosts.map((host) => host.next());
+    for (const host of this.hosts) host.post(message);
+    await Promise.all(replies);
+    this.working = true;
   }
 
   /** Writes a call's arguments for all workers. The last five are set share by share. */

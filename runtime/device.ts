@@ -1,0 +1,46 @@
+// What a device is to its users, and what one must provide to those who add one.
+
+import type { Artifact, KernelArtifact, Signature, TargetName } from "../compiler/artifact.ts";
+import type { Arguments, BoundCall } from "./call/bind.ts";
+import type { KernelSource } from "./load.ts";
+import type { Tensor } from "./tensor/tensor.ts";
+
+export type DeviceName = "wasm" | "webgpu" | "tsp" | "interp";
+
+/** A compiled kernel: takes its tensors and scalars by name, gives every `out` and `mut` tensor by name. */
+export interface Kernel {
+  (args: Arguments): Promise<Record<string, Tensor>>;
+  /** The name in the source. */
+  readonly kernelName: string;
+  /** `kern::softmax`, where the source declares it. */
+  readonly op?: string;
+  /** Signatures of the instances that exist. */
+  readonly instances: readonly Signature[];
+}
+
+/** Kernels by name; the instances of generic ones by their own names too (`softmax_f16`). */
+export type Kernels = Readonly<Record<string, Kernel>>;
+
+export interface Device {
+  readonly name: DeviceName;
+  /** Makes the kernels of a compiled file callable. */
+  load(source: KernelSource): Promise<Kernels>;
+  /** A copy of a tensor in the device's memory, for use in many calls. */
+  upload(tensor: Tensor): Promise<Tensor>;
+  /** Ends the device; its tensors can't be read any more. */
+  close(): void;
+}
+
+/** Runs one instance: the arguments are checked, dims are bound. */
+export type Executable = (call: BoundCall) => Promise<Map<string, Tensor>>;
+
+/** The part of a device that calls go through. */
+export interface Backend {
+  readonly target: TargetName | "interp";
+  /** The instances of an artifact, ready to run, by instance name. */
+  prepare(artifact: LoadedArtifact): Promise<ReadonlyMap<string, Executable>>;
+}
+
+/** An artifact, or for the interpreter the kernels with their IR. */
+export type LoadedArtifact = Pick<Artifact, "kernels" | "code"> & { readonly ir?: ReadonlyMap<string, unknown> };
+export type { KernelArtifact };
