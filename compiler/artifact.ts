@@ -116,21 +116,57 @@ export interface WasmLaunch {
 export interface WgslPhase {
   readonly entryPoint: string;
   readonly workgroupSize: readonly [number, number, number];
-  /** Iterations of the parallel loops, flattened; the runtime folds them into workgroups. */
+  /** Iterations of the parallel loops, flattened; `foldWorkgroups` says how many workgroups that takes. */
   readonly extent: ShapeExpr;
+}
+/** A storage buffer of group 0; its place in the list is its binding number. */
+export interface WgslBinding {
+  readonly name: string;
+  readonly access: "read" | "read_write";
+  /**
+   * A tensor argument; scratch of one call, made by the caller; or the status word of run-time checks, which the
+   * caller sets to 0 and reads afterwards: 0, or the number of a failed check plus 1.
+   */
+  readonly role: { readonly of: "param"; readonly param: number } | { readonly of: "scratch" | "status" };
+  /** Bytes it takes, a multiple of 4 and never 0; for an argument, if it is contiguous and starts at offset 0. */
+  readonly bytes: ShapeExpr;
+}
+/** One 32-bit word of the uniform. Strides and offsets count elements; scalars of 16 bits or less are widened. */
+export interface UniformWord {
+  readonly name: string;
+  readonly dtype: "i32" | "u32" | "f32";
+  readonly source:
+    | { readonly of: "dim"; readonly param: number; readonly axis: number }
+    | { readonly of: "stride"; readonly param: number; readonly axis: number }
+    | { readonly of: "offset"; readonly param: number }
+    | { readonly of: "scalar"; readonly param: number };
 }
 export interface WgslLaunch {
   readonly kind: "wgsl";
+  /** To be dispatched in order, one dispatch each. */
   readonly phases: readonly WgslPhase[];
-  /** Buffers in binding order, after which comes the uniform with dims, strides and scalars. */
-  readonly bindings: readonly {
-    readonly name: string;
-    readonly access: "read" | "read_write";
-    readonly bytes: ShapeExpr;
-  }[];
-  /** Words of the uniform in order: the value of a dim, a stride or offset in elements, or a scalar parameter. */
-  readonly uniform: readonly { readonly name: string; readonly dtype: "i32" | "u32" | "f32" }[];
+  /** Storage buffers in binding order: arguments, scratch, status. */
+  readonly bindings: readonly WgslBinding[];
+  /** Words of the uniform in order; its binding number is that behind the last storage buffer. Absent words: no uniform. */
+  readonly uniform: readonly UniformWord[];
+  /** Features that the device must have, by their WebGPU names. */
   readonly features: readonly string[];
+}
+
+/**
+ * Workgroups in x and y for `extent` iterations in workgroups of `size`: a single row, or as few rows as keep
+ * every dimension at or below `limit`. Invocation (x, y) of the grid runs iteration x + y * (workgroups in x) * size,
+ * if there is one. Undefined where the iterations can't be counted in an i32.
+ */
+export function foldWorkgroups(
+  extent: number,
+  size: number,
+  limit = 65535,
+): readonly [number, number] | undefined {
+  const groups = Math.ceil(extent / size);
+  const rows = Math.max(1, Math.ceil(groups / limit));
+  const columns = Math.ceil(groups / rows);
+  return columns * rows * size < 2 ** 31 && rows <= limit ? [columns, rows] : undefined;
 }
 
 /** What was proved and what the target did with the annotations; `explain` and `verify` show it. */

@@ -10,4 +10,29 @@ export const targets = {
     explain: `The language has it, this target does not. Compile for another target, or compute in a type that
 the target has.`,
   }),
+  K0602: entry<{ kernel: string; count: number; limit: number }>({
+    severity: "error",
+    name: "too-many-bindings",
+    message: ({ kernel, count, limit }) =>
+      `\`${kernel}\` needs ${count} storage buffers in WGSL, but WebGPU grants every program only ${limit}`,
+    explain: `In WGSL each tensor argument is a storage buffer of its own. Values that one phase of a kernel leaves
+to the next take a further one each, run-time checks one together. An entry point may see 8 of them on every device.
+Split the kernel in two, pack several arguments into one tensor with a leading dimension, or compile for another target.`,
+  }),
+  K0603: entry<{ array: string }>({
+    severity: "error",
+    name: "array-sized-by-dimension",
+    message: ({ array }) =>
+      `the size of \`${array}\` depends on a dimension, and WGSL must know it when compiling`,
+    explain: `A local \`Array\` becomes a variable of the shader's function, whose size WGSL fixes at compile time.
+Give it a constant size, or fix the dimension with \`--shape\`, which turns it into a constant.`,
+  }),
+  K0604: entry<{ array: string; bytes: number; limit: number }>({
+    severity: "error",
+    name: "local-arrays-too-large",
+    message: ({ array, bytes, limit }) =>
+      `with \`${array}\` the local arrays of this kernel take ${bytes} bytes, but a WGSL function may hold ${limit}`,
+    explain: `The variables of a shader function live in registers, or in memory of the invocation's own, and WGSL
+promises 8192 bytes of it. Make the arrays smaller, or process the data in pieces.`,
+  }),
 };

@@ -1,0 +1,105 @@
+// Conversions between dtypes in WGSL: exact where Kern says so and WGSL leaves the result open (a float beyond
+// an integer's range, NaN, an overflow to f16), and never written so that a constant could be refused.
+
+import { dtypeInfo, isFloat, type Dtype } from "../../../lang/dtypes.ts";
+import type { HelperSet } from "./helpers.ts";
+import { binary, call, primary, type Text } from "./text.ts";
+import { isNarrow, registerOf } from "./types.ts";
+import { mask, wrap } from "./wrap.ts";
+
+const zero = (dtype: Dtype): Text =>
+  primary({ f32: "0.0", f16: "0.0h", i32: "0", u32: "0u", bool: "false" }[registerOf(dtype)]);
+
+/** The op `convert`: floats round, float to integer truncates and saturates, integers wrap. */
+export function convert(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
+  if (from === to) return value;
+  if (to === "bool") return binary("!=", value, zero(from));
+  if (from === "bool") return call(registerOf(to), value);
+  if (isFloat(from))
+    return isFloat(to) ? floatToFloat(value, from, to, helpers) : floatToInteger(value, from, to, helpers);
+  return isFloat(to) ? integerToFloat(value, from, to, helpers) : integerToInteger(value, from, to, helpers);
+}
+
+/** bf16 lives in an f32 already. */
+function asF32(value: Text, from: Dtype): Text {
+  return from === "f16" ? call("f32", value) : value;
+}
+
+function floatToFloat(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
+  if (to === "f32") return asF32(value, from);
+  return call(helpers.use(to === "f16" ? "f32_to_f16" : "round_to_bf16"), asF32(value, from));
+}
+
+function floatToInteger(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
+  const wide = asF32(value, from);
+  const { kind, min, max } = dtypeInfo(to);
+  if (!isNarrow(to)) return call(helpers.use(kind === "int" ? "f32_to_i32" : "f32_to_u32"), wide);
+  const high = primary(`${max}.0`);
+  if (kind === "uint") return call(helpers.use("f32_to_narrow_u32"), wide, high);
+  return call(helpers.use("f32_to_narrow_i32"), wide, { text: `${min}.0`, level: "unary" }, high);
+}
+
+function integerToFloat(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
+  const signed = registerOf(from) === "i32";
+  if (to === "f32") return call("f32", value);
+  // An f32 holds every integer that f16 can tell from infinity, so this rounds once.
+  if (to === "f16") return call(helpers.use("f32_to_f16"), call("f32", value));
+  return call(helpers.use(signed ? "i32_to_bf16" : "u32_to_bf16"), value);
+}
+
+function integerToInteger(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
+  const source = dtypeInfo(from);
+  const target = dtypeInfo(to);
+  const register = registerOf(to);
+  const held = registerOf(from) === register ? value : call(`bitcast<${register}>`, value);
+  const fits = Number(source.min) >= Number(target.min) && Number(source.max) <= Number(target.max);
+  return fits ? held : wrap(held, to, helpers);
+}
+
+/** The op `saturate`: to an integer dtype, clamped to its range; floats round half to even first. */
+export function saturate(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
+  if (isFloat(from)) return floatToInteger(call("round", value), from, to, helpers);
+  const source = dtypeInfo(from);
+  const target = dtypeInfo(to);
+  const suffix = registerOf(from) === "u32" ? "u" : "";
+  let clamped = value;
+  if (Number(source.min) < Number(target.min))
+    clamped = call("max", clamped, integer(Number(target.min), suffix));
+  if (Number(source.max) > Number(target.max))
+    clamped = call("min", clamped, integer(Number(target.max), suffix));
+  return registerOf(from) === registerOf(to) ? clamped : call(`bitcast<${registerOf(to)}>`, clamped);
+}
+
+function integer(value: number, suffix: string): Text {
+  return { text: `${value}${suffix}`, level: value < 0 ? "unary" : "primary" };
+}
+
+/** The op `bitcast`: both dtypes are of one width. */
+export function bitcast(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
+  return from === to ? value : fromBits(bitsOf(value, from, helpers), to, helpers);
+}
+
+/** The bits of a value as a u32; those above its width are zero, but for signed narrow integers. */
+export function rawBits(value: Text, dtype: Dtype, helpers: HelperSet): Text {
+  if (dtype === "f16") return call(helpers.use("f16_bits"), value);
+  if (dtype === "bool") return call("u32", value);
+  if (dtype === "bf16") return binary(">>", call("bitcast<u32>", value), primary("16u"));
+  return registerOf(dtype) === "u32" ? value : call("bitcast<u32>", value);
+}
+
+/** As `rawBits`, with zeros above the width. */
+function bitsOf(value: Text, dtype: Dtype, helpers: HelperSet): Text {
+  const raw = rawBits(value, dtype, helpers);
+  const { kind, bits } = dtypeInfo(dtype);
+  return kind === "int" && bits < 32 ? binary("&", raw, mask(bits)) : raw;
+}
+
+/** The value whose bits a u32 holds in its lowest places; what stands above them is ignored. */
+export function fromBits(bits: Text, dtype: Dtype, helpers: HelperSet): Text {
+  if (dtype === "f16") return call(helpers.use("f16_from_bits"), bits);
+  if (dtype === "bf16") return call("bitcast<f32>", binary("<<", bits, primary("16u")));
+  if (dtype === "bool") return binary("!=", binary("&", bits, primary("0xffu")), primary("0u"));
+  const register = registerOf(dtype);
+  const held = register === "u32" ? bits : call(`bitcast<${register}>`, bits);
+  return wrap(held, dtype, helpers);
+}

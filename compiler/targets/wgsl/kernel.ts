@@ -1,0 +1,277 @@
+// One kernel as WGSL: its uniform, bindings, accessor functions and entry points, and the data that launch them.
+
+import { internalError } from "../../../lang/diagnostics/internal-error.ts";
+import type { ShapeExpr, WgslBinding, WgslLaunch, WgslPhase } from "../../artifact.ts";
+import { int, type AssertStmt, type Buffer, type Expr, type IrKernel, type Stmt } from "../../ir/ir.ts";
+import { visitBlock } from "../../ir/walk.ts";
+import { add, mul } from "../../passes/fold.ts";
+import { toShapeExpr } from "../../shape-expr.ts";
+import { emitExpr, type Place } from "./expressions.ts";
+import type { HelperSet } from "./helpers.ts";
+import { workgroupSize } from "./limits.ts";
+import { Lines } from "./lines.ts";
+import { NameSpace } from "./names.ts";
+import { entryPoint, totalCount, type EntryPoint } from "./phases.ts";
+import { emitBlock, emitComment, type FunctionScope } from "./statements.ts";
+import { constantSize } from "./sizes.ts";
+import { Storage } from "./storage.ts";
+import { binary, primary, type Text } from "./text.ts";
+import { dtypesUsed } from "./uses.ts";
+import { layOutUniform, offsetName, strideName, type Uniform } from "./uniform.ts";
+
+export interface KernelCode {
+  /** Declarations, accessor functions and entry points, to be separated by empty lines. */
+  readonly parts: readonly string[];
+  readonly launch: WgslLaunch;
+  readonly asserts: readonly AssertStmt[];
+}
+
+/** What the kernels of a module share. */
+export interface ModuleScope {
+  readonly helpers: HelperSet;
+  /** Names of declarations. */
+  readonly names: NameSpace;
+}
+
+/** Emits a checked kernel whose body is split into phases. */
+export function emitKernel(
+  kernel: IrKernel,
+  phases: readonly (readonly Stmt[])[],
+  module: ModuleScope,
+): KernelCode {
+  const entryNames = phases.map((_, at) =>
+    module.names.give(at === 0 ? kernel.name : `${kernel.name}_${at + 1}`),
+  );
+  // Kernels of one module must not share names; those of the first stay as they are.
+  const give = (wish: string): string => module.names.give(wish, `${kernel.name}_${wish}`);
+  const asserts = assertsOf(kernel);
+  const { places, variables } = placesOf(kernel, module, give);
+  const status = asserts.length > 0 ? give("status") : undefined;
+  const uniformName = give("args");
+  const uniform = layOutUniform(kernel, uniformName);
+  const bindings = bindingsOf(kernel, places, status);
+
+  const entries = phases.map((body) => entryPoint(body, kernel));
+  const functions = entries.map((entry, at) =>
+    emitEntry(entry, {
+      name: entryNames[at]!,
+      kernel,
+      module,
+      places,
+      uniform,
+      status,
+      asserts,
+      first: at === 0,
+    }),
+  );
+  const declarations = bindings.map(({ name, access }, at) => {
+    const type =
+      name === status
+        ? "atomic<u32>"
+        : (variables.get(name)?.type ?? internalError("wgsl", `no buffer ${name}`));
+    return `@group(0) @binding(${at}) var<storage, ${access}> ${name}: ${type};`;
+  });
+  const parts: string[] = [];
+  if (uniform.words.length > 0) {
+    const struct = module.names.give(`${kernel.name}_uniform`);
+    const members = uniform.words.map(({ name, dtype }) => `    ${name}: ${dtype},\n`);
+    parts.push(`struct ${struct} {\n${members.join("")}}`);
+    declarations.push(`@group(0) @binding(${bindings.length}) var<uniform> ${uniformName}: ${struct};`);
+  }
+  if (declarations.length > 0) parts.push(declarations.join("\n"));
+  for (const storage of variables.values()) parts.push(...storage.functions.values());
+  parts.push(...functions);
+  const features = dtypesUsed(kernel).has("f16") ? ["shader-f16"] : [];
+  const launch: WgslLaunch = {
+    kind: "wgsl",
+    phases: entries.map((entry, at) => phaseOf(entry, entryNames[at]!)),
+    bindings,
+    uniform: uniform.words,
+    features,
+  };
+  return { parts, launch, asserts };
+}
+
+function phaseOf(entry: EntryPoint, name: string): WgslPhase {
+  const size = entry.axes.length > 0 ? workgroupSize : 1;
+  return { entryPoint: name, workgroupSize: [size, 1, 1], extent: entry.extent };
+}
+
+// ---- buffers -----------------------------------------------------------------------------------------
+
+/** Every buffer of the kernel, and those declared by the module by their names in WGSL, in binding order. */
+function placesOf(
+  kernel: IrKernel,
+  module: ModuleScope,
+  give: (wish: string) => string,
+): { readonly places: Map<string, Place>; readonly variables: Map<string, Storage> } {
+  const written = new Set(
+    kernel.params.flatMap((param) => (param.kind === "tensor" && param.mode !== "in" ? [param.buffer] : [])),
+  );
+  const atomic = new Set<string>();
+  visitBlock(kernel.body, (stmt) => stmt.kind === "store" && stmt.atomic && atomic.add(stmt.buffer));
+  const places = new Map<string, Place>();
+  const variables = new Map<string, Storage>();
+  const make = (buffer: Buffer): void => {
+    const { name, space, shape } = buffer;
+    const local = space === "local" || space === "panel";
+    const given = give(name);
+    const usage = {
+      written: written.has(name),
+      atomic: atomic.has(name),
+      size: local ? constantSize(shape) : undefined,
+    };
+    const storage = new Storage(buffer, given, usage, module.helpers, give);
+    const strides = shape.map((_, axis) => strideName(name, axis));
+    places.set(
+      name,
+      space === "param" ? { buffer, storage, strides, offset: offsetName(name) } : { buffer, storage },
+    );
+    if (!local) variables.set(given, storage);
+  };
+  // Arguments first, in their order; then scratch; local arrays are declared where they come to life.
+  const order = kernel.params.flatMap((param) => (param.kind === "tensor" ? [param.buffer] : []));
+  for (const name of order) make(bufferNamed(kernel, name));
+  for (const space of ["kernel", "local", "panel"])
+    kernel.buffers.filter((buffer) => buffer.space === space).forEach(make);
+  return { places, variables };
+}
+
+function bufferNamed(kernel: IrKernel, name: string): Buffer {
+  return kernel.buffers.find((buffer) => buffer.name === name) ?? internalError("wgsl", `no buffer ${name}`);
+}
+
+function bindingsOf(
+  kernel: IrKernel,
+  places: ReadonlyMap<string, Place>,
+  status: string | undefined,
+): WgslBinding[] {
+  const bindings: WgslBinding[] = [];
+  const bytes = ({ buffer, storage }: Place): ShapeExpr => {
+    const elements = buffer.shape.map(shapeExpr).reduce((product, extent) => ["*", product, extent], 1);
+    return ["*", ["max", ["//", ["+", ["*", elements, storage.elementBits], 31], 32], 1], 4];
+  };
+  kernel.params.forEach((param, at) => {
+    if (param.kind !== "tensor") return;
+    const place = places.get(param.buffer) ?? internalError("wgsl", `no buffer ${param.buffer}`);
+    const access = param.mode === "in" ? "read" : "read_write";
+    bindings.push({
+      name: place.storage.name,
+      access,
+      role: { of: "param", param: at },
+      bytes: bytes(place),
+    });
+  });
+  for (const place of places.values()) {
+    if (place.buffer.space !== "kernel") continue;
+    bindings.push({
+      name: place.storage.name,
+      access: "read_write",
+      role: { of: "scratch" },
+      bytes: bytes(place),
+    });
+  }
+  if (status) bindings.push({ name: status, access: "read_write", role: { of: "status" }, bytes: 4 });
+  return bindings;
+}
+
+function shapeExpr(extent: Expr): ShapeExpr {
+  return toShapeExpr(extent) ?? internalError("wgsl", "a buffer's shape is not an expression over dims");
+}
+
+// ---- run-time checks ---------------------------------------------------------------------------------
+
+/** The checks in order, those that a pass copied counted once. */
+function assertsOf(kernel: IrKernel): AssertStmt[] {
+  const found: AssertStmt[] = [];
+  visitBlock(kernel.body, (stmt) => {
+    if (stmt.kind === "assert" && !found.some((other) => sameCheck(stmt, other))) found.push(stmt);
+  });
+  return found;
+}
+
+function sameCheck(a: AssertStmt, b: AssertStmt): boolean {
+  return a === b || (a.span !== undefined && a.span === b.span && a.message === b.message);
+}
+
+// ---- entry points ------------------------------------------------------------------------------------
+
+interface EntryContext {
+  readonly name: string;
+  readonly kernel: IrKernel;
+  readonly module: ModuleScope;
+  readonly places: ReadonlyMap<string, Place>;
+  readonly uniform: Uniform;
+  readonly status: string | undefined;
+  readonly asserts: readonly AssertStmt[];
+  readonly first: boolean;
+}
+
+function emitEntry(entry: EntryPoint, cx: EntryContext): string {
+  const out = new Lines();
+  const { module, places, status, asserts } = cx;
+  const fn: FunctionScope = {
+    helpers: module.helpers,
+    names: new NameSpace(module.names),
+    values: new Map(cx.uniform.values),
+    places,
+    out,
+    registers: new Set(),
+    status,
+    checkNumber: (stmt) => 1 + asserts.findIndex((other) => sameCheck(stmt, other)),
+  };
+  const size = entry.axes.length > 0 ? workgroupSize : 1;
+  out.add(`@compute @workgroup_size(${size})`);
+  if (entry.axes.length === 0) {
+    out.block(`fn ${cx.name}()`, () => {
+      if (!cx.first) skipAfterFailure(fn);
+      emitBlock(entry.body, fn);
+    });
+    return out.toString().trimEnd();
+  }
+  const id = fn.names.give("id");
+  const groups = fn.names.give("groups");
+  const builtins = `@builtin(global_invocation_id) ${id}: vec3<u32>, @builtin(num_workgroups) ${groups}: vec3<u32>`;
+  out.block(`fn ${cx.name}(${builtins})`, () => {
+    emitIndices(entry, `i32(${id}.x + ${id}.y * ${groups}.x * ${size}u)`, fn);
+    if (!cx.first) skipAfterFailure(fn);
+    emitBlock(entry.body, fn);
+  });
+  return out.toString().trimEnd();
+}
+
+/** What an earlier phase checked and found wrong may be what this one relies on. */
+function skipAfterFailure(fn: FunctionScope): void {
+  if (fn.status) fn.out.block(`if (atomicLoad(&${fn.status}) != 0u)`, () => fn.out.add("return;"));
+}
+
+/** The loop variables from the number of the invocation; those beyond the extent have nothing to do. */
+function emitIndices(entry: EntryPoint, flat: string, fn: FunctionScope): void {
+  const { out } = fn;
+  const { axes } = entry;
+  const text = (expr: Expr): Text => emitExpr(expr, fn, out);
+  const [only] = axes;
+  const single = axes.length === 1 && only !== undefined;
+  const plain = single && only.lo.kind === "const" && only.lo.value === 0 && only.loop.step === 1;
+  if (plain) emitComment(only.loop.span, fn);
+  const number = fn.names.give(plain ? only.loop.name : "iteration");
+  out.add(`let ${number} = ${flat};`);
+  out.block(`if (${binary(">=", primary(number), text(totalCount(axes))).text})`, () => out.add("return;"));
+  if (plain) {
+    fn.values.set(only.loop.name, primary(number));
+    return;
+  }
+  axes.forEach((axis, at) => {
+    emitComment(axis.loop.span, fn);
+    const inner = axes.slice(at + 1).map((each) => each.count);
+    let turn = primary(number);
+    if (inner.length > 0) turn = binary("/", turn, text(inner.reduce(mul)));
+    if (at > 0) turn = binary("%", turn, text(axis.count));
+    const name = fn.names.give(axis.loop.name);
+    const loop = `${axis.loop.name} turn`;
+    fn.values.set(loop, turn);
+    const step: Expr = { kind: "ref", type: int(0).type, name: loop };
+    out.add(`let ${name} = ${text(add(axis.lo, mul(step, int(axis.loop.step)))).text};`);
+    fn.values.set(axis.loop.name, primary(name));
+  });
+}

@@ -1,0 +1,272 @@
+// How a buffer lies in memory, and how its elements are read, written and updated. Elements of 32 bits are words
+// of an array, f16 is an array of f16; narrower ones share u32 words. A store into a shared word changes nothing
+// but the element's own bits, atomically, so that neighbours may be written at the same time.
+
+import { dtypeInfo, isFloat, type Dtype } from "../../../lang/dtypes.ts";
+import { internalError } from "../../../lang/diagnostics/internal-error.ts";
+import type { Buffer, StoreStmt } from "../../ir/ir.ts";
+import { valueDtype } from "../../ir/op-types.ts";
+import { fromBits, rawBits } from "./conversions.ts";
+import type { HelperSet } from "./helpers.ts";
+import { applyOp } from "./ops.ts";
+import { binary, call, element, primary, type Text } from "./text.ts";
+import { registerOf, type Register } from "./types.ts";
+
+export type AtomicOp = NonNullable<StoreStmt["atomic"]>;
+
+type Layout =
+  /** `array<T, n>` of a function. */
+  | { readonly kind: "local"; readonly element: Register; readonly size: number }
+  /** One element a word, or an f16. */
+  | { readonly kind: "plain"; readonly element: "f32" | "f16" | "i32" | "u32" }
+  /** One element a word that is updated atomically; floats by their bits. */
+  | { readonly kind: "atomic"; readonly element: "i32" | "u32" }
+  /** Several elements a u32. */
+  | { readonly kind: "packed"; readonly bits: number; readonly atomic: boolean };
+
+/** How a kernel uses a buffer; decides its layout. */
+export interface Usage {
+  readonly written: boolean;
+  readonly atomic: boolean;
+  /** Elements of a local array. */
+  readonly size?: number;
+}
+
+/** A buffer in WGSL. `functions` collects the accessor functions that emitted code calls. */
+export class Storage {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly functions = new Map<string, string>();
+  private readonly layout: Layout;
+  private readonly helpers: HelperSet;
+  private readonly nameFor: (wish: string) => string;
+  private readonly names = new Map<string, string>();
+
+  constructor(
+    buffer: Buffer,
+    name: string,
+    usage: Usage,
+    helpers: HelperSet,
+    nameFor: (wish: string) => string,
+  ) {
+    this.name = name;
+    this.dtype = buffer.dtype;
+    this.layout = layoutOf(buffer, usage);
+    this.helpers = helpers;
+    this.nameFor = nameFor;
+  }
+
+  /** The type of the whole buffer. */
+  get type(): string {
+    switch (this.layout.kind) {
+      case "local":
+        return `array<${this.layout.element}, ${this.layout.size}>`;
+      case "plain":
+        return `array<${this.layout.element}>`;
+      case "atomic":
+        return `array<atomic<${this.layout.element}>>`;
+      case "packed":
+        return this.layout.atomic ? "array<atomic<u32>>" : "array<u32>";
+    }
+  }
+
+  /** Bits of storage that an element takes. */
+  get elementBits(): number {
+    if (this.layout.kind === "packed") return this.layout.bits;
+    return this.layout.kind === "plain" && this.layout.element === "f16" ? 16 : 32;
+  }
+
+  /** The elements of a local array. */
+  get localSize(): number | undefined {
+    return this.layout.kind === "local" ? this.layout.size : undefined;
+  }
+
+  load(at: Text): Text {
+    const { layout } = this;
+    switch (layout.kind) {
+      case "local":
+        return element(this.name, at);
+      case "plain":
+        return this.fromCell(element(this.name, at));
+      case "atomic":
+        return this.fromCell(call("atomicLoad", primary(`&${this.name}[${at.text}]`)));
+      case "packed":
+        return call(
+          this.accessor("load", () => this.loadFunction(layout.bits, layout.atomic)),
+          at,
+        );
+    }
+  }
+
+  /** A statement that writes one element. */
+  store(at: Text, value: Text): string {
+    const { layout } = this;
+    switch (layout.kind) {
+      case "local":
+        return `${this.name}[${at.text}] = ${value.text};`;
+      case "plain":
+        return `${this.name}[${at.text}] = ${this.toCell(value).text};`;
+      case "atomic":
+        return `${call("atomicStore", primary(`&${this.name}[${at.text}]`), this.toCell(value)).text};`;
+      case "packed":
+        return `${
+          call(
+            this.accessor("store", () => this.storeFunction(layout.bits)),
+            at,
+            value,
+          ).text
+        };`;
+    }
+  }
+
+  /** A statement that makes one element op(element, value), indivisibly where others could come between. */
+  update(op: AtomicOp, at: Text, value: Text): string {
+    const { layout } = this;
+    if (layout.kind === "local") return this.store(at, this.apply(op, this.load(at), value));
+    if (layout.kind === "plain")
+      return internalError("wgsl", `${this.name} is updated atomically but not laid out so`);
+    const direct = layout.kind === "atomic" && registerOf(this.dtype) === layout.element && this.wordSized;
+    if (direct) {
+      const name = `atomic${op[0]!.toUpperCase()}${op.slice(1)}`;
+      return `${call(name, primary(`&${this.name}[${at.text}]`), value).text};`;
+    }
+    const update = this.accessor(`atomic_${op}`, () => this.updateFunction(op));
+    return `${call(update, at, value).text};`;
+  }
+
+  private get wordSized(): boolean {
+    return dtypeInfo(this.dtype).bits === 32;
+  }
+
+  /** A bool in a word is 0 or 1, a float in an atomic word its bits; all else is itself. */
+  private fromCell(cell: Text): Text {
+    if (this.dtype === "bool") return binary("!=", cell, primary("0u"));
+    return this.layout.kind === "atomic" && isFloat(this.dtype)
+      ? fromBits(cell, this.dtype, this.helpers)
+      : cell;
+  }
+  private toCell(value: Text): Text {
+    if (this.dtype === "bool") return call("u32", value);
+    return this.layout.kind === "atomic" && isFloat(this.dtype)
+      ? rawBits(value, this.dtype, this.helpers)
+      : value;
+  }
+
+  private apply(op: AtomicOp, element: Text, value: Text): Text {
+    const dtype = valueDtype(this.dtype);
+    return applyOp(op, [element, value], { operand: dtype, result: dtype, helpers: this.helpers });
+  }
+
+  // ---- accessor functions ----
+
+  /** The name of the function `kind`, made by `write` at the first use. */
+  private accessor(kind: string, write: () => (name: string) => string): string {
+    let name = this.names.get(kind);
+    if (!name) {
+      name = this.nameFor(`${kind}_${this.name}`);
+      this.names.set(kind, name);
+      this.functions.set(name, write()(name));
+    }
+    return name;
+  }
+
+  private get register(): Register {
+    return registerOf(valueDtype(this.dtype));
+  }
+
+  private loadFunction(bits: number, atomic: boolean): (name: string) => string {
+    const word = `${this.name}[${wordOf("at", bits)}]`;
+    const read = atomic ? `atomicLoad(&${word})` : word;
+    const shift = shiftOf("at", bits);
+    return (name) => `\
+fn ${name}(at: i32) -> ${this.register} {
+    return ${this.decode(primary(read), shift, bits).text};
+}`;
+  }
+
+  private storeFunction(bits: number): (name: string) => string {
+    const word = `${this.name}[word]`;
+    return (name) => `\
+// Flips those bits of the element that differ, and no others: neighbours in the word may be written meanwhile.
+fn ${name}(at: i32, value: ${this.register}) {
+    let word = ${wordOf("at", bits)};
+    let shift = ${shiftOf("at", bits).text};
+    let mask = ${maskOf(bits)} << shift;
+    let bits = ${rawBits(primary("value"), this.bitsDtype, this.helpers).text};
+    atomicXor(&${word}, (atomicLoad(&${word}) ^ (bits << shift)) & mask);
+}`;
+  }
+
+  private updateFunction(op: AtomicOp): (name: string) => string {
+    const bits = this.layout.kind === "packed" ? this.layout.bits : 32;
+    const packed = bits < 32;
+    const value = primary("value");
+    const old = packed ? this.decode(primary("old"), primary("shift"), bits) : this.fromCell(primary("old"));
+    const next = this.apply(op, old, value);
+    const cell = packed
+      ? `(old & ~mask) | ((${rawBits(next, this.bitsDtype, this.helpers).text} << shift) & mask)`
+      : this.toCell(next).text;
+    const place = packed
+      ? `\
+    let word = ${wordOf("at", bits)};
+    let shift = ${shiftOf("at", bits).text};
+    let mask = ${maskOf(bits)} << shift;
+`
+      : "    let word = at;\n";
+    return (name) => `\
+// Tries again until no other invocation came between.
+fn ${name}(at: i32, value: ${this.register}) {
+${place}    var old = atomicLoad(&${this.name}[word]);
+    loop {
+        let changed = ${cell};
+        let result = atomicCompareExchangeWeak(&${this.name}[word], old, changed);
+        if (result.exchanged) {
+            break;
+        }
+        old = result.old_value;
+    }
+}`;
+  }
+
+  /** The dtype whose bits are stored: values of sub-byte buffers are i32. */
+  private get bitsDtype(): Dtype {
+    return valueDtype(this.dtype);
+  }
+
+  /** The element that begins at bit `shift` of a word. */
+  private decode(word: Text, shift: Text, bits: number): Text {
+    const { kind } = dtypeInfo(this.dtype);
+    const width = primary(`${bits}u`);
+    if (kind === "int") return call("extractBits", call("bitcast<i32>", word), shift, width);
+    if (kind === "float") return fromBits(binary(">>", word, shift), this.dtype, this.helpers);
+    const raw = call("extractBits", word, shift, width);
+    if (kind === "bool") return binary("!=", raw, primary("0u"));
+    return this.register === "i32" ? call("bitcast<i32>", raw) : raw;
+  }
+}
+
+const perWord = (bits: number): number => 32 / bits;
+const wordOf = (at: string, bits: number): string => `${at} >> ${Math.log2(perWord(bits))}u`;
+const shiftOf = (at: string, bits: number): Text =>
+  binary("<<", call("u32", primary(`${at} & ${perWord(bits) - 1}`)), primary(`${Math.log2(bits)}u`));
+const maskOf = (bits: number): string => `0x${(2 ** bits - 1).toString(16)}u`;
+
+function layoutOf(buffer: Buffer, { atomic, written, size }: Usage): Layout {
+  const register = registerOf(valueDtype(buffer.dtype));
+  if (buffer.space === "local" || buffer.space === "panel")
+    return {
+      kind: "local",
+      element: register,
+      size: size ?? internalError("wgsl", `${buffer.name} has no size`),
+    };
+  const { bits } = dtypeInfo(buffer.dtype);
+  if (buffer.space === "param") {
+    if (bits < 32 && (buffer.dtype !== "f16" || atomic)) return { kind: "packed", bits, atomic: written };
+  } else if (buffer.dtype === "f16" && atomic) {
+    return { kind: "packed", bits, atomic: true };
+  }
+  // Scratch has room for a word an element.
+  const cell = register === "bool" ? "u32" : register;
+  if (!atomic) return { kind: "plain", element: cell };
+  return { kind: "atomic", element: cell === "i32" ? "i32" : "u32" };
+}
