@@ -2,6 +2,7 @@
 // kernel into the form it takes, and emission. Adding a target is one folder that implements this and one
 // line in the registry.
 
+import type { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
 import type { Span } from "../../lang/source.ts";
 import type { TargetName, WasmLaunch, WgslLaunch } from "../artifact.ts";
@@ -55,6 +56,9 @@ export interface Target {
   readonly capabilities: Capabilities;
   /** Run after the target-independent passes, in order. */
   readonly passes: readonly KernelPass[];
-  /** A kernel's name is the name it is exported by. */
-  emit(kernels: readonly IrKernel[], options: EmitOptions): Promise<Emitted>;
+  /**
+   * A kernel's name is the name it is exported by. What the target can't do goes to `sink`, and the result then
+   * holds no code to be used.
+   */
+  emit(kernels: readonly IrKernel[], options: EmitOptions, sink: DiagnosticSink): Promise<Emitted>;
 }
