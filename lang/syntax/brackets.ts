@@ -54,6 +54,7 @@ export function matchBrackets(tokens: readonly IToken[], problems: Problems): Br
       stack.push(index);
       if (stack.length > bracketLimit) {
         problems.report("K0113", { what: "brackets", limit: bracketLimit }, spanOf(token, problems));
+        problems.givenUp = true;
         stopAt = lineFirst;
         stack = [];
         break;

@@ -54,6 +54,7 @@ export function previousOf(fault: IRecognitionException): IToken | undefined {
   return "previousToken" in fault ? (fault.previousToken as IToken | undefined) : undefined;
 }
 
+const declarations: ReadonlySet<TokenType> = new Set([t.Kernel, t.Struct, t.Test, t.Import, t.From]);
 const words: ReadonlySet<TokenType> = new Set(t.hardKeywords.values());
 
 /** Reports one exception, with the best advice that its tokens allow. `line` is what was read of its line. */
@@ -85,6 +86,10 @@ export function reportFault(fault: IRecognitionException, line: readonly IToken[
   }
   if (fault.message === tokenLabel(t.Identifier) && words.has(token.tokenType)) {
     problems.report("K0124", { word: token.image }, span);
+    return;
+  }
+  if (fault.message === "a statement" && declarations.has(token.tokenType)) {
+    problems.report("K0125", { what: `\`${token.image}\`` }, span);
     return;
   }
   problems.report(

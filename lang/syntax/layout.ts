@@ -39,6 +39,7 @@ export function layOut(lines: readonly Line[], problems: Problems): IToken[] {
       }
       if (opens && levels.filter((known) => !known.phantom).length > blockLimit) {
         problems.report("K0113", { what: "blocks", limit: blockLimit }, problems.span(start, t.endOf(first)));
+        problems.givenUp = true;
         break;
       }
       // A file whose every line is deeper than the last must not make this stack the size of the file.

@@ -24,8 +24,9 @@ export interface Lines {
 
 const tabWidth = 4;
 
-export function logicalLines(tokens: readonly IToken[], problems: Problems): Lines {
+export function logicalLines(flat: readonly IToken[], problems: Problems): Lines {
   const text = problems.file.text;
+  const tokens = withoutForeignComments(flat, problems);
   const brackets = matchBrackets(tokens, problems);
   const lines: Line[] = [];
   const comments: Comment[] = [];
@@ -101,6 +102,29 @@ export function logicalLines(tokens: readonly IToken[], problems: Problems): Lin
   close();
   reportTabs(tabs, problems);
   return { lines, comments };
+}
+
+/** Leaves out lines that begin with `//` outside brackets: prose, whose quotes and brackets mean nothing. */
+function withoutForeignComments(tokens: readonly IToken[], problems: Problems): readonly IToken[] {
+  const kept: IToken[] = [];
+  let depth = 0;
+  let fresh = true;
+  let prose = false;
+  for (const token of tokens) {
+    const type = token.tokenType;
+    if (type === t.Newline) prose = false;
+    else if (fresh && depth === 0 && type === t.BinaryOperator && token.image === "//") {
+      const span = problems.span(token.startOffset, t.endOf(token));
+      problems.report("K0136", {}, span, { fix: { text: "write `#`", edits: [{ span, replacement: "#" }] } });
+      prose = true;
+    }
+    fresh = type === t.Newline;
+    if (prose) continue;
+    if (type === t.LParen || type === t.LSquare) depth++;
+    else if (type === t.RParen || type === t.RSquare) depth = Math.max(0, depth - 1);
+    kept.push(token);
+  }
+  return kept;
 }
 
 /** Column of the next line with a token on it; 0 at the end of the file. */

@@ -14,6 +14,8 @@ export const errorLimit = 100;
 
 export class Problems {
   readonly file: SourceFile;
+  /** The rest of the file was not read: what seems to be missing at its end may well be there. */
+  givenUp = false;
   private readonly found: Diagnostic[] = [];
 
   constructor(file: SourceFile) {

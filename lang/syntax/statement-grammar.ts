@@ -69,6 +69,9 @@ export abstract class StatementGrammar extends ExpressionGrammar {
   });
 
   private missingBlock(head: IToken, lineEnd: IToken): void {
+    let ahead = 1;
+    while (this.LA(ahead).tokenType === t.Dedent) ahead++;
+    if (this.problems.givenUp && this.LA(ahead).tokenType === EOF) return;
     const at = this.problems.span(lineEnd.startOffset, lineEnd.startOffset);
     const what = head.tokenType === t.Else ? "`else:`" : "this line";
     this.problems.report("K0109", { what }, at, { fix: { text: "write `pass` if it is to do nothing" } });
@@ -103,7 +106,6 @@ export abstract class StatementGrammar extends ExpressionGrammar {
   readonly statement: Rule<ast.Stmt> = this.RULE("statement", (): ast.Stmt => {
     const decorators: ast.Decorator[] = [];
     this.MANY(() => decorators.push(this.SUBRULE(this.decorator)));
-    if (this.nextIs(t.Kernel, t.Struct, t.Test, t.Import, t.From)) this.nestedDeclaration();
     const statement = this.OR<ast.Stmt>({
       DEF: [
         { ALT: (): ast.Stmt => this.SUBRULE(this.ifStatement) },
@@ -123,12 +125,6 @@ export abstract class StatementGrammar extends ExpressionGrammar {
     });
     return this.ACTION(() => this.decorated(statement, decorators));
   });
-
-  /** Says where the declaration belongs; what the parser says of it then only repeats that. */
-  private nestedDeclaration(): void {
-    const token = this.LA(1);
-    this.problems.report("K0125", { what: `\`${token.image}\`` }, this.spanOf(token));
-  }
 
   private decorated(statement: ast.Stmt, decorators: readonly ast.Decorator[]): ast.Stmt {
     const [first] = decorators;
@@ -396,7 +392,8 @@ export abstract class StatementGrammar extends ExpressionGrammar {
       ]);
       value = this.SUBRULE1(this.expressions);
     });
-    if (this.nextIs(t.Colon) && !operator && target.kind === "name") return this.undeclared(target);
+    if (this.nextIs(t.Colon) && this.LA(2).tokenType !== t.Newline && !operator && target.kind === "name")
+      return this.undeclared(target);
     return this.ACTION((): ast.Stmt => {
       if (!operator || !value)
         return { kind: "expr", decorators: [], value: target, span: outerSpan(target) };

@@ -141,7 +141,7 @@ export const AugmentedAssign = createToken({
 /** Operators of other languages; habits.ts says what to write instead. */
 export const Foreign = createToken({
   name: "Foreign",
-  pattern: /===|!==|<>|&&|\|\||:=|=>|\.\.\.|[!{};?]/,
+  pattern: /===|!==|<>|&&|\|\||:=|=>|\.\.\.|!(?!=)|[{};?]/,
   label: "a foreign operator",
 });
 export const LineJoin = createToken({
@@ -172,8 +172,8 @@ const lexed: TokenType[] = [
   Foreign,
   AugmentedAssign,
   Arrow,
-  CompareOperator,
   BinaryOperator,
+  CompareOperator,
   LParen,
   RParen,
   LSquare,
@@ -245,12 +245,17 @@ export function retype(token: IToken, type: TokenType): void {
   token.tokenTypeIdx = type.tokenTypeIdx!;
 }
 
-/** A token that no one wrote, standing at `offset` with no width of its own unless an image is given. */
-export function synthetic(type: TokenType, offset: number, image = ""): IToken {
-  return { image, startOffset: offset, tokenType: type, tokenTypeIdx: type.tokenTypeIdx! };
+/** A token that no one wrote, from `start` to `end`; without `end` it has no width. */
+export function synthetic(type: TokenType, start: number, image = "", end = start): IToken {
+  return { image, startOffset: start, endOffset: end - 1, tokenType: type, tokenTypeIdx: type.tokenTypeIdx! };
 }
 
-/** One past the last character of a token. */
+/** A token that stands for what was written from `first` to `last`. */
+export function replacing(first: IToken, type: TokenType, image: string, last = first): IToken {
+  return synthetic(type, first.startOffset, image, endOf(last));
+}
+
+/** One past the last character of a token. The lexer's own tokens are as wide as their image. */
 export function endOf(token: IToken): number {
-  return token.startOffset + token.image.length;
+  return token.endOffset === undefined ? token.startOffset + token.image.length : token.endOffset + 1;
 }

@@ -181,7 +181,7 @@ import in let not or pass return True var while\` (\`as\` only in imports). \`ke
   K0130: entry<{ word: string; instead: string }>({
     severity: "error",
     name: "foreign-keyword",
-    message: ({ word, instead }) => `Kern has no \`${word}\`; write \`${instead}\``,
+    message: ({ word, instead }) => `Kern has no \`${word}\`; write ${instead}`,
     explain: `A keyword of Python, Mojo or C that Kern spells differently: \`fn\` and \`function\` are \`def\` (or
 \`kernel\` for an entry point), \`class\` is \`struct\`, \`alias\` is \`comptime\`, \`inout\` is \`mut\`, \`else if\` is
 \`elif\`.`,

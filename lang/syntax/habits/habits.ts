@@ -22,14 +22,10 @@ export function mendHabits(line: Line, problems: Problems): Line[] {
   return splitSemicolons(editor);
 }
 
-/** `// …` at the beginning of a line, `/* …` anywhere. */
+/** `/* …` at the beginning of a line; lines.ts sets `// …` apart, whose text may hold quotes and brackets. */
 function foreignComment(editor: LineEditor): boolean {
   const { tokens } = editor.line;
   const [first, second] = tokens;
-  if (first?.tokenType === t.BinaryOperator && first.image === "//") {
-    editor.report("K0136", {}, first, first, { replacement: "#" });
-    return true;
-  }
   if (first?.image !== "/" || second?.image[0] !== "*" || !editor.touches(1)) return false;
   editor.report("K0136", {}, first, second);
   return true;
@@ -51,7 +47,7 @@ function braces(editor: LineEditor): void {
   const hasColon = editor.type(index - 1) === t.Colon;
   editor.report("K0132", details, last, last, { replacement: hasColon ? "" : ":", advice: "write `:`" });
   if (hasColon) editor.replace(index, 1);
-  else editor.replace(index, 1, t.synthetic(t.Colon, last.startOffset, ":"));
+  else editor.replace(index, 1, t.replacing(last, t.Colon, ":"));
 }
 
 function leadingWord(editor: LineEditor): void {
@@ -59,8 +55,8 @@ function leadingWord(editor: LineEditor): void {
   const [first, second] = tokens;
   if (!first || !second) return;
   if (first.tokenType === t.Else && second.tokenType === t.If) {
-    editor.report("K0130", { word: "else if", instead: "elif" }, first, second, { replacement: "elif" });
-    editor.replace(0, 2, t.synthetic(t.Elif, first.startOffset, "elif"));
+    editor.report("K0130", { word: "else if", instead: "`elif`" }, first, second, { replacement: "elif" });
+    editor.replace(0, 2, t.replacing(first, t.Elif, "elif", second));
     return;
   }
   if (first.tokenType !== t.Identifier) return;
@@ -72,7 +68,7 @@ function leadingWord(editor: LineEditor): void {
   }
   const other = renamed.get(first.image);
   if (other && (startsWord || (other.type === t.Elif && beginsOperand(next)))) {
-    editor.report("K0130", { word: first.image, instead: other.instead }, first, first, {
+    editor.report("K0130", { word: first.image, instead: `\`${other.instead}\`` }, first, first, {
       replacement: other.instead,
     });
     t.retype(first, other.type);
@@ -94,7 +90,7 @@ function leadingWord(editor: LineEditor): void {
 /** Words inside a line: Mojo's argument conventions, `lambda`, `await`, string prefixes. */
 function words(editor: LineEditor): void {
   const { tokens } = editor.line;
-  for (let index = 0; index < tokens.length; index++) {
+  for (let index = 0; index < tokens.length && !editor.exhausted; index++) {
     const token = tokens[index]!;
     if (token.tokenType !== t.Identifier) continue;
     const before = editor.type(index - 1);
@@ -111,11 +107,19 @@ function words(editor: LineEditor): void {
       next === t.Identifier
     ) {
       const mut = token.image === "inout";
-      editor.report("K0130", { word: token.image, instead: mut ? "mut" : "the name alone" }, token, token, {
-        replacement: mut ? "mut" : "",
-        advice: mut ? "write `mut`" : "an argument without a word is read only",
-        notes: mut ? [] : ["arguments without a word are read; `out` and `mut` are the ones a kernel writes"],
-      });
+      editor.report(
+        "K0130",
+        { word: token.image, instead: mut ? "`mut`" : "the argument’s name alone" },
+        token,
+        token,
+        {
+          replacement: mut ? "mut" : "",
+          advice: mut ? "write `mut`" : "an argument without a word is read only",
+          notes: mut
+            ? []
+            : ["arguments without a word are read; `out` and `mut` are the ones a kernel writes"],
+        },
+      );
       if (mut) t.retype(token, t.Mut);
       else editor.replace(index, 1);
     } else if (token.image === "lambda" && (next === t.Identifier || next === t.Colon)) {
@@ -126,7 +130,7 @@ function words(editor: LineEditor): void {
       if (!endsOperand(before))
         editor.report("K0135", { word: token.image, why: absent.get(token.image)! }, token, token);
     } else if (token.image === "fn" && next === t.LParen && (before === t.Colon || before === t.Arrow)) {
-      editor.report("K0130", { word: "fn", instead: "def" }, token, token, { replacement: "def" });
+      editor.report("K0130", { word: "fn", instead: "`def`" }, token, token, { replacement: "def" });
       t.retype(token, t.Def);
     }
   }

@@ -11,6 +11,8 @@ export class LineEditor {
   readonly line: Line;
   private readonly problems: Problems;
 
+  private reports = 0;
+
   constructor(line: Line, problems: Problems) {
     this.line = line;
     this.problems = problems;
@@ -22,6 +24,11 @@ export class LineEditor {
 
   type(index: number): TokenType | undefined {
     return this.line.tokens[index]?.tokenType;
+  }
+
+  /** True after so many reports that more would help no one; each may cost a copy of the line. */
+  get exhausted(): boolean {
+    return this.reports >= 50;
   }
 
   /** True for a name token with this text. */
@@ -50,6 +57,7 @@ export class LineEditor {
     }
     this.problems.report(code, params, span, rest);
     this.line.tainted = true;
+    this.reports++;
   }
 
   replace(index: number, count: number, ...tokens: IToken[]): void {

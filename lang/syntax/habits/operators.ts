@@ -1,18 +1,18 @@
 // Operators of other languages inside one line: `&&`, `!`, `x++`, `<>`, `is`, `in`, `:=`, `c ? a : b`, `=>`.
 
 import { beginsOperand, endsOperand, type LineEditor } from "./line-editor.ts";
+import type { TokenType } from "chevrotain";
 import * as t from "../tokens.ts";
 
 /** Foreign operators with one Kern operator of the same meaning. */
-const plain: ReadonlyMap<string, { text: string; make: (offset: number) => ReturnType<typeof t.synthetic> }> =
-  new Map([
-    ["&&", { text: "and", make: (at) => t.synthetic(t.And, at, "and") }],
-    ["||", { text: "or", make: (at) => t.synthetic(t.Or, at, "or") }],
-    ["!", { text: "not", make: (at) => t.synthetic(t.Not, at, "not") }],
-    ["<>", { text: "!=", make: (at) => t.synthetic(t.CompareOperator, at, "!=") }],
-    ["===", { text: "==", make: (at) => t.synthetic(t.CompareOperator, at, "==") }],
-    ["!==", { text: "!=", make: (at) => t.synthetic(t.CompareOperator, at, "!=") }],
-  ]);
+const plain: ReadonlyMap<string, { text: string; type: TokenType }> = new Map([
+  ["&&", { text: "and", type: t.And }],
+  ["||", { text: "or", type: t.Or }],
+  ["!", { text: "not", type: t.Not }],
+  ["<>", { text: "!=", type: t.CompareOperator }],
+  ["===", { text: "==", type: t.CompareOperator }],
+  ["!==", { text: "!=", type: t.CompareOperator }],
+]);
 
 /** Foreign marks that only words can replace. */
 const described: ReadonlyMap<string, string> = new Map([
@@ -24,7 +24,7 @@ const described: ReadonlyMap<string, string> = new Map([
 export function checkOperators(editor: LineEditor): void {
   const { tokens } = editor.line;
   let pendingFor = 0;
-  for (let index = 0; index < tokens.length; index++) {
+  for (let index = 0; index < tokens.length && !editor.exhausted; index++) {
     const token = tokens[index]!;
     switch (token.tokenType) {
       case t.Foreign:
@@ -72,7 +72,7 @@ function foreign(editor: LineEditor, index: number): void {
       replacement,
       advice: `write \`${other.text}\``,
     });
-    editor.replace(index, 1, other.make(token.startOffset));
+    editor.replace(index, 1, t.replacing(token, other.type, other.text));
     return;
   }
   const instead = described.get(image);
@@ -93,14 +93,20 @@ function foreign(editor: LineEditor, index: number): void {
 function ellipsis(editor: LineEditor, index: number): void {
   const token = editor.line.tokens[index]!;
   if (editor.type(0) === t.From) {
-    editor.replace(index, 1, ...[0, 1, 2].map((dot) => t.synthetic(t.Dot, token.startOffset + dot, ".")));
+    editor.replace(
+      index,
+      1,
+      ...[0, 1, 2].map((dot) =>
+        t.synthetic(t.Dot, token.startOffset + dot, ".", token.startOffset + dot + 1),
+      ),
+    );
     return;
   }
   const alone =
     index === editor.line.tokens.length - 1 && (index === 0 || editor.type(index - 1) === t.Colon);
   const instead = alone ? "`pass`" : "a pack of dimensions, `*S`";
   editor.report("K0131", { operator: "...", instead }, token, token, alone ? { replacement: "pass" } : {});
-  if (alone) editor.replace(index, 1, t.synthetic(t.Pass, token.startOffset, "pass"));
+  if (alone) editor.replace(index, 1, t.replacing(token, t.Pass, "pass"));
 }
 
 function identity(editor: LineEditor, index: number): void {
@@ -109,7 +115,7 @@ function identity(editor: LineEditor, index: number): void {
   const operator = not ? "is not" : "is";
   const replacement = not ? "!=" : "==";
   editor.report("K0131", { operator, instead: `\`${replacement}\`` }, token, not ?? token, { replacement });
-  editor.replace(index, not ? 2 : 1, t.synthetic(t.CompareOperator, token.startOffset, replacement));
+  editor.replace(index, not ? 2 : 1, t.replacing(token, t.CompareOperator, replacement, not ?? token));
 }
 
 /** `a in b` and `a not in b`: there is nothing to search. */
@@ -136,8 +142,8 @@ function increment(editor: LineEditor, index: number): void {
   const instead = `${first.image}=`;
   const details = postfix ? { replacement: ` ${instead} 1`, advice: `write \`${instead} 1\`` } : {};
   editor.report("K0131", { operator, instead: `\`${instead} 1\`` }, first, second, details);
-  const assign = t.synthetic(t.AugmentedAssign, first.startOffset, instead);
-  const one = t.synthetic(t.NumberToken, first.startOffset, "1");
+  const assign = t.replacing(first, t.AugmentedAssign, instead, second);
+  const one = t.synthetic(t.NumberToken, t.endOf(second), "1");
   if (postfix) editor.replace(index, 2, assign, one);
   else {
     editor.replace(index, 2);
