@@ -249,7 +249,8 @@ export interface Requirement {
 
 export interface IrKernel {
   readonly name: string;
-  readonly form: "nest" | "flat";
+  /** `bytes`: flat, with byte addresses, as strength-reduce makes them for targets that have such. */
+  readonly form: "nest" | "flat" | "bytes";
   readonly params: readonly IrParam[];
   readonly dims: readonly IrDim[];
   readonly buffers: readonly Buffer[];

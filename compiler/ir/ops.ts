@@ -68,10 +68,13 @@ export interface OpInfo {
 const zeroDivisor = ([, b]: readonly Scalar[]): string | undefined =>
   b === 0 || b === 0n ? "the divisor is 0" : undefined;
 const wideShift = ([, b]: readonly Scalar[], dtype: Dtype): string | undefined =>
-  b! >= 0 && b! < dtypeInfo(dtype).bits ? undefined : `a shift by ${b} in a type of ${dtypeInfo(dtype).bits} bits`;
+  Number(b) >= 0 && Number(b) < dtypeInfo(dtype).bits
+    ? undefined
+    : `a shift by ${b} in a type of ${dtypeInfo(dtype).bits} bits`;
 
 type Check = NonNullable<OpInfo["check"]>;
-const scalars: Check = (args) => (args.every((arg) => arg.lanes === 1) ? undefined : "the operands are scalars");
+const scalars: Check = (args) =>
+  args.every((arg) => arg.lanes === 1) ? undefined : "the operands are scalars";
 const integral: Check = (_args, result) => (isInteger(result.dtype) ? undefined : "the result is an integer");
 const sameWidth: Check = ([a], result) =>
   a!.dtype === "bool" || result.dtype === "bool" || dtypeInfo(a!.dtype).bits !== dtypeInfo(result.dtype).bits

@@ -113,9 +113,71 @@ export const neg = (a: Scalar, t: Dtype): Scalar => normalise(isWide(t) ? -(a as
 export const abs = (a: Scalar, t: Dtype): Scalar =>
   normalise(isWide(t) ? ((a as bigint) < 0n ? -(a as bigint) : a) : Math.abs(a as number), t);
 
-/** a * b + c. f16, bf16: exact before the rounding. f32: the product is exact, the sum rounds to f64 first. */
+/** a * b + c, rounded once. */
 export function fma(a: Scalar, b: Scalar, c: Scalar, t: Dtype): Scalar {
-  return roundFloat((a as number) * (b as number) + (c as number), t);
+  const [x, y, z] = [a as number, b as number, c as number];
+  const finite = Number.isFinite(x) && Number.isFinite(y);
+  if (!finite || !Number.isFinite(z)) return finite ? z : x * y + z;
+  if (t === "f64") return fma64(x, y, z);
+  const product = x * y; // Exact: no operand has more than 24 bits.
+  return roundFloat(addToOdd(product, z), t);
+}
+
+/** a + b in f64, an inexact sum rounded to the neighbour whose last bit is set: rounding it again is harmless. */
+function addToOdd(a: number, b: number): number {
+  const sum = a + b;
+  const back = sum - a;
+  const error = a - (sum - back) + (b - back);
+  if (error === 0 || sum === 0) return sum;
+  bits.setFloat64(0, sum);
+  const raw = bits.getBigUint64(0);
+  if (raw & 1n) return sum;
+  bits.setBigUint64(0, sum > 0 === error > 0 ? raw + 1n : raw - 1n);
+  return bits.getFloat64(0);
+}
+
+/** The integer m and exponent e with x = m * 2^e. */
+function exactParts(x: number): { m: bigint; e: number } {
+  bits.setFloat64(0, x);
+  const raw = bits.getBigUint64(0);
+  const exponent = Number((raw >> 52n) & 0x7ffn);
+  const fraction = raw & 0xfffffffffffffn;
+  const m = exponent === 0 ? fraction : fraction | 0x10000000000000n;
+  return { m: x < 0 ? -m : m, e: Math.max(exponent, 1) - 1075 };
+}
+
+/** a * b + c of finite doubles, computed exactly and rounded once. */
+function fma64(a: number, b: number, c: number): number {
+  const [p, q, r] = [exactParts(a), exactParts(b), exactParts(c)];
+  // With a zero among them at most the product is inexact, and f64 arithmetic rounds once.
+  if (p.m === 0n || q.m === 0n || r.m === 0n) return a * b + c;
+  const e = Math.min(p.e + q.e, r.e);
+  const sum = ((p.m * q.m) << BigInt(p.e + q.e - e)) + (r.m << BigInt(r.e - e));
+  return sum === 0n ? 0 : scaleExact(sum, e);
+}
+
+/** m * 2^e rounded once to a double, subnormals included. */
+function scaleExact(m: bigint, e: number): number {
+  const magnitude = m < 0n ? -m : m;
+  const length = magnitude.toString(2).length;
+  // The place of the last bit that a double can hold here.
+  const last = Math.max(length + e - 53, -1074);
+  const drop = last - e;
+  let kept = magnitude;
+  if (drop > 0) {
+    kept = magnitude >> BigInt(drop);
+    const rest = magnitude - (kept << BigInt(drop));
+    const half = 1n << BigInt(drop - 1);
+    if (rest > half || (rest === half && kept & 1n)) kept += 1n;
+  }
+  const exponent = Math.max(last, e);
+  const scaled = exponent > 971 ? Infinity : timesPower(Number(kept), exponent);
+  return m < 0n ? -scaled : scaled;
+}
+
+/** x * 2^e for an integer x below 2^54, in steps that don't leave the range of powers of two. */
+function timesPower(x: number, e: number): number {
+  return e < -1022 ? x * 2 ** -1022 * 2 ** (e + 1022) : x * 2 ** e;
 }
 export const unaryFloat = (f: (x: number) => number, a: Scalar, t: Dtype): Scalar =>
   roundFloat(f(a as number), t);
