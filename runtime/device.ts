@@ -1,15 +1,15 @@
 // What a device is to its users, and what one must provide to those who add one.
 
-import type { Artifact, KernelArtifact, Signature, TargetName } from "../compiler/artifact.ts";
+import type { Signature } from "../compiler/artifact.ts";
 import type { Arguments, BoundCall } from "./call/bind.ts";
-import type { KernelSource } from "./load.ts";
+import type { KernelSource } from "./source.ts";
 import type { Tensor } from "./tensor/tensor.ts";
 
 export type DeviceName = "wasm" | "webgpu" | "tsp" | "interp";
 
 /** A compiled kernel: takes its tensors and scalars by name, gives every `out` and `mut` tensor by name. */
 export interface Kernel {
-  (args: Arguments): Promise<Record<string, Tensor>>;
+  (args?: Arguments): Promise<Record<string, Tensor>>;
   /** The name in the source. */
   readonly kernelName: string;
   /** `kern::softmax`, where the source declares it. */
@@ -19,7 +19,7 @@ export interface Kernel {
 }
 
 /** Kernels by name; the instances of generic ones by their own names too (`softmax_f16`). */
-export type Kernels = Readonly<Record<string, Kernel>>;
+export type Kernels = Record<string, Kernel>;
 
 export interface Device {
   readonly name: DeviceName;
@@ -31,16 +31,17 @@ export interface Device {
   close(): void;
 }
 
-/** Runs one instance: the arguments are checked, dims are bound. */
+/** Runs one instance: the arguments are checked, dims are bound. Gives `out` and `mut` tensors by name. */
 export type Executable = (call: BoundCall) => Promise<Map<string, Tensor>>;
 
-/** The part of a device that calls go through. */
-export interface Backend {
-  readonly target: TargetName | "interp";
-  /** The instances of an artifact, ready to run, by instance name. */
-  prepare(artifact: LoadedArtifact): Promise<ReadonlyMap<string, Executable>>;
+/** One instance of a kernel, ready to run. */
+export interface Instance {
+  readonly signature: Signature;
+  readonly run: Executable;
 }
 
-/** An artifact, or for the interpreter the kernels with their IR. */
-export type LoadedArtifact = Pick<Artifact, "kernels" | "code"> & { readonly ir?: ReadonlyMap<string, unknown> };
-export type { KernelArtifact };
+/** The part of a device that loading goes through. */
+export interface Backend {
+  /** Every instance that a source holds for this device. */
+  instances(source: KernelSource): Promise<readonly Instance[]>;
+}

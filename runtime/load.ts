@@ -1,124 +1,63 @@
-// From what a compiler or a folder holds to callable kernels: picks the code for the device, groups instances by
-// kernel, and routes each call to the instance that its arguments fit.
+// From a source of kernels to callable ones: groups instances by kernel, and routes each call to the instance that
+// its arguments fit, or to one that is compiled for it.
 
-import type { Artifact, KernelArtifact, Manifest, Signature, TargetName } from "../compiler/artifact.ts";
-import type { Dtype } from "../lang/dtypes.ts";
+import type { Signature } from "../compiler/artifact.ts";
 import { bindCall, type Arguments } from "./call/bind.ts";
 import { fitPacks, withDtypes, type Fitted } from "./call/instance.ts";
-import type { Backend, Executable, Kernel, Kernels } from "./device.ts";
+import { requestFor } from "./call/specialize.ts";
+import type { Backend, Instance, Kernel, Kernels } from "./device.ts";
 import { kernError } from "./error.ts";
+import { isCompiled, type KernelSource } from "./source.ts";
 import { contiguousStrides } from "./tensor/layout.ts";
 import { Tensor } from "./tensor/tensor.ts";
-
-/** What a call needs that no instance fits. */
-export interface SpecializeRequest {
-  readonly kernel: string;
-  readonly target: TargetName | "interp";
-  /** Dtype and rank of every tensor given. */
-  readonly tensors: Readonly<Record<string, { readonly dtype: Dtype; readonly rank: number }>>;
-}
-
-/** What `compile()` returns, as far as a device is concerned. */
-export interface CompiledSource {
-  artifact(target: TargetName): Artifact | undefined;
-  /** One more instance, compiled now; undefined if the kernel can't have it. */
-  specialize?(request: SpecializeRequest): Promise<Artifact | undefined>;
-}
-
-/** What `kernc compile` wrote. */
-export interface CompiledFiles {
-  readonly manifest: Manifest;
-  /** Code by target, as in the manifest; WASM may also be a module compiled already. */
-  readonly code: Readonly<Partial<Record<TargetName, Uint8Array | ArrayBuffer | string>>>;
-}
-
-export type KernelSource = CompiledSource | CompiledFiles | Artifact;
-
-/** The artifact for a target out of any kind of source. */
-export function artifactOf(source: KernelSource, target: TargetName): Artifact {
-  const none = (have: readonly string[]) =>
-    kernError("K0714", {
-      why: `they were compiled for ${have.length > 0 ? have.join(" and ") : "no target"}, the device runs ${target}`,
-    });
-  if (typeof source !== "object" || source === null)
-    throw kernError("K0714", { why: `${String(source)} is not something that was compiled` });
-  if ("artifact" in source) {
-    const artifact = source.artifact(target);
-    if (!artifact) throw none([]);
-    return artifact;
-  }
-  if ("kernels" in source) {
-    if (source.target !== target) throw none([source.target]);
-    return source;
-  }
-  const { manifest, code } = source;
-  if (!Array.isArray(manifest?.artifacts)) throw kernError("K0714", { why: "this is not a manifest of kernc" });
-  if (manifest.format !== 1)
-    throw kernError("K0714", { why: `the manifest has format ${String(manifest.format)}, I read format 1` });
-  const found = manifest.artifacts.find((each) => each.target === target);
-  const given = code?.[target];
-  if (!found) throw none(manifest.artifacts.map((each) => each.target));
-  if (given === undefined) throw kernError("K0714", { why: `the code for ${target} (${found.file}) was not given` });
-  const bytes = given instanceof ArrayBuffer ? new Uint8Array(given) : given;
-  return { format: 1, target, code: bytes, kernels: found.kernels };
-}
 
 /** All instances of one kernel that exist so far. */
 interface Family {
   readonly name: string;
-  readonly kernels: KernelArtifact[];
-  readonly executables: Map<string, Executable>;
+  readonly instances: Instance[];
+  /** Adds an instance for these arguments; false if there can't be one. */
   readonly specialize?: (args: Arguments) => Promise<boolean>;
 }
 
-/** Makes the kernels of an artifact callable on a backend. */
-export async function loadKernels(
-  artifact: Artifact,
-  backend: Backend,
-  source?: CompiledSource,
-): Promise<Kernels> {
-  const executables = new Map(await backend.prepare(artifact));
-  const loaded: Record<string, Kernel> = Object.create(null) as Record<string, Kernel>;
-  for (const name of new Set(artifact.kernels.map(({ signature }) => signature.name))) {
-    const kernels = artifact.kernels.filter(({ signature }) => signature.name === name);
-    const family: Family = { name, kernels, executables, specialize: specializer(source, backend, name, kernels, executables) };
-    loaded[name] = makeKernel(family);
-    for (const each of kernels)
-      loaded[each.signature.instance] ??= makeKernel({ name, kernels: [each], executables });
+/** Makes the kernels of a source callable on a backend. */
+export async function loadKernels(source: KernelSource, backend: Backend): Promise<Kernels> {
+  const instances = await backend.instances(source);
+  const loaded = Object.create(null) as Kernels;
+  for (const name of new Set(instances.map(({ signature }) => signature.name))) {
+    const own = instances.filter(({ signature }) => signature.name === name);
+    loaded[name] = makeKernel({ name, instances: own, specialize: specializer(source, backend, name, own) });
   }
+  for (const instance of instances)
+    loaded[instance.signature.instance] ??= makeKernel({ name: instance.signature.name, instances: [instance] });
   return loaded;
 }
 
 function specializer(
-  source: CompiledSource | undefined,
+  source: KernelSource,
   backend: Backend,
   kernel: string,
-  kernels: KernelArtifact[],
-  executables: Map<string, Executable>,
+  instances: Instance[],
 ): Family["specialize"] {
-  if (!source?.specialize) return undefined;
+  if (!isCompiled(source)) return undefined;
+  const template = source.module.kernels.find((each) => each.name === kernel);
+  const typed = source.kernels.find((each) => each.typed.name === kernel)?.typed;
+  if (!template || !typed) return undefined;
   return async (args) => {
-    const tensors = Object.fromEntries(
-      Object.entries(args).flatMap(([name, value]) =>
-        value instanceof Tensor ? [[name, { dtype: value.dtype, rank: value.rank }]] : [],
-      ),
-    );
-    const artifact = await source.specialize!({ kernel, target: backend.target, tensors });
-    const added = artifact?.kernels.filter(({ signature }) => !executables.has(signature.instance)) ?? [];
-    if (!artifact || added.length === 0) return false;
-    for (const [instance, run] of await backend.prepare(artifact)) executables.set(instance, run);
-    kernels.push(...added.filter(({ signature }) => signature.name === kernel));
-    return true;
+    const request = requestFor(template, Object.fromEntries(typed.comptime), args);
+    if (!request) return false;
+    const added = await backend.instances(await source.specialize({ kernel, request }));
+    const known = instances.map(({ signature }) => signature.instance);
+    instances.push(...added.filter(({ signature }) => !known.includes(signature.instance)));
+    return instances.length > known.length;
   };
 }
 
 function makeKernel(family: Family): Kernel {
-  const first = family.kernels[0]!.signature;
+  const first = family.instances[0]!.signature;
   const call = async (args: Arguments = {}): Promise<Record<string, Tensor>> => {
     const fitted = await fit(family, args);
-    const { signature } = fitted.kernel;
-    const bound = bindCall(signature, args, fitted);
-    const results = await family.executables.get(signature.instance)!(bound);
+    const { signature, run } = fitted.instance;
+    const results = await run(bindCall(signature, args, fitted));
     return Object.fromEntries(
       [...results].map(([name, result]) => [name, unmerged(signature, fitted, name, result, args[name])]),
     );
@@ -127,13 +66,13 @@ function makeKernel(family: Family): Kernel {
     kernelName: { value: first.name },
     name: { value: first.name },
     op: { value: first.op },
-    instances: { get: (): Signature[] => family.kernels.map(({ signature }) => signature) },
+    instances: { get: (): Signature[] => family.instances.map(({ signature }) => signature) },
   }) as unknown as Kernel;
 }
 
 /** The instance that a call fits: as it is, made for it, or by copying strided packs; else the errors say why not. */
-async function fit(family: Family, args: Arguments): Promise<Fitted> {
-  const find = (copy: boolean) => fitPacks(withDtypes(family.kernels, args), args, copy);
+async function fit(family: Family, args: Arguments): Promise<Fitted<Instance>> {
+  const find = (copy: boolean) => fitPacks(withDtypes(family.instances, args), args, copy);
   const found = find(false);
   if (found) return found;
   if (await family.specialize?.(args)) {
@@ -142,18 +81,18 @@ async function fit(family: Family, args: Arguments): Promise<Fitted> {
   }
   const copied = find(true);
   if (copied) return copied;
-  const { kernels, name } = family;
+  const { instances, name } = family;
   // With one set of dtypes, naming the argument that differs says more.
-  const [only] = kernels;
-  if (kernels.every(({ signature }) => sameDtypes(signature, only!.signature)) && !withDtypes(kernels, args).length)
-    return { kernel: only!, layouts: new Map(), copies: new Set(), packs: new Map() };
+  const [only] = instances;
+  if (instances.every(({ signature }) => sameDtypes(signature, only!.signature)) && !withDtypes(instances, args).length)
+    return { instance: only!, layouts: new Map(), copies: new Set(), packs: new Map() };
   const given = Object.entries(args).flatMap(([argument, value]) =>
     value instanceof Tensor ? [`${argument}: ${value}`] : [],
   );
   throw kernError(
     "K0707",
     { kernel: name, given: given.join(", ") },
-    { notes: ["it was compiled for:", ...kernels.map(({ signature }) => `  ${describeInstance(signature)}`)] },
+    { notes: ["it was compiled for:", ...instances.map(({ signature }) => `  ${describeInstance(signature)}`)] },
   );
 }
 
@@ -172,7 +111,7 @@ function describeInstance({ instance, comptime, packs }: Signature): string {
 /** A result in the dimensions that the caller knows, where a pack was merged. */
 function unmerged(
   signature: Signature,
-  { packs }: Fitted,
+  { packs }: Fitted<Instance>,
   name: string,
   result: Tensor,
   given: unknown,

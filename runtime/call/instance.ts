@@ -2,14 +2,18 @@
 // packs. A pack `*S` stands for any number of dimensions, and neighbouring dimensions that every argument keeps one
 // behind the other are as good as one: they are merged until an instance of that rank exists.
 
-import type { KernelArtifact, ShapeExpr, Signature, TensorParam } from "../../compiler/artifact.ts";
+import type { ShapeExpr, Signature, TensorParam } from "../../compiler/artifact.ts";
 import { kernError } from "../error.ts";
 import type { Layout } from "../tensor/layout.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** An argument's layout as the chosen instance sees it. */
-export interface Fitted {
-  readonly kernel: KernelArtifact;
+interface Candidate {
+  readonly signature: Signature;
+}
+
+/** The chosen instance, and the arguments' layouts as it sees them. */
+export interface Fitted<I extends Candidate> {
+  readonly instance: I;
   /** Layouts with merged packs, by argument name. */
   readonly layouts: ReadonlyMap<string, Layout>;
   /** Tensors whose elements must first be copied into row-major order. */
@@ -19,11 +23,11 @@ export interface Fitted {
 }
 
 /** Instances whose tensor dtypes agree with the tensors given. */
-export function withDtypes(
-  kernels: readonly KernelArtifact[],
+export function withDtypes<I extends Candidate>(
+  instances: readonly I[],
   args: Readonly<Record<string, unknown>>,
-): KernelArtifact[] {
-  return kernels.filter(({ signature }) =>
+): I[] {
+  return instances.filter(({ signature }) =>
     signature.params.every((param) => {
       const given = args[param.name];
       return param.kind !== "tensor" || !(given instanceof Tensor) || given.dtype === param.dtype;
@@ -40,35 +44,35 @@ function packStart(shape: readonly ShapeExpr[], name: string): number {
  * Fits packs of given tensors to one of the instances, which differ in the ranks of their packs only. Undefined
  * where none fits without copying and `copy` is not allowed.
  */
-export function fitPacks(
-  kernels: readonly KernelArtifact[],
+export function fitPacks<I extends Candidate>(
+  instances: readonly I[],
   args: Readonly<Record<string, unknown>>,
   copy: boolean,
-): Fitted | undefined {
-  const first = kernels[0];
+): Fitted<I> | undefined {
+  const first = instances[0];
   if (!first) return undefined;
   const names = Object.keys(first.signature.packs);
-  if (names.length === 0) return { kernel: first, layouts: new Map(), copies: new Set(), packs: new Map() };
+  if (names.length === 0) return { instance: first, layouts: new Map(), copies: new Set(), packs: new Map() };
   const packs = givenPacks(first.signature, args);
   const copies = new Set<string>();
   const groups = new Map<string, number[]>();
   for (const [name, dims] of packs) groups.set(name, mergeGroups(first.signature, args, name, dims, copies, copy));
-  const rankOf = ({ signature }: KernelArtifact) =>
+  const rankOf = ({ signature }: Candidate) =>
     names.reduce((sum, name) => sum + signature.packs[name]!, 0);
-  const kernel = kernels
+  const instance = instances
     .filter(({ signature }) => names.every((name) => signature.packs[name]! >= groups.get(name)!.length))
     .sort((a, b) => rankOf(a) - rankOf(b))[0];
-  if (!kernel) return undefined;
+  if (!instance) return undefined;
   const layouts = new Map<string, Layout>();
-  for (const param of kernel.signature.params) {
+  for (const param of instance.signature.params) {
     const given = args[param.name];
     if (param.kind !== "tensor" || !(given instanceof Tensor)) continue;
     const source: Layout = copies.has(param.name)
       ? { shape: given.shape, strides: rowMajor(given.shape), offset: 0 }
       : given;
-    layouts.set(param.name, mergeLayout(param, source, kernel.signature, packs, groups));
+    layouts.set(param.name, mergeLayout(param, source, instance.signature, packs, groups));
   }
-  return { kernel, layouts, copies, packs };
+  return { instance, layouts, copies, packs };
 }
 
 function rowMajor(shape: readonly number[]): number[] {

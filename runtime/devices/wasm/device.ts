@@ -1,11 +1,12 @@
 // The WASM device: one linear memory for tensors and scratch, modules instantiated over it, and threads that share
 // each parallel phase. A call allocates its results and whatever must be copied in, and nothing else.
 
-import type { Artifact, KernelArtifact, TargetName } from "../../../compiler/artifact.ts";
+import type { KernelArtifact } from "../../../compiler/artifact.ts";
 import type { BoundCall } from "../../call/bind.ts";
-import type { Backend, Device, Executable, Kernels, LoadedArtifact } from "../../device.ts";
+import type { Backend, Device, Executable, Instance, Kernels } from "../../device.ts";
 import { kernError } from "../../error.ts";
-import { artifactOf, loadKernels, type KernelSource } from "../../load.ts";
+import { loadKernels } from "../../load.ts";
+import { artifactOf, type KernelSource } from "../../source.ts";
 import { contiguousStrides } from "../../tensor/layout.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { DeviceMemory, type DeviceStorage } from "./memory.ts";
@@ -41,7 +42,6 @@ export async function openWasmDevice(options: WasmOptions = {}): Promise<WasmDev
 
 export class WasmDevice implements Device, Backend, Machine {
   readonly name = "wasm";
-  readonly target: TargetName = "wasm";
   readonly memory: DeviceMemory;
   readonly pool: WorkerPool | undefined;
   readonly serialBelow: number;
@@ -61,10 +61,11 @@ export class WasmDevice implements Device, Backend, Machine {
 
   async load(source: KernelSource): Promise<Kernels> {
     if (this.memory.closed) throw kernError("K0713", { what: "the device" });
-    return loadKernels(artifactOf(source, "wasm"), this, "artifact" in source ? source : undefined);
+    return loadKernels(source, this);
   }
 
-  async prepare({ code, kernels }: Artifact | LoadedArtifact): Promise<ReadonlyMap<string, Executable>> {
+  async instances(source: KernelSource): Promise<readonly Instance[]> {
+    const { code, kernels } = artifactOf(source, "wasm");
     if (typeof code === "string") throw kernError("K0714", { why: "the code is text, not a WebAssembly module" });
     let module: WebAssembly.Module;
     let instance: WebAssembly.Instance;
@@ -84,9 +85,10 @@ export class WasmDevice implements Device, Backend, Machine {
     };
     const { pool } = this;
     if (pool) await this.turns.take(() => pool.load(message));
-    return new Map(
-      kernels.map((kernel, n) => [kernel.signature.instance, this.executable(kernel, instance, first + n)]),
-    );
+    return kernels.map((kernel, n) => ({
+      signature: kernel.signature,
+      run: this.executable(kernel, instance, first + n),
+    }));
   }
 
   private executable(kernel: KernelArtifact, instance: WebAssembly.Instance, id: number): Executable {

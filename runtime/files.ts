@@ -1,0 +1,42 @@
+// Loads the files that `kernc compile` wrote, wherever they lie: from disk in Node, over the network in a page. The
+// generated bindings call it with addresses that bundlers understand.
+
+import type { Manifest, TargetName } from "../compiler/artifact.ts";
+import type { Device, Kernels } from "./device.ts";
+import { kernError } from "./error.ts";
+
+export interface FileAddresses {
+  /** NAME.manifest.json */
+  readonly manifest: URL;
+  /** The code by target. */
+  readonly code: Readonly<Partial<Record<TargetName, URL>>>;
+}
+
+const targetOf: Readonly<Record<string, TargetName>> = { wasm: "wasm", webgpu: "wgsl", tsp: "tsp" };
+
+/** Fetches the manifest and the code for the device, and loads the kernels. */
+export async function loadFiles(device: Device, { manifest, code }: FileAddresses): Promise<Kernels> {
+  const target = targetOf[device.name];
+  const address = target && code[target];
+  if (!target || !address)
+    throw kernError("K0714", { why: `they were not compiled for the device ${device.name}` });
+  const [json, bytes] = await Promise.all([readAddress(manifest), readAddress(address)]);
+  const text = new TextDecoder();
+  return device.load({
+    manifest: JSON.parse(text.decode(json)) as Manifest,
+    code: { [target]: target === "wasm" ? bytes : text.decode(bytes) },
+  });
+}
+
+async function readAddress(address: URL): Promise<Uint8Array> {
+  // Found at run time, so that bundlers for pages have nothing of Node's to resolve.
+  const files = address.protocol === "file:" ? globalThis.process?.getBuiltinModule?.("node:fs/promises") : undefined;
+  try {
+    if (files) return await files.readFile(address);
+    const response = await fetch(address);
+    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    throw kernError("K0714", { why: `${address.href} can’t be read: ${error instanceof Error ? error.message : String(error)}` });
+  }
+}

@@ -1,0 +1,60 @@
+// `kernc/runtime`: tensors, devices, kernels. It carries neither parser nor compiler; formats and the interpreter
+// are loaded when they are first used.
+
+import { nearest } from "../lang/diagnostics/nearest.ts";
+import type { Device, DeviceName } from "./device.ts";
+import { openWasmDevice, type WasmOptions } from "./devices/wasm/device.ts";
+import { kernError, suggestion } from "./error.ts";
+import type { Tensor } from "./tensor/tensor.ts";
+
+export { KernError } from "./error.ts";
+export { Tensor, tensor, type SliceRange } from "./tensor/tensor.ts";
+export { valuesOf, type Value } from "./tensor/values.ts";
+export type { TypedArray } from "./tensor/storage.ts";
+export type { Device, DeviceName, Kernel, Kernels } from "./device.ts";
+export type { Arguments } from "./call/bind.ts";
+export type { CompiledFiles, CompiledSource, KernelSource } from "./source.ts";
+export { loadFiles, type FileAddresses } from "./files.ts";
+export { random, type RandomOptions } from "./random.ts";
+export type { Artifact, Manifest, Signature } from "../compiler/artifact.ts";
+export type { Dtype } from "../lang/dtypes.ts";
+
+export type DeviceOptions = WasmOptions;
+
+const devices: Record<DeviceName, (options: DeviceOptions) => Promise<Device>> = {
+  wasm: openWasmDevice,
+  interp: async () => (await import("./devices/interp.ts")).openInterpDevice(),
+  webgpu: () => notBuilt("the webgpu device"),
+  tsp: () => notBuilt("the tsp device"),
+};
+
+async function notBuilt(what: string): Promise<never> {
+  throw kernError("K0711", { what }, { notes: ["the devices `wasm` and `interp` are there"] });
+}
+
+/** Opens a device by name: `wasm` (with `threads`) or `interp`. */
+export async function openDevice(name: DeviceName = "wasm", options: DeviceOptions = {}): Promise<Device> {
+  if (!Object.hasOwn(devices, name)) {
+    const expected = "`wasm`, `webgpu`, `tsp` or `interp`";
+    const fix = suggestion(nearest(String(name), Object.keys(devices)));
+    throw kernError("K0719", { option: "openDevice", expected, given: String(name) }, { fix });
+  }
+  return devices[name](options);
+}
+
+/** Reads a NumPy .npy file. */
+export async function readNpy(file: Uint8Array): Promise<Tensor> {
+  return (await import("./formats/npy.ts")).readNpy(file);
+}
+/** Writes a NumPy .npy file. */
+export async function writeNpy(tensor: Tensor): Promise<Uint8Array> {
+  return (await import("./formats/npy.ts")).writeNpy(tensor);
+}
+/** Reads a .png image as a u8 or u16 tensor [H, W] or [H, W, C]. */
+export async function readPng(file: Uint8Array): Promise<Tensor> {
+  return (await import("./formats/png.ts")).readPng(file);
+}
+/** Writes a u8, u16 or bool tensor [H, W] or [H, W, C] as a .png image. */
+export async function writePng(image: Tensor): Promise<Uint8Array> {
+  return (await import("./formats/png.ts")).writePng(image);
+}
