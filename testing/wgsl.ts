@@ -11,12 +11,15 @@ export interface WgslValidator {
   close(): void;
 }
 
+/** Dawn's threads don't survive their instance, so it may never be collected. */
+export let instance: GPU | undefined;
+
 /** Opens a validator, or gives the reason why there is none. */
 export async function openWgslValidator(): Promise<WgslValidator | string> {
   try {
     const { create, globals } = await import("webgpu");
     Object.assign(globalThis, globals);
-    const gpu = create(["backend=null"]);
+    const gpu = (instance = create(["backend=null"]));
     // Without required limits a device has the base limits, whatever its adapter could do.
     const open = async (requiredFeatures: GPUFeatureName[]): Promise<GPUDevice> => {
       const adapter = await gpu.requestAdapter();

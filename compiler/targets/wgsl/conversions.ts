@@ -13,11 +13,17 @@ const zero = (dtype: Dtype): Text =>
 /** The op `convert`: floats round, float to integer truncates and saturates, integers wrap. */
 export function convert(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
   if (from === to) return value;
-  if (to === "bool") return binary("!=", value, zero(from));
+  if (to === "bool") return differsFromZero(value, from, helpers);
   if (from === "bool") return call(registerOf(to), value);
   if (isFloat(from))
     return isFloat(to) ? floatToFloat(value, from, to, helpers) : floatToInteger(value, from, to, helpers);
   return isFloat(to) ? integerToFloat(value, from, to, helpers) : integerToInteger(value, from, to, helpers);
+}
+
+/** NaN does too; devices disagree on that for f16, but not on its bits. */
+function differsFromZero(value: Text, from: Dtype, helpers: HelperSet): Text {
+  if (from !== "f16") return binary("!=", value, zero(from));
+  return binary("!=", binary("&", rawBits(value, from, helpers), primary("0x7fffu")), primary("0u"));
 }
 
 /** bf16 lives in an f32 already. */

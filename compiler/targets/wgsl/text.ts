@@ -82,11 +82,13 @@ export function unary(sign: "-" | "!" | "~", value: Text): Text {
   return { text: sign + within(value, ["primary"]), level: "unary" };
 }
 
-/** A call; arguments that hold a comparison get parentheses, so that `<` never opens a template list. */
+/** A call; an argument with a `<` in the open gets parentheses, so that it never starts a template list. */
 export function call(name: string, ...args: readonly Text[]): Text {
-  return primary(
-    `${name}(${args.map((arg) => within(arg, [...sum, "shift", "bit-and", "bit-or", "bit-xor"])).join(", ")})`,
-  );
+  const argument = ({ text, level }: Text): string =>
+    (level === "comparison" || level === "and" || level === "or") && text.includes(" < ")
+      ? `(${text})`
+      : text;
+  return primary(`${name}(${args.map(argument).join(", ")})`);
 }
 
 /** One element of an array. */
