@@ -443,6 +443,8 @@ export interface TFunction {
   readonly body: readonly TStmt[];
   /** What the dims that its tensor parameters introduce are bound to: filled from the arguments, axis by axis. */
   readonly dims: readonly TDim[];
+  /** Stands for a function parameter that nobody has given a value: its body is unknown (and empty). */
+  readonly opaque?: true;
   readonly span: Span;
 }
 

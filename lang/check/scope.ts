@@ -1,0 +1,49 @@
+// Lexical scopes. A name means an Entity; names are looked up from the inside out: block, parameters,
+// module, and then (elsewhere) the built-ins.
+
+import type { Span } from "../source.ts";
+import type { Sym } from "../typed.ts";
+import type { Body } from "./context.ts";
+import type { Value } from "./values.ts";
+
+export type Entity =
+  /** A run-time name, with the body that declared it (a nested `def` may read it, not change it). */
+  | { readonly kind: "sym"; readonly sym: Sym; readonly body: Body; readonly span: Span }
+  | { readonly kind: "value"; readonly value: Value; readonly span: Span; readonly what: string }
+  /** A declaration of a module, evaluated when it is first named. */
+  | { readonly kind: "lazy"; readonly resolve: () => Value; readonly span: Span; readonly what: string };
+
+export class Scope {
+  readonly parent: Scope | undefined;
+  private readonly entities = new Map<string, Entity>();
+
+  constructor(parent?: Scope) {
+    this.parent = parent;
+  }
+
+  /** The entity declared in this very scope. */
+  own(name: string): Entity | undefined {
+    return this.entities.get(name);
+  }
+
+  lookup(name: string): Entity | undefined {
+    for (let scope: Scope | undefined = this; scope; scope = scope.parent) {
+      const found = scope.entities.get(name);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  declare(name: string, entity: Entity): void {
+    this.entities.set(name, entity);
+  }
+
+  ownEntries(): Iterable<[string, Entity]> {
+    return this.entities;
+  }
+
+  /** Every name that can be seen from here, the nearest first. */
+  *visible(): Iterable<string> {
+    for (let scope: Scope | undefined = this; scope; scope = scope.parent) yield* scope.entities.keys();
+  }
+}
