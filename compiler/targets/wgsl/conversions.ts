@@ -20,10 +20,12 @@ export function convert(value: Text, from: Dtype, to: Dtype, helpers: HelperSet)
   return isFloat(to) ? integerToFloat(value, from, to, helpers) : integerToInteger(value, from, to, helpers);
 }
 
-/** NaN does too; devices disagree on that for f16, but not on its bits. */
+/** By the bits, since NaN differs too and devices disagree on comparing it. */
 function differsFromZero(value: Text, from: Dtype, helpers: HelperSet): Text {
-  if (from !== "f16") return binary("!=", value, zero(from));
-  return binary("!=", binary("&", rawBits(value, from, helpers), primary("0x7fffu")), primary("0u"));
+  if (!isFloat(from)) return binary("!=", value, zero(from));
+  const bits = from === "f16" ? call(helpers.use("f16_bits"), value) : call("bitcast<u32>", value);
+  const magnitude = primary(from === "f16" ? "0x7fffu" : "0x7fffffffu");
+  return binary("!=", binary("&", bits, magnitude), primary("0u"));
 }
 
 /** bf16 lives in an f32 already. */

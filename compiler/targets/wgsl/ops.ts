@@ -1,7 +1,7 @@
 // The op table of this target: each scalar op of the IR as a WGSL expression over operands that are already
 // text. Operations that can leave the range of a narrow integer or of bf16 are brought back into it at once.
 
-import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
+import { dtypeInfo, isFloat, type Dtype } from "../../../lang/dtypes.ts";
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import type { OpName } from "../../ir/ops.ts";
 import type { HelperSet } from "./helpers.ts";
@@ -103,7 +103,8 @@ const rules: Partial<Record<OpName, Rule>> = {
   ctz: countBits("countTrailingZeros", (count, bits, register) => call("min", count, number(bits, register))),
   popcount: countBits("countOneBits", (count) => count),
   eq: infix("=="),
-  ne: infix("!="),
+  // Compilers translate `!=` on floats so that NaN doesn't differ from numbers; not being equal, it does.
+  ne: ([a, b], cx) => (isFloat(cx.operand) ? unary("!", binary("==", a!, b!)) : binary("!=", a!, b!)),
   lt: infix("<"),
   le: infix("<="),
   gt: infix(">"),

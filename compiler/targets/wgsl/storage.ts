@@ -203,9 +203,12 @@ fn ${name}(at: i32, value: ${this.register}) {
     const value = primary("value");
     const old = packed ? this.decode(primary("old"), primary("shift"), bits) : this.fromCell(primary("old"));
     const next = this.apply(op, old, value);
-    const cell = packed
-      ? `(old & ~mask) | ((${rawBits(next, this.bitsDtype, this.helpers).text} << shift) & mask)`
-      : this.toCell(next).text;
+    const steps = packed
+      ? `\
+        let bits = ${rawBits(next, this.bitsDtype, this.helpers).text};
+        let changed = (old & ~mask) | ((bits << shift) & mask);
+`
+      : `        let changed = ${this.toCell(next).text};\n`;
     const place = packed
       ? `\
     let word = ${wordOf("at", bits)};
@@ -218,8 +221,7 @@ fn ${name}(at: i32, value: ${this.register}) {
 fn ${name}(at: i32, value: ${this.register}) {
 ${place}    var old = atomicLoad(&${this.name}[word]);
     loop {
-        let changed = ${cell};
-        let result = atomicCompareExchangeWeak(&${this.name}[word], old, changed);
+${steps}        let result = atomicCompareExchangeWeak(&${this.name}[word], old, changed);
         if (result.exchanged) {
             break;
         }
