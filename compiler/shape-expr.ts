@@ -40,6 +40,8 @@ export function toShapeExpr(expr: Expr): ShapeExpr | undefined {
         return toShapeExpr({ ...expr, op: "sub", args: [zeroLike(expr), expr.args[0]!] });
       // A conversion between types that both hold the value exactly; the runtime computes in doubles.
       if (expr.op === "convert" && expr.type.dtype !== "bool") return toShapeExpr(expr.args[0]!);
+      // Shapes know the logical forms only; on integers these are bitwise.
+      if (["and", "or", "not"].includes(expr.op) && expr.type.dtype !== "bool") return undefined;
       const operator = operators[expr.op];
       const operands = expr.args.map(toShapeExpr);
       if (!operator || operands.includes(undefined)) return undefined;

@@ -51,6 +51,11 @@ export class Workspace {
     return made;
   }
 
+  /** Replaces the declaration of a buffer. */
+  setBuffer(buffer: Buffer): void {
+    this.buffers.set(buffer.name, buffer);
+  }
+
   /** A copy of a block with fresh declarations; `values` replace references. Unrolling and jamming are this. */
   copy(block: Block, values: ReadonlyMap<string, Expr>): Block {
     const copied = copyBlock(block, this.fresh, values);
