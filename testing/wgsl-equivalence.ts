@@ -7,8 +7,7 @@ import type { IrKernel, Scalar } from "../compiler/ir/ir.ts";
 import { parseKernel } from "../compiler/ir/parse.ts";
 import { readerOf } from "../compiler/ir/storage.ts";
 import { verify } from "../compiler/ir/verify.ts";
-import { expandReductions } from "../compiler/passes/expand-reductions.ts";
-import { wgsl, emitModule } from "../compiler/targets/wgsl/index.ts";
+import { emitModule, wgslTarget } from "../compiler/targets/wgsl/index.ts";
 import type { Emitted } from "../compiler/targets/target.ts";
 import type { WgslLaunch } from "../compiler/artifact.ts";
 import { DiagnosticSink } from "../lang/diagnostics/diagnostic.ts";
@@ -23,10 +22,10 @@ export function parseKernels(text: string, path = "test.ir"): readonly IrKernel[
     .map((part) => parseKernel(part, path));
 }
 
-/** A kernel after reductions are expanded and the target's own passes. */
+/** A kernel after the target's own passes. */
 export function prepared(kernel: IrKernel): IrKernel {
   verify(kernel, "the test");
-  const ready = wgsl.passes.reduce((each, pass) => pass.run(each), expandReductions(kernel));
+  const ready = wgslTarget.passes.reduce((each, pass) => pass.run(each), kernel);
   verify(ready, "the target's passes");
   return ready;
 }

@@ -7,6 +7,7 @@ import type { Dtype } from "../../lang/dtypes.ts";
 import type { Span } from "../../lang/source.ts";
 import type { TargetName, WasmLaunch, WgslLaunch } from "../artifact.ts";
 import type { IrKernel } from "../ir/ir.ts";
+import type { Pass } from "../passes/index.ts";
 
 /** Facts about a target that lowering, schedules and the cost model ask for. */
 export interface Capabilities {
@@ -34,6 +35,12 @@ export interface EmittedKernel {
   readonly asserts: readonly { readonly message: string; readonly span?: Span }[];
   /** The emitted code as text, for `explain`. */
   readonly text: string;
+  /** Annotations that weren't honoured while emitting, and why; absent for none. */
+  readonly notHonoured?: readonly {
+    readonly annotation: string;
+    readonly why: string;
+    readonly span?: Span;
+  }[];
 }
 
 /** All kernels of one file. */
@@ -45,17 +52,11 @@ export interface Emitted {
   readonly kernels: readonly EmittedKernel[];
 }
 
-/** A named rewrite of a whole kernel. */
-export interface KernelPass {
-  readonly name: string;
-  readonly run: (kernel: IrKernel) => IrKernel;
-}
-
 export interface Target {
   readonly name: TargetName;
   readonly capabilities: Capabilities;
   /** Run after the target-independent passes, in order. */
-  readonly passes: readonly KernelPass[];
+  readonly passes: readonly Pass[];
   /**
    * A kernel's name is the name it is exported by. What the target can't do goes to `sink`, and the result then
    * holds no code to be used.

@@ -16,32 +16,32 @@ export const unsupported = {
   u64: "WGSL's widest integers have 32 bits",
 } as const satisfies Partial<Record<Dtype, string>>;
 
-/** Reports everything that keeps a kernel from being emitted; says whether there was nothing. */
-export function checkKernel(kernel: IrKernel, sink: DiagnosticSink): boolean {
-  const before = sink.all.length;
-  checkDtypes(kernel, sink);
-  if (sink.all.length === before) {
-    checkBindings(kernel, sink);
-    checkArrays(kernel, sink);
-  }
-  return sink.all.length === before;
-}
-
-function checkDtypes(kernel: IrKernel, sink: DiagnosticSink): void {
+/** Reports dtypes that WGSL lacks; says whether there was none. */
+export function checkDtypes(kernel: IrKernel, sink: DiagnosticSink): boolean {
+  let fine = true;
   for (const [dtype, span] of dtypesUsed(kernel)) {
     const why = (unsupported as Partial<Record<Dtype, string>>)[dtype];
-    if (why) sink.report("K0601", { target: "wgsl", what: dtype }, span ?? kernel.span, { notes: [why] });
+    if (!why) continue;
+    sink.report("K0601", { target: "wgsl", what: dtype }, span ?? kernel.span, { notes: [why] });
+    fine = false;
   }
+  return fine;
+}
+
+/** Reports what of a prepared kernel exceeds the limits; says whether there was nothing. */
+export function checkLimits(kernel: IrKernel, sink: DiagnosticSink): boolean {
+  const bindings = checkBindings(kernel, sink);
+  return checkArrays(kernel, sink) && bindings;
 }
 
 /** Tensor arguments, scratch and the status word are storage buffers. */
-function checkBindings(kernel: IrKernel, sink: DiagnosticSink): void {
+function checkBindings(kernel: IrKernel, sink: DiagnosticSink): boolean {
   const tensors = kernel.params.filter((param) => param.kind === "tensor");
   const scratch = kernel.buffers.filter((buffer) => buffer.space === "kernel");
   let checks = 0;
   visitBlock(kernel.body, (stmt) => stmt.kind === "assert" && (checks = 1));
   const count = tensors.length + scratch.length + checks;
-  if (count <= limits.storageBuffers) return;
+  if (count <= limits.storageBuffers) return true;
   const parts = [`${tensors.length} for tensor arguments`];
   if (scratch.length > 0) parts.push(`${scratch.length} for values that outlive a phase`);
   if (checks > 0) parts.push("1 for run-time checks");
@@ -51,26 +51,31 @@ function checkBindings(kernel: IrKernel, sink: DiagnosticSink): void {
     tensors[limits.storageBuffers]?.span ?? kernel.span,
     { notes: [parts.join(", ")] },
   );
+  return false;
 }
 
-function checkArrays(kernel: IrKernel, sink: DiagnosticSink): void {
+function checkArrays(kernel: IrKernel, sink: DiagnosticSink): boolean {
   let bytes = 0;
+  let fine = true;
   for (const buffer of kernel.buffers) {
     if (buffer.space !== "local" && buffer.space !== "panel") continue;
     const size = constantSize(buffer.shape);
     if (size === undefined) {
       sink.report("K0603", { array: buffer.name }, placeOf(buffer, kernel));
+      fine = false;
       continue;
     }
     const own = size * Math.max(4, dtypeInfo(buffer.dtype).bits / 8);
     bytes += own;
-    if (bytes > limits.functionBytes && bytes - own <= limits.functionBytes)
-      sink.report(
-        "K0604",
-        { array: buffer.name, bytes, limit: limits.functionBytes },
-        placeOf(buffer, kernel),
-      );
+    if (bytes <= limits.functionBytes) continue;
+    // The array that goes over the limit; those behind it would say the same.
+    if (fine) {
+      const params = { array: buffer.name, bytes, limit: limits.functionBytes };
+      sink.report("K0604", params, placeOf(buffer, kernel));
+    }
+    fine = false;
   }
+  return fine;
 }
 
 /** The array's own span, or that of the statement that brings it to life. */

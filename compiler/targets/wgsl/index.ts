@@ -1,29 +1,24 @@
 // The WGSL target: one module a file, an entry point a phase, an invocation an iteration of its parallel loops.
 //
-//   checks.ts      what WGSL lacks, as diagnostics       phases.ts      parallel loops to invocations
-//   scalarise.ts   vectors to scalars                    kernel.ts      bindings, entry points, launch data
+//   prepare.ts     loops and phases as emitted           checks.ts      what WGSL lacks, as diagnostics
+//   phases.ts      parallel loops to invocations         kernel.ts      bindings, entry points, launch data
 //   statements.ts  blocks, loops, checks                 storage.ts     elements in memory, packed or not
 //   expressions.ts loads, names, lazy guards             ops.ts         the table op → WGSL
 
 import type { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
 import type { IrKernel } from "../../ir/ir.ts";
+import { expandReductions } from "../../passes/expand-reductions.ts";
 import type { Emitted, EmittedKernel, Target } from "../target.ts";
-import { checkKernel, unsupported } from "./checks.ts";
-import { foldConstants } from "./fold.ts";
+import { checkDtypes, checkLimits, unsupported } from "./checks.ts";
 import { HelperSet } from "./helpers.ts";
 import { emitKernel } from "./kernel.ts";
 import { NameSpace } from "./names.ts";
-import { phasesOf } from "./phases.ts";
-import { scalarise } from "./scalarise.ts";
+import { prepare } from "./prepare.ts";
 
-export const wgsl: Target = {
+export const wgslTarget: Target = {
   name: "wgsl",
   capabilities: { unsupported, vectorBytes: 0, vectorRegisters: 0, workgroups: false },
-  passes: [
-    { name: "scalarise", run: scalarise },
-    // Last, since nothing but constants may reach WGSL's own evaluation of constants.
-    { name: "fold-constants", run: foldConstants },
-  ],
+  passes: [{ name: "expand-reductions", run: expandReductions }],
   emit: async (kernels, _options, sink) => emitModule(kernels, sink),
 };
 
@@ -35,17 +30,29 @@ export function emitModule(kernels: readonly IrKernel[], sink: DiagnosticSink): 
   let half = false;
   const emitted = kernels.map((kernel): EmittedKernel => {
     const { name } = kernel;
-    if (!checkKernel(kernel, sink))
-      return {
-        name,
-        launch: { kind: "wgsl", phases: [], bindings: [], uniform: [], features: [] },
-        asserts: [],
-        text: "",
-      };
-    const code = emitKernel(kernel, phasesOf(kernel), { helpers, names });
+    const nothing: EmittedKernel = {
+      name,
+      launch: { kind: "wgsl", phases: [], bindings: [], uniform: [], features: [] },
+      asserts: [],
+      text: "",
+    };
+    if (!checkDtypes(kernel, sink)) return nothing;
+    const { kernel: ready, phases, notHonoured } = prepare(kernel);
+    if (!checkLimits(ready, sink)) return nothing;
+    const code = emitKernel(
+      ready,
+      phases.map((phase) => phase.body),
+      { helpers, names },
+    );
     parts.push(...code.parts);
     half ||= code.launch.features.includes("shader-f16");
-    return { name, launch: code.launch, asserts: code.asserts, text: code.parts.join("\n\n") };
+    return {
+      name,
+      launch: code.launch,
+      asserts: code.asserts,
+      text: code.parts.join("\n\n"),
+      notHonoured: [...notHonoured, ...code.notHonoured],
+    };
   });
   const text = `${[...(half ? ["enable f16;"] : []), ...parts, ...helpers.code].join("\n\n")}\n`;
   return { code: text, text, kernels: emitted };

@@ -11,7 +11,8 @@ import type { HelperSet } from "./helpers.ts";
 import { workgroupSize } from "./limits.ts";
 import { Lines } from "./lines.ts";
 import { NameSpace } from "./names.ts";
-import { entryPoint, totalCount, type EntryPoint } from "./phases.ts";
+import { entryPoint, serialLoops, totalCount, type EntryPoint } from "./phases.ts";
+import type { NotHonoured } from "./prepare.ts";
 import { emitBlock, emitComment, type FunctionScope } from "./statements.ts";
 import { constantSize } from "./sizes.ts";
 import { Storage } from "./storage.ts";
@@ -24,6 +25,7 @@ export interface KernelCode {
   readonly parts: readonly string[];
   readonly launch: WgslLaunch;
   readonly asserts: readonly AssertStmt[];
+  readonly notHonoured: readonly NotHonoured[];
 }
 
 /** What the kernels of a module share. */
@@ -89,7 +91,12 @@ export function emitKernel(
     uniform: uniform.words,
     features,
   };
-  return { parts, launch, asserts };
+  const notHonoured = entries.flatMap(serialLoops).map(({ loop, why }) => ({
+    annotation: `@parallel(${loop.marks.label ?? loop.name})`,
+    why,
+    span: loop.span,
+  }));
+  return { parts, launch, asserts, notHonoured };
 }
 
 function phaseOf(entry: EntryPoint, name: string): WgslPhase {

@@ -46,8 +46,9 @@ export function entryPoint(body: readonly Stmt[], kernel: IrKernel): EntryPoint 
   for (;;) {
     const loop = block.at(-1);
     const before = block.slice(0, -1);
-    if (loop?.kind !== "for" || !loop.marks.parallel || !before.every((stmt) => isRepeatable(stmt, readOnly)))
-      break;
+    if (loop?.kind !== "for" || !loop.marks.parallel) break;
+    // In front of the phase's own loop there are names only, and what they read doesn't change during the phase.
+    if (block !== body && !before.every((stmt) => isRepeatable(stmt, readOnly))) break;
     for (const stmt of before) if (stmt.kind === "let") named.set(stmt.name, substitute(stmt.value, named));
     const axis = axisOf(loop, named, known, dims);
     if (!axis) break;
@@ -89,13 +90,11 @@ function axisOf(
 /** The parallel loops left inside an entry point, which an invocation runs in order. */
 export function serialLoops(entry: EntryPoint): readonly SerialLoop[] {
   const found: SerialLoop[] = [];
-  const inside = entry.axes.length > 0;
+  const why =
+    "something else stands beside it in the parallel loop around it, or its bounds depend on that loop's variable, " +
+    "so each invocation runs it in order";
   visitBlock(entry.body, (stmt) => {
-    if (stmt.kind !== "for" || !stmt.marks.parallel) return;
-    const why = inside
-      ? "it isn't perfectly nested in the parallel loop around it, or its bounds depend on that loop's variable, so each invocation runs it in order"
-      : "its bounds aren't known before the kernel starts, or a serial loop surrounds it, so one invocation runs it in order";
-    found.push({ loop: stmt, why });
+    if (stmt.kind === "for" && stmt.marks.parallel) found.push({ loop: stmt, why });
   });
   return found;
 }
@@ -103,20 +102,4 @@ export function serialLoops(entry: EntryPoint): readonly SerialLoop[] {
 /** Extents of several axes as one expression on i32, for the test whether an invocation has work. */
 export function totalCount(axes: readonly Axis[]): Expr {
   return axes.map((axis) => axis.count).reduce(mul);
-}
-
-/** The top level of a kernel as phases: each parallel loop is one, and what lies between them. */
-export function phasesOf(kernel: IrKernel): readonly (readonly Stmt[])[] {
-  const phases: Stmt[][] = [];
-  let open: Stmt[] | undefined;
-  for (const stmt of kernel.body) {
-    if (stmt.kind === "for" && stmt.marks.parallel) {
-      phases.push([stmt]);
-      open = undefined;
-    } else {
-      if (!open) phases.push((open = []));
-      open.push(stmt);
-    }
-  }
-  return phases;
 }
