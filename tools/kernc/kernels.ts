@@ -1,0 +1,106 @@
+// Compiling one file for a command: which of its kernels is meant, and the settings of `--set` and `--shape`.
+
+import type { Compiled, CompileOptions } from "../../compiler/index.ts";
+import type { KernelTemplate, TypedModule } from "../../lang/typed.ts";
+import type { SourceFile } from "../../lang/source.ts";
+import { nearest } from "../../lang/diagnostics/nearest.ts";
+import type { TargetName } from "../../compiler/artifact.ts";
+import { namedValue, UsageError, wholeNumber, type Given, type OptionSpec } from "./command.ts";
+import { mistake } from "./diagnostic-error.ts";
+import { report } from "./report.ts";
+import { fileHost, readSource, splitKernel } from "./sources.ts";
+import type { Terminal } from "./terminal.ts";
+import { Failure } from "./failure.ts";
+
+/** Options that every compiling command has. */
+export const compileOptions: Readonly<Record<string, OptionSpec>> = {
+  shape: { kind: "value", multiple: true, value: "M=512,…", help: "Fix dimensions when compiling" },
+  set: { kind: "value", multiple: true, value: "NAME=VALUE", help: "Give a compile-time parameter its value" },
+};
+
+/** The values of `--set` and `--shape`. */
+export function settingsOf(given: Given): Pick<CompileOptions, "set" | "shape"> {
+  const pairs = (option: string) => given.all(option).flatMap((text) => text.split(",").map((part) => namedValue(option, part)));
+  return {
+    set: Object.fromEntries(pairs("set")),
+    shape: Object.fromEntries(
+      pairs("shape").map(([name, text]) => [name, wholeNumber("shape", text, 0, 2 ** 30 - 1)]),
+    ),
+  };
+}
+
+export interface Opened {
+  readonly file: SourceFile;
+  readonly module: TypedModule;
+  /** Compiles kernels of the file; shows warnings, and ends the command on errors. */
+  compile(targets: readonly TargetName[], kernels: readonly string[]): Promise<Compiled>;
+}
+
+/** Reads and checks a file; mistakes end the command. */
+export async function openFile(path: string, given: Given, terminal: Terminal): Promise<Opened> {
+  const { checked, compile } = await import("../../compiler/index.ts");
+  const { DiagnosticSink } = await import("../../lang/diagnostics/index.ts");
+  const file = readSource(path);
+  const options = { ...settingsOf(given), host: fileHost(path), features: ["threads"] };
+  const sink = new DiagnosticSink();
+  const module = checked(file, options, sink);
+  if (sink.hasErrors) {
+    report(sink.all, terminal);
+    throw new Failure();
+  }
+  return {
+    file,
+    module,
+    async compile(target, kernels) {
+      refuseUnknownSettings(module, kernels, options);
+      const compiled = await compile(file, { ...options, target, kernels });
+      report(compiled.diagnostics, terminal);
+      return compiled;
+    },
+  };
+}
+
+/** A setting that no kernel knows is a typing mistake. */
+function refuseUnknownSettings(
+  { kernels }: TypedModule,
+  names: readonly string[],
+  { set, shape }: Pick<CompileOptions, "set" | "shape">,
+): void {
+  const chosen = kernels.filter(({ name }) => names.includes(name));
+  const params = chosen.flatMap(({ compParams }) => compParams.map(({ name }) => name));
+  for (const name of Object.keys(set ?? {})) {
+    if (params.includes(name)) continue;
+    const near = nearest(name, params);
+    const fix = near === undefined ? undefined : { text: `did you mean \`${near}\`?` };
+    const have = params.length > 0 ? `they are ${[...new Set(params)].join(", ")}` : "there are none";
+    throw mistake("K0803", { setting: `${name}=${set![name]}`, why: "no kernel has a compile-time parameter of that name" }, { fix, notes: fix ? [] : [have] });
+  }
+  const text = chosen.map(({ decl }) => decl.params.map(({ type }) => type.span.file.text.slice(type.span.start, type.span.end)).join(" ")).join(" ");
+  for (const name of Object.keys(shape ?? {}))
+    if (!new RegExp(`(?<![\\p{L}\\p{N}_])${name}(?![\\p{L}\\p{N}_])`, "u").test(text))
+      throw mistake("K0803", { setting: `${name}=${shape![name]}`, why: "no kernel has a dimension of that name" });
+}
+
+/** The argument `FILE[:KERNEL]` of a command. */
+export function kernelArgument(command: string, given: Given): { path: string; kernel?: string } {
+  const [argument, ...more] = given.positionals;
+  if (argument === undefined) throw new UsageError(`\`kernc ${command}\` needs a .kern file`);
+  if (more.length > 0) throw new UsageError(`\`kernc ${command}\` takes one file, and was given ${more.join(", ")} as well`);
+  return splitKernel(argument);
+}
+
+/** The one kernel that is meant: the one named, or the file's only one. */
+export function chooseKernel({ file, module }: Opened, name: string | undefined): KernelTemplate {
+  const { kernels } = module;
+  const names = kernels.map((each) => each.name);
+  if (names.length === 0) throw mistake("K0806", { file: file.path });
+  const list = [`it has ${names.join(", ")}`];
+  if (name !== undefined) {
+    const found = kernels.find((each) => each.name === name);
+    if (found) return found;
+    const near = nearest(name, names);
+    throw mistake("K0804", { name, file: file.path }, near ? { fix: { text: `did you mean \`${near}\`?` } } : { notes: list });
+  }
+  if (kernels.length === 1) return kernels[0]!;
+  throw mistake("K0805", { file: file.path }, { notes: list, fix: { text: `name one: \`${file.path}:${names[0]}\`` } });
+}
