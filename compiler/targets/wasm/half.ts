@@ -50,9 +50,11 @@ const vectorKit: Kit = {
 };
 
 /** Rounds an f32 to the grid of f16 or bf16; other dtypes are left alone. */
-export const roundScalar = (value: string, dtype: Dtype, w: Writer): string => round(value, dtype, w, scalarKit);
+export const roundScalar = (value: string, dtype: Dtype, w: Writer): string =>
+  round(value, dtype, w, scalarKit);
 /** The same for four lanes. */
-export const roundVector = (value: string, dtype: Dtype, w: Writer): string => round(value, dtype, w, vectorKit);
+export const roundVector = (value: string, dtype: Dtype, w: Writer): string =>
+  round(value, dtype, w, vectorKit);
 
 function round(value: string, dtype: Dtype, w: Writer, kit: Kit): string {
   if (!isHalf(dtype)) return value;
@@ -66,11 +68,19 @@ function round(value: string, dtype: Dtype, w: Writer, kit: Kit): string {
   if (dtype === "f16") {
     // Below 2^-14 the grid is uniform: at 0.5 an f32's unit is 2^-24 too, so an addition does the rounding.
     const small = kit.asInt(
-      kit.float("sub", kit.float("add", kit.asFloat(magnitude), kit.floatConst("0.5")), kit.floatConst("0.5")),
+      kit.float(
+        "sub",
+        kit.float("add", kit.asFloat(magnitude), kit.floatConst("0.5")),
+        kit.floatConst("0.5"),
+      ),
     );
     result = kit.choose(kit.int("lt_s", magnitude, kit.intConst(0x38800000)), small, result);
     const rounded = kit.keepInt(result, w);
-    result = kit.choose(kit.int("ge_s", rounded, kit.intConst(0x47800000)), kit.intConst(0x7f800000), rounded);
+    result = kit.choose(
+      kit.int("ge_s", rounded, kit.intConst(0x47800000)),
+      kit.intConst(0x7f800000),
+      rounded,
+    );
   }
   result = kit.choose(kit.int("gt_s", magnitude, kit.intConst(0x7f800000)), kit.intConst(0x7fc00000), result);
   const sign = kit.bits("and", bits, kit.intConst(-0x80000000));
@@ -78,15 +88,19 @@ function round(value: string, dtype: Dtype, w: Writer, kit: Kit): string {
 }
 
 /** The 16 bits of an f16 or bf16, zero-extended, to its value. */
-export const fromBitsScalar = (raw: string, dtype: Dtype, w: Writer): string => fromBits(raw, dtype, w, scalarKit);
-export const fromBitsVector = (raw: string, dtype: Dtype, w: Writer): string => fromBits(raw, dtype, w, vectorKit);
+export const fromBitsScalar = (raw: string, dtype: Dtype, w: Writer): string =>
+  fromBits(raw, dtype, w, scalarKit);
+export const fromBitsVector = (raw: string, dtype: Dtype, w: Writer): string =>
+  fromBits(raw, dtype, w, vectorKit);
 
 function fromBits(raw: string, dtype: Dtype, w: Writer, kit: Kit): string {
   if (dtype === "bf16") return kit.asFloat(kit.shift("shl", raw, 16));
   const bits = kit.keepInt(raw, w);
   const magnitude = kit.keepInt(kit.shift("shl", kit.bits("and", bits, kit.intConst(0x7fff)), 13), w);
   // 2^112 moves the exponent's bias from 15 to 127, subnormals included.
-  const scaled = kit.asInt(kit.float("mul", kit.asFloat(magnitude), kit.floatConst("5192296858534827628530496329220096")));
+  const scaled = kit.asInt(
+    kit.float("mul", kit.asFloat(magnitude), kit.floatConst("5192296858534827628530496329220096")),
+  );
   const special = kit.bits("or", magnitude, kit.intConst(0x7f800000));
   const value = kit.choose(kit.int("ge_s", magnitude, kit.intConst(0x7c00 << 13)), special, scaled);
   const sign = kit.shift("shl", kit.bits("and", bits, kit.intConst(0x8000)), 16);
@@ -94,14 +108,18 @@ function fromBits(raw: string, dtype: Dtype, w: Writer, kit: Kit): string {
 }
 
 /** The 16 bits, zero-extended, of a value that lies on the grid. */
-export const toBitsScalar = (value: string, dtype: Dtype, w: Writer): string => toBits(value, dtype, w, scalarKit);
-export const toBitsVector = (value: string, dtype: Dtype, w: Writer): string => toBits(value, dtype, w, vectorKit);
+export const toBitsScalar = (value: string, dtype: Dtype, w: Writer): string =>
+  toBits(value, dtype, w, scalarKit);
+export const toBitsVector = (value: string, dtype: Dtype, w: Writer): string =>
+  toBits(value, dtype, w, vectorKit);
 
 function toBits(value: string, dtype: Dtype, w: Writer, kit: Kit): string {
   if (dtype === "bf16") return kit.shift("shr_u", kit.asInt(value), 16);
   const bits = kit.keepInt(kit.asInt(value), w);
   const magnitude = kit.keepInt(kit.bits("and", bits, kit.intConst(0x7fffffff)), w);
-  const scaled = kit.asInt(kit.float("mul", kit.asFloat(magnitude), kit.floatConst("1.925929944387235853e-34")));
+  const scaled = kit.asInt(
+    kit.float("mul", kit.asFloat(magnitude), kit.floatConst("1.925929944387235853e-34")),
+  );
   const finite = kit.shift("shr_u", scaled, 13);
   const infinite = kit.choose(
     kit.int("gt_s", magnitude, kit.intConst(0x7f800000)),

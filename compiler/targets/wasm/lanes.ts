@@ -27,8 +27,7 @@ export function naturalBits(type: IrType): LaneBits {
 
 /** A constant of any type. */
 export function constantValue(value: Scalar, type: IrType): Value {
-  if (type.lanes === 1)
-    return { type, bits: 0, parts: [scalarConst(value, type.dtype)], constant: value };
+  if (type.lanes === 1) return { type, bits: 0, parts: [scalarConst(value, type.dtype)], constant: value };
   const bits = naturalBits(type);
   const part = splatConst(value, type.dtype, bits);
   return { type, bits, parts: copies(part, partCount(type.lanes, bits)), constant: value };
@@ -48,7 +47,8 @@ function asLane(scalar: string, dtype: Dtype, bits: LaneBits): string {
   return bits === 64 ? `(i64.extend_i32_s ${mask})` : mask;
 }
 
-const shapeFor = (dtype: Dtype, bits: LaneBits): Shape => (dtype === "bool" ? intShape(bits) : shapeOf(dtype));
+const shapeFor = (dtype: Dtype, bits: LaneBits): Shape =>
+  dtype === "bool" ? intShape(bits) : shapeOf(dtype);
 
 /** One scalar in every lane. */
 export function splatValue(scalar: Value, lanes: number, w: Writer): Value {
@@ -91,9 +91,12 @@ export function buildVector(scalars: readonly string[], type: IrType, bits = nat
   const perPart = lanesPerPart(type.lanes, bits);
   const shape = shapeFor(type.dtype, bits);
   const parts = Array.from({ length: partCount(type.lanes, bits) }, (_, part) => {
-    const own = scalars.slice(part * perPart, (part + 1) * perPart).map((lane) => asLane(lane, type.dtype, bits));
+    const own = scalars
+      .slice(part * perPart, (part + 1) * perPart)
+      .map((lane) => asLane(lane, type.dtype, bits));
     return own.reduce(
-      (vector, lane, at) => (at === 0 ? `(${shape}.splat ${lane})` : `(${shape}.replace_lane ${at} ${vector} ${lane})`),
+      (vector, lane, at) =>
+        at === 0 ? `(${shape}.splat ${lane})` : `(${shape}.replace_lane ${at} ${vector} ${lane})`,
       "",
     );
   });

@@ -57,16 +57,19 @@ export function narrowSaturating(
   w: Writer,
 ): readonly string[] {
   const half = (bits / 2) as LaneBits;
-  return pairs(parts, lanes, bits, w, (a, b) => `(${intShape(half)}.narrow_${intShape(bits)}_${sign} ${a} ${b})`);
+  return pairs(
+    parts,
+    lanes,
+    bits,
+    w,
+    (a, b) => `(${intShape(half)}.narrow_${intShape(bits)}_${sign} ${a} ${b})`,
+  );
 }
 
-function narrowMask(
-  parts: readonly string[],
-  lanes: number,
-  bits: LaneBits,
-  w: Writer,
-): readonly string[] {
-  return bits === 64 ? narrowParts(parts, lanes, bits, w) : narrowSaturating(parts, lanes, bits as 16 | 32, "s", w);
+function narrowMask(parts: readonly string[], lanes: number, bits: LaneBits, w: Writer): readonly string[] {
+  return bits === 64
+    ? narrowParts(parts, lanes, bits, w)
+    : narrowSaturating(parts, lanes, bits as 16 | 32, "s", w);
 }
 
 /** Joins neighbouring parts into parts of lanes half as wide. */

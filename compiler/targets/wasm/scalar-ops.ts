@@ -98,7 +98,9 @@ function divide(op: "floordiv" | "mod", args: readonly string[], dtype: Dtype, w
   if (divisor === undefined || divisor < 1) return wrap(w.call(`${op}_${rep}`, a, b), dtype);
   const power = Math.log2(divisor);
   if (Number.isInteger(power))
-    return op === "mod" ? `(i32.and ${a} (i32.const ${divisor - 1}))` : `(i32.shr_s ${a} (i32.const ${power}))`;
+    return op === "mod"
+      ? `(i32.and ${a} (i32.const ${divisor - 1}))`
+      : `(i32.shr_s ${a} (i32.const ${power}))`;
   const value = w.bind(a, rep);
   const sign = w.bind(`(i32.shr_s ${value} (i32.const 31))`, rep);
   const quotient = `(i32.xor (i32.div_u (i32.xor ${value} ${sign}) ${b}) ${sign})`;

@@ -56,11 +56,17 @@ function convertParts(value: Value, to: Dtype, lanes: number, w: Writer): Conver
   if (from === "bool") {
     const mask = maskAs(value, laneBits(to), w);
     const one = splatConst(dtypeInfo(to).bits === 64 && !isFloat(to) ? 1n : 1, to, laneBits(to));
-    return made(to, mask.parts.map((part) => `(v128.and ${part} ${one})`));
+    return made(
+      to,
+      mask.parts.map((part) => `(v128.and ${part} ${one})`),
+    );
   }
   if (to === "bool") {
     const zero = splatConst(0, from, laneBits(from));
-    return { bits: laneBits(from), parts: value.parts.map((part) => `(${shapeOf(from)}.ne ${part} ${zero})`) };
+    return {
+      bits: laneBits(from),
+      parts: value.parts.map((part) => `(${shapeOf(from)}.ne ${part} ${zero})`),
+    };
   }
   if (!isFloat(from) && !isFloat(to)) {
     const narrow = value.narrow;
@@ -70,7 +76,9 @@ function convertParts(value: Value, to: Dtype, lanes: number, w: Writer): Conver
     return made(to, resizeInts(value.parts, from, laneBits(to), lanes, w));
   }
   if (!isFloat(from)) return intToFloat(value.parts, from, to, lanes, w);
-  return isFloat(to) ? floatToFloat(value.parts, from, to, lanes, w) : floatToInt(value.parts, from, to, lanes, w);
+  return isFloat(to)
+    ? floatToFloat(value.parts, from, to, lanes, w)
+    : floatToInt(value.parts, from, to, lanes, w);
 }
 
 /** Integers to lanes of another width: extended by their sign, or wrapped. */
@@ -89,17 +97,39 @@ function intToFloat(source: Parts, from: Dtype, to: Dtype, lanes: number, w: Wri
   const sign = signedness(from);
   const ints = resizeInts(source, from, 32, lanes, w);
   if (to === "f64")
-    return made(to, splitPairs(ints, lanes, w, (pair) => `(f64x2.convert_low_i32x4_${sign} ${pair})`));
-  return made(to, ints.map((part) => roundVector(`(f32x4.convert_i32x4_${sign} ${part})`, to, w)));
+    return made(
+      to,
+      splitPairs(ints, lanes, w, (pair) => `(f64x2.convert_low_i32x4_${sign} ${pair})`),
+    );
+  return made(
+    to,
+    ints.map((part) => roundVector(`(f32x4.convert_i32x4_${sign} ${part})`, to, w)),
+  );
 }
 
-function floatToFloat(source: Parts, from: Dtype, to: Dtype, lanes: number, w: Writer): Converted | undefined {
+function floatToFloat(
+  source: Parts,
+  from: Dtype,
+  to: Dtype,
+  lanes: number,
+  w: Writer,
+): Converted | undefined {
   if (from === "f64") {
     if (isHalf(to)) return undefined;
-    return made(to, joinPairs(source, lanes, (pair) => `(f32x4.demote_f64x2_zero ${pair})`));
+    return made(
+      to,
+      joinPairs(source, lanes, (pair) => `(f32x4.demote_f64x2_zero ${pair})`),
+    );
   }
-  if (to === "f64") return made(to, splitPairs(source, lanes, w, (pair) => `(f64x2.promote_low_f32x4 ${pair})`));
-  return made(to, source.map((part) => roundVector(part, to, w)));
+  if (to === "f64")
+    return made(
+      to,
+      splitPairs(source, lanes, w, (pair) => `(f64x2.promote_low_f32x4 ${pair})`),
+    );
+  return made(
+    to,
+    source.map((part) => roundVector(part, to, w)),
+  );
 }
 
 function floatToInt(source: Parts, from: Dtype, to: Dtype, lanes: number, w: Writer): Converted | undefined {
@@ -129,7 +159,9 @@ function splitPairs(source: Parts, lanes: number, w: Writer, take: (pair: string
   const kept = count > 1 ? source.map((part) => w.bindVector(part)) : source;
   return Array.from({ length: count }, (_, at) => {
     const part = kept[at >> 1]!;
-    return take(at % 2 === 0 ? part : `(i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 ${part} ${part})`);
+    return take(
+      at % 2 === 0 ? part : `(i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 ${part} ${part})`,
+    );
   });
 }
 
@@ -144,10 +176,22 @@ function joinPairs(source: Parts, lanes: number, give: (pair: string) => string)
   });
 }
 
-function saturateParts(source: Parts, from: Dtype, to: Dtype, lanes: number, w: Writer): Converted | undefined {
+function saturateParts(
+  source: Parts,
+  from: Dtype,
+  to: Dtype,
+  lanes: number,
+  w: Writer,
+): Converted | undefined {
   const bits = laneBits(to);
   if (isFloat(from))
-    return floatToInt(source.map((part) => `(${shapeOf(from)}.nearest ${part})`), from, to, lanes, w);
+    return floatToInt(
+      source.map((part) => `(${shapeOf(from)}.nearest ${part})`),
+      from,
+      to,
+      lanes,
+      w,
+    );
   const width = laneBits(from);
   if (width === 64) return undefined;
   if (signedness(from) === "s" && bits < width) return made(to, narrowClamped(source, from, to, lanes, w));
@@ -165,13 +209,23 @@ function clampParts(source: Parts, from: Dtype, to: Dtype): Parts {
   return parts;
 }
 
-function bitcastParts(source: Parts, from: Dtype, to: Dtype, lanes: number, w: Writer): Converted | undefined {
+function bitcastParts(
+  source: Parts,
+  from: Dtype,
+  to: Dtype,
+  lanes: number,
+  w: Writer,
+): Converted | undefined {
   if (to === "bool" || from === "bool") return undefined;
   if (!isHalf(from) && !isHalf(to)) return made(to, source);
   const raw = isHalf(from)
     ? source.map((part) => toBitsVector(part, from, w))
     : widenParts(source, lanes, 16, "u", w);
-  if (isHalf(to)) return made(to, raw.map((part) => fromBitsVector(part, to, w)));
+  if (isHalf(to))
+    return made(
+      to,
+      raw.map((part) => fromBitsVector(part, to, w)),
+    );
   return made(to, narrowParts(raw, lanes, 32, w));
 }
 
@@ -183,7 +237,12 @@ export function halfFromStorage(parts: Parts, dtype: Dtype, lanes: number, w: Wr
 /** Half floats to the 16 bits a lane that are stored. */
 export function halfToStorage(value: Value, w: Writer): Parts {
   const { dtype, lanes } = value.type;
-  return narrowParts(value.parts.map((part) => toBitsVector(part, dtype, w)), lanes, 32, w);
+  return narrowParts(
+    value.parts.map((part) => toBitsVector(part, dtype, w)),
+    lanes,
+    32,
+    w,
+  );
 }
 
 /** Bytes or words as loaded, as an i32 vector that remembers what it was widened from. */

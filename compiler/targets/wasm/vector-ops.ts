@@ -132,7 +132,9 @@ const divide =
       const mask = splatConst(divisor!.type.dtype.endsWith("64") ? BigInt(by) - 1n : by - 1, dtype, bits);
       const sign = signedness(dtype);
       return byPart(type, bits, [value!], ([part]) =>
-        op === "mod" ? `(v128.and ${part} ${mask})` : `(${shape}.shr_${sign} ${part} (i32.const ${Math.log2(by)}))`,
+        op === "mod"
+          ? `(v128.and ${part} ${mask})`
+          : `(${shape}.shr_${sign} ${part} (i32.const ${Math.log2(by)}))`,
       );
     }
     if (bits !== 32) return undefined;

@@ -4,16 +4,18 @@ import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import type { IrType } from "../../ir/ir.ts";
 import { normalise } from "../../ir/values.ts";
 import type { OpName } from "../../ir/ops.ts";
-import { constantValue, laneOf, naturalBits, replaceLane, scalarValue, splatValue, buildVector, bound } from "./lanes.ts";
-import { allTrue, anyTrue } from "./masks.ts";
 import {
-  lanesPerPart,
-  numberText,
-  partCount,
-  shapeOf,
-  type LaneBits,
-  type Value,
-} from "./representation.ts";
+  constantValue,
+  laneOf,
+  naturalBits,
+  replaceLane,
+  scalarValue,
+  splatValue,
+  buildVector,
+  bound,
+} from "./lanes.ts";
+import { allTrue, anyTrue } from "./masks.ts";
+import { lanesPerPart, numberText, partCount, shapeOf, type LaneBits, type Value } from "./representation.ts";
 import { vectorOp } from "./vector-ops.ts";
 import type { Writer } from "./writer.ts";
 
@@ -33,7 +35,10 @@ export function shapeOp(
     case "ramp":
       return ramp(first, args[1]!, type, w);
     case "vec":
-      return buildVector(args.map((arg) => arg.parts[0]!), type);
+      return buildVector(
+        args.map((arg) => arg.parts[0]!),
+        type,
+      );
     case "lane":
       return scalarValue(laneOf(first, imm[0]!, w), dtype);
     case "insert":
@@ -67,11 +72,20 @@ function ramp(base: Value, stride: Value, type: IrType, w: Writer): Value {
     const multiple = (lane: number): bigint => BigInt(step as number | bigint) * BigInt(lane);
     if (base.constant !== undefined && type.lanes > 1) {
       const values = lanes.map((lane) => normalise(BigInt(base.constant as number) + multiple(lane), dtype));
-      return constantLanes(values.map((value) => numberText(value, dtype)), type);
+      return constantLanes(
+        values.map((value) => numberText(value, dtype)),
+        type,
+      );
     }
-    offsets = constantLanes(lanes.map((lane) => numberText(normalise(multiple(lane), dtype), dtype)), type);
+    offsets = constantLanes(
+      lanes.map((lane) => numberText(normalise(multiple(lane), dtype), dtype)),
+      type,
+    );
   } else {
-    const numbers = constantLanes(lanes.map((lane) => numberText(normalise(lane, dtype), dtype)), type);
+    const numbers = constantLanes(
+      lanes.map((lane) => numberText(normalise(lane, dtype), dtype)),
+      type,
+    );
     offsets = vectorOp("mul", type, [numbers, splatValue(stride, type.lanes, w)], w);
   }
   return vectorOp("add", type, [splatValue(base, type.lanes, w), offsets], w);
@@ -180,4 +194,3 @@ function dot4([a, b, sum]: readonly Value[], type: IrType, w: Writer): Value {
   });
   return { type, bits: 32, parts };
 }
-

@@ -1,0 +1,89 @@
+// Emission: kernels in nest form to one module of WebAssembly SIMD. The text is written here, the binary made by
+// Binaryen.
+
+import type { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
+import type { ShapeExpr, WasmLaunch, WasmPhase } from "../../artifact.ts";
+import { internalError } from "../../../lang/diagnostics/internal-error.ts";
+import type { AssertStmt, IrKernel } from "../../ir/ir.ts";
+import { substitute } from "../../ir/names.ts";
+import { ceilDiv, sub } from "../../passes/fold.ts";
+import { parallelLoopOf, phases, type Phase } from "../../passes/phases.ts";
+import { toShapeExpr } from "../../shape-expr.ts";
+import type { EmitOptions, Emitted, EmittedKernel } from "../target.ts";
+import { assemble } from "./binaryen.ts";
+import { exportFunction, layoutsOf, phaseFunction } from "./function.ts";
+import { helperTexts } from "./helpers.ts";
+import { scratchOf } from "./scratch.ts";
+
+/** Features of the instruction set that change the code; others are no concern of this target. */
+const known = ["threads", "relaxed-simd"] as const;
+
+/** Emits one module for all kernels of a file. */
+export async function emitWasm(
+  kernels: readonly IrKernel[],
+  options: EmitOptions,
+  _sink?: DiagnosticSink,
+): Promise<Emitted> {
+  const features = new Set<string>(known.filter((name) => options.features?.includes(name)));
+  const helpers = new Set<string>();
+  const written = kernels.map((kernel) => writeKernel(kernel, features, helpers));
+  const text = moduleText(
+    [...[...helpers].map((name) => helperTexts[name]!), ...written.map((each) => each.text)],
+    features,
+  );
+  const { binary, sourceMap } = await assemble(
+    text,
+    kernels.map((kernel) => kernel.name).join(", "),
+    features,
+  );
+  return { code: binary, sourceMap, text, kernels: written };
+}
+
+function moduleText(functions: readonly string[], features: ReadonlySet<string>): string {
+  const memory = features.has("threads") ? "(memory $memory 1 65536 shared)" : "(memory $memory 1)";
+  return `(module\n(import "env" "memory" ${memory})\n${functions.join("\n")}\n)\n`;
+}
+
+function writeKernel(source: IrKernel, features: ReadonlySet<string>, helpers: Set<string>): EmittedKernel {
+  const { kernel, phases: list } = phases(source);
+  const scratch = scratchOf(kernel);
+  const asserts: AssertStmt[] = [];
+  // An assert that unrolling or a second layout copied is one and the same check.
+  const assertNumber = (assert: AssertStmt): number => {
+    const at = asserts.findIndex((each) => each.message === assert.message && sameSpan(each, assert));
+    return at >= 0 ? at : asserts.push(assert) - 1;
+  };
+  const context = { kernel, scratch, helpers, features, assertNumber };
+  const functions = layoutsOf(kernel).flatMap((layout) =>
+    list.map((phase, number) => phaseFunction(phase, number, layout, context)),
+  );
+  const launch: WasmLaunch = {
+    kind: "wasm",
+    phases: list.map(launchOf),
+    workerScratch: scratch.worker,
+    callScratch: scratch.call,
+    features: ["simd128", ...known.filter((name) => features.has(name))],
+  };
+  const text = [...functions, exportFunction(kernel, list.length)].join("\n");
+  return {
+    name: kernel.name,
+    launch,
+    asserts: asserts.map(({ message, span }) => ({ message, span })),
+    text,
+  };
+}
+
+const sameSpan = (a: AssertStmt, b: AssertStmt): boolean =>
+  a.span === b.span || (a.span?.file === b.span?.file && a.span?.start === b.span?.start);
+
+/** How often a phase's loop runs, over dims and scalar parameters. */
+function launchOf(phase: Phase): WasmPhase {
+  if (!phase.parallel) return { extent: 1, parallel: false };
+  const loop = parallelLoopOf(phase);
+  let extent = ceilDiv(sub(loop.hi, loop.lo), loop.step);
+  for (const stmt of phase.body.toReversed())
+    if (stmt.kind === "let") extent = substitute(extent, new Map([[stmt.name, stmt.value]]));
+  const shape: ShapeExpr | undefined = toShapeExpr(extent);
+  if (shape === undefined) return internalError("wasm", "the extent of a parallel loop isn't known");
+  return { extent: typeof shape === "number" ? Math.max(0, shape) : ["max", 0, shape], parallel: true };
+}

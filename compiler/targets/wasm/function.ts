@@ -1,0 +1,148 @@
+// Functions of one kernel: one for each phase and layout of the arguments, and the exported one that picks.
+
+import type { AssertStmt, Expr, ForStmt, IrKernel } from "../../ir/ir.ts";
+import { i32, ref } from "../../ir/ir.ts";
+import { flattenAddresses, rowMajor, strideName, type Layout } from "../../passes/flatten-addresses.ts";
+import { add, mul } from "../../passes/fold.ts";
+import type { Phase } from "../../passes/phases.ts";
+import { pointerName, strengthReduce } from "../../passes/strength-reduce.ts";
+import { dtypeInfo } from "../../../lang/dtypes.ts";
+import {
+  abiParams,
+  beginName,
+  callScratchName,
+  endName,
+  phaseName,
+  tensorBuffers,
+  workerScratchName,
+  type AbiParam,
+} from "./abi.ts";
+import { scalarText } from "./expressions.ts";
+import { scalarValue } from "./lanes.ts";
+import type { Value } from "./representation.ts";
+import type { Scratch } from "./scratch.ts";
+import { writeBlock, type BodyScope } from "./statements.ts";
+import { Writer } from "./writer.ts";
+
+export interface FunctionContext {
+  readonly kernel: IrKernel;
+  readonly scratch: Scratch;
+  readonly helpers: Set<string>;
+  readonly features: ReadonlySet<string>;
+  readonly assertNumber: (assert: AssertStmt) => number;
+}
+
+/** `$kernel.layout.phase`: the code of one phase for one layout. */
+export function phaseFunction(
+  phase: Phase,
+  number: number,
+  layout: Layout,
+  context: FunctionContext,
+): string {
+  const { kernel, scratch } = context;
+  const shared = phase.parallel
+    ? [...phase.body.slice(0, -1), share(phase.body.at(-1) as ForStmt)]
+    : phase.body;
+  const flat = strengthReduce(flattenAddresses({ ...kernel, body: shared }, layout));
+  const w = new Writer(context.helpers, context.features);
+  const params = phaseParams(kernel);
+  const names = new Map<string, Value>();
+  const declarations = params.map((param) => {
+    const name = w.reserve(param.name);
+    names.set(param.name, scalarValue(`(local.get ${name})`, param.dtype));
+    return `(param ${name} ${param.type})`;
+  });
+  const buffers = new Map(kernel.buffers.map((buffer) => [buffer.name, buffer]));
+  const scope: BodyScope = {
+    w,
+    names,
+    buffers,
+    assertNumber: context.assertNumber,
+    bufferBytes: (buffer) => scratch.sizes.get(buffer)!,
+  };
+  for (const [buffer, offset] of scratch.offsets) {
+    const area = buffers.get(buffer)!.space === "kernel" ? callScratchName : workerScratchName;
+    const address = scalarText(add(ref(area, i32), offset), scope);
+    const local = w.local("i32", pointerName(buffer));
+    w.push(`(local.set ${local} ${address})`);
+    names.set(pointerName(buffer), scalarValue(`(local.get ${local})`, "i32"));
+  }
+  writeBlock(flat.body, scope);
+  return `(func ${phaseFunctionName(kernel, number, layout)} ${declarations.join(" ")} (result i32)
+${w.locals.join("\n")}
+${w.body.join("\n")}
+(i32.const 0))`;
+}
+
+const phaseFunctionName = (kernel: IrKernel, number: number, layout: Layout): string =>
+  `$${kernel.name}.${layout}.${number}`;
+
+/** All parameters but the phase. */
+function phaseParams(kernel: IrKernel): readonly AbiParam[] {
+  return abiParams(kernel).filter((param) => param.name !== phaseName);
+}
+
+/** The parallel loop over its share [begin, end) of iterations. */
+function share(loop: ForStmt): ForStmt {
+  const at = (name: string): Expr => {
+    const iterations = ref(name, i32);
+    return add(
+      loop.lo,
+      loop.step === 1 ? iterations : mul(iterations, { kind: "const", type: i32, value: loop.step }),
+    );
+  };
+  const { parallel: _shared, ...marks } = loop.marks;
+  return { ...loop, lo: at(beginName), hi: at(endName), marks };
+}
+
+/**
+ * The layouts that a kernel is compiled for, the last of which takes anything. Rows of constant length make all
+ * addresses constants apart, which is worth a version of its own.
+ */
+export function layoutsOf(kernel: IrKernel): readonly Layout[] {
+  const strided = tensorBuffers(kernel).filter(
+    (buffer) => buffer.shape.length > 0 && dtypeInfo(buffer.dtype).bits >= 8,
+  );
+  if (strided.length === 0) return ["strided"];
+  const fixed = strided.every(({ shape }) => shape.slice(1).every((extent) => extent.kind === "const"));
+  const deep = strided.some(({ shape }) => shape.length > 1);
+  return [fixed && deep ? "dense" : "inner", "strided"];
+}
+
+/** The exported function: picks the layout by the strides, and the phase. */
+export function exportFunction(kernel: IrKernel, phaseCount: number): string {
+  const params = abiParams(kernel);
+  const declared = params.map((param, at) => `(param $${at} ${param.type})`).join(" ");
+  const number = (name: string): number => params.findIndex((param) => param.name === name);
+  const passed = phaseParams(kernel)
+    .map((param) => `(local.get $${number(param.name)})`)
+    .join(" ");
+  const get = (name: string): string => `(local.get $${number(name)})`;
+  const calls = (layout: Layout): string =>
+    Array.from({ length: phaseCount }, (_, phase) => {
+      const call = `(return (call ${phaseFunctionName(kernel, phase, layout)} ${passed}))`;
+      return phaseCount === 1 ? call : `(if (i32.eq ${get(phaseName)} (i32.const ${phase})) (then ${call}))`;
+    }).join("\n  ");
+  const [first, general] = layoutsOf(kernel);
+  const choose = (): string => {
+    const tests = strideTests(kernel, first!, get);
+    const all = tests.length === 0 ? "(i32.const 1)" : tests.reduce((a, b) => `(i32.and ${a} ${b})`);
+    return `(if ${all} (then\n  ${calls(first!)}))\n  ${calls(general!)}`;
+  };
+  return `(func $${kernel.name} (export "${kernel.name}") ${declared} (result i32)
+  ${general === undefined ? calls(first!) : choose()}
+  (i32.const 0))`;
+}
+
+/** Conditions on the strides under which a layout's code is right. */
+function strideTests(kernel: IrKernel, layout: Layout, get: (name: string) => string): string[] {
+  return tensorBuffers(kernel).flatMap((buffer) => {
+    if (dtypeInfo(buffer.dtype).bits < 8) return [];
+    const expected = rowMajor(buffer.shape);
+    return expected.flatMap((stride, axis) => {
+      if (layout === "inner" && axis < expected.length - 1) return [];
+      if (stride.kind !== "const") return [];
+      return [`(i32.eq ${get(strideName(buffer, axis))} (i32.const ${stride.value}))`];
+    });
+  });
+}

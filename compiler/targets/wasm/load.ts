@@ -1,0 +1,144 @@
+// Loads: a scalar, a row of lanes as v128 parts, one element in every lane, or lane by lane; guards; and from the
+// form in storage to values.
+
+import type { Dtype } from "../../../lang/dtypes.ts";
+import { dtypeInfo } from "../../../lang/dtypes.ts";
+import type { LoadExpr } from "../../ir/ir.ts";
+import { addressing, further, memory, type Place } from "./address.ts";
+import { evaluate, type Scope } from "./expressions.ts";
+import { fromBitsScalar } from "./half.ts";
+import { constantValue, scalarValue, splatValue } from "./lanes.ts";
+import { anyTrue, maskAs } from "./masks.ts";
+import {
+  elementBytes,
+  intShape,
+  isHalf,
+  isSubByte,
+  lanesPerPart,
+  partCount,
+  scalarConst,
+  scalarRep,
+  signedness,
+  type LaneBits,
+  type Value,
+} from "./representation.ts";
+import { loadPacked } from "./packed.ts";
+import { halfFromStorage } from "./vector-convert.ts";
+import type { Writer } from "./writer.ts";
+
+/** Reads a buffer; where the guard is false nothing is read and the value is zero. */
+export function loadValue(load: LoadExpr, scope: Scope): Value {
+  const { w } = scope;
+  const { dtype } = scope.buffers.get(load.buffer)!;
+  const { lanes } = load.type;
+  const guard = load.guard && evaluate(load.guard, scope);
+  if (guard?.constant === false) return constantValue(zeroOf(load.type.dtype), load.type);
+  const active = guard?.constant === true ? undefined : guard;
+  if (isSubByte(dtype)) return loadPacked(load, dtype, active, scope);
+  const where = addressing(load, lanes, scope);
+  if (lanes === 1) {
+    const place = where.kind === "lanes" ? where.places(0) : where.place;
+    return scalarValue(loadScalar(place, dtype, active?.parts[0], w), dtype);
+  }
+  if (where.kind === "same" && (!active || active.uniform)) {
+    const scalar = loadScalar(where.place, dtype, active?.uniform?.parts[0], w);
+    return splatValue(scalarValue(scalar, dtype), lanes, w);
+  }
+  const bits = storageBits(dtype);
+  if (where.kind === "row") {
+    const parts = loadRow(where.place, lanes, bits, active, w);
+    return fromStorage(parts, dtype, load.type.lanes, w);
+  }
+  const places = where.kind === "same" ? () => where.place : where.places;
+  return fromStorage(loadLanes(places, lanes, bits, active, w), dtype, lanes, w);
+}
+
+const zeroOf = (dtype: Dtype): number | bigint | boolean =>
+  dtype === "bool" ? false : dtype === "i64" || dtype === "u64" ? 0n : 0;
+
+/** Bits of an element in storage. */
+export const storageBits = (dtype: Dtype): LaneBits => dtypeInfo(dtype).bits as LaneBits;
+
+/** The instruction that loads one element. */
+export function scalarLoadName(dtype: Dtype): string {
+  const rep = scalarRep(dtype);
+  const bits = storageBits(dtype);
+  if (isHalf(dtype)) return "i32.load16_u";
+  return bits < 32 ? `${rep}.load${bits}_${signedness(dtype)}` : `${rep}.load`;
+}
+
+/** One element; with a guard, zero where that is 0. */
+export function loadScalar(place: Place, dtype: Dtype, guard: string | undefined, w: Writer): string {
+  const raw = `(${memory(scalarLoadName(dtype), place)})`;
+  if (guard === undefined) return isHalf(dtype) ? fromBitsScalar(raw, dtype, w) : raw;
+  const type = isHalf(dtype) ? "i32" : scalarRep(dtype);
+  const zero = isHalf(dtype) ? "(i32.const 0)" : scalarConst(zeroOf(dtype), dtype);
+  const chosen = `(if (result ${type}) ${guard} (then ${raw}) (else ${zero}))`;
+  return isHalf(dtype) ? fromBitsScalar(chosen, dtype, w) : chosen;
+}
+
+/** Lanes in a row, as storage parts. Masked parts are read whole if any lane is wanted, and masked. */
+export function loadRow(
+  place: Place,
+  lanes: number,
+  bits: LaneBits,
+  guard: Value | undefined,
+  w: Writer,
+): readonly string[] {
+  const perPart = lanesPerPart(lanes, bits);
+  const masks = guard && !guard.uniform ? maskAs(guard, bits, w).parts : undefined;
+  return Array.from({ length: partCount(lanes, bits) }, (_, at) => {
+    const load = `(${memory(rowLoadName(perPart * bits), further(place, at * 16))})`;
+    if (guard?.uniform) return ifVector(guard.uniform.parts[0]!, load);
+    if (!masks) return load;
+    const mask = w.bindVector(masks[at]!);
+    return ifVector(anyTrue(mask, perPart, bits), `(v128.and ${load} ${mask})`);
+  });
+}
+
+const zeroVector = "(v128.const i64x2 0 0)";
+
+const ifVector = (condition: string, then: string): string =>
+  `(if (result v128) ${condition} (then ${then}) (else ${zeroVector}))`;
+
+function rowLoadName(bits: number): string {
+  if (bits === 128) return "v128.load";
+  return bits >= 32 ? `v128.load${bits}_zero` : `v128.load${bits}_splat`;
+}
+
+/** Lanes from anywhere, as storage parts. */
+function loadLanes(
+  places: (lane: number) => Place,
+  lanes: number,
+  bits: LaneBits,
+  guard: Value | undefined,
+  w: Writer,
+): readonly string[] {
+  const perPart = lanesPerPart(lanes, bits);
+  const mask = guard && maskAs(guard, bits, w);
+  return Array.from({ length: partCount(lanes, bits) }, (_, part) => {
+    const chosen = mask && w.bind(`(${intShape(bits)}.bitmask ${mask.parts[part]!})`, "i32");
+    let vector = zeroVector;
+    for (let lane = 0; lane < perPart; lane++) {
+      const place = places(part * perPart + lane);
+      if (lane === 0 && !chosen && bits >= 32) vector = `(${memory(`v128.load${bits}_zero`, place)})`;
+      else if (!chosen) vector = `(${memory(`v128.load${bits}_lane`, place, lane)} ${vector})`;
+      else {
+        const before = w.bindVector(vector);
+        const loaded = `(${memory(`v128.load${bits}_lane`, place, lane)} ${before})`;
+        const test = `(i32.and ${chosen} (i32.const ${2 ** lane}))`;
+        vector = w.bindVector(`(if (result v128) ${test} (then ${loaded}) (else ${before}))`);
+      }
+    }
+    return vector;
+  });
+}
+
+/** Storage parts as a value: half floats are widened, bools become masks. */
+function fromStorage(parts: readonly string[], dtype: Dtype, lanes: number, w: Writer): Value {
+  const type = { dtype, lanes };
+  if (isHalf(dtype)) return { type, bits: 32, parts: halfFromStorage(parts, dtype, lanes, w) };
+  if (dtype === "bool")
+    return { type, bits: 8, parts: parts.map((part) => `(i8x16.ne ${part} (v128.const i64x2 0 0))`) };
+  return { type, bits: (elementBytes(dtype) * 8) as LaneBits, parts };
+}
