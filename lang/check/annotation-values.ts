@@ -64,7 +64,7 @@ export function collectLoops(cx: Cx, stmt: Stmt, decorators: readonly Decorator[
         return undefined;
       }
       if (spans.length > 1) {
-        const lines = spans.map((one) => positionAt(one.file, one.start).line).sort((a, b) => a - b);
+        const lines = spans.map((one) => positionAt(one.file, one.start).line).toSorted((a, b) => a - b);
         place.report("K0504", { name, lines: lines.join(" and ") }, span, {
           related: spans.map((one) => ({ span: one, text: "a loop of this name" })),
         });

@@ -75,6 +75,8 @@ export interface Body {
   readonly sampled: boolean;
   depth: number;
   elaborated: number;
+  /** Set when a `comptime assert` failed: the rest was not written for these values. */
+  abandoned: boolean;
 }
 
 export function makeBody(
@@ -89,6 +91,7 @@ export function makeBody(
     locals: [],
     depth: 0,
     elaborated: 0,
+    abandoned: false,
   };
 }
 
@@ -165,6 +168,7 @@ export function forward(
 /** "did you mean" for a misspelt name, with the edit that mends it. */
 export function suggestion(name: string, known: Iterable<string>, span: Span): DiagnosticDetails {
   const near = nearest(name, known);
-  if (near === undefined) return {};
+  // Any short name is near any other.
+  if (near === undefined || (name.length <= 2 && near.toLowerCase() !== name.toLowerCase())) return {};
   return { fix: { text: `did you mean \`${near}\`?`, edits: [{ span, replacement: near }] } };
 }

@@ -8,6 +8,7 @@ import { arityError } from "./arguments.ts";
 import { whatIs } from "./coercion.ts";
 import { bindParams, keyOf, sortOf, toComptime, type Missing } from "./comptime-params.ts";
 import { Cx, forward, makeBody, type Session } from "./context.ts";
+import { showExact } from "./exact.ts";
 import { infer } from "./inference.ts";
 import { opOf } from "./kernel-decorators.ts";
 import { Scope } from "./scope.ts";
@@ -77,20 +78,34 @@ export function instantiateFunction(
     known = { fn: sink.hasErrors ? undefined : fn, diagnostics: sink.all };
     template.memo.set(key, known);
   }
-  forward(simdNoted(known.diagnostics, values, span), cx.body.sink, rootOf(session));
+  forward(noteCall(known.diagnostics, values, decl, span), cx.body.sink, rootOf(session));
   return known.fn;
 }
 
-/** A body that is wrong only for SIMD values is wrong at the call as well: say where that is. */
-function simdNoted(
+/** A body that is wrong for what the caller chose is wrong at the call as well: say where that is. */
+function noteCall(
   diagnostics: readonly Diagnostic[],
   values: ReadonlyMap<string, Value>,
+  decl: { readonly span: Span },
   span: Span,
 ): readonly Diagnostic[] {
   const simd = [...values].find(([, value]) => value.kind === "type" && value.type.kind === "simd");
-  if (!simd || simd[1].kind !== "type") return diagnostics;
-  const text = `called here with ${simd[0]} = ${typeName(simd[1].type)}`;
-  return diagnostics.map((found) => ({ ...found, related: [...found.related, { span, text }] }));
+  const inside = span.file === decl.span.file && span.start >= decl.span.start && span.end <= decl.span.end;
+  const chosen =
+    simd?.[1].kind === "type"
+      ? `called here with ${simd[0]} = ${typeName(simd[1].type)}`
+      : `called here with ${[...values].map(([name, value]) => `${name} = ${showValue(value)}`).join(", ")}`;
+  return diagnostics.map((found) =>
+    !inside && (simd || found.code === "K0322")
+      ? { ...found, related: [...found.related, { span, text: chosen }] }
+      : found,
+  );
+}
+
+function showValue(value: Value): string {
+  if (value.kind === "type") return typeName(value.type);
+  if (value.kind === "instance") return value.fn.name;
+  return value.kind === "exact" ? showExact(value.value) : "…";
 }
 
 function elaborateFunction(
@@ -109,7 +124,13 @@ function elaborateFunction(
     span: cond.span,
   }));
   const body = checkBlock(cx, decl.body);
-  if (result.kind !== "none" && !isError(result) && !neverFalls(body) && !cx.body.sink.hasErrors) {
+  if (
+    result.kind !== "none" &&
+    !isError(result) &&
+    !neverFalls(body) &&
+    !cx.body.sink.hasErrors &&
+    !cx.body.abandoned
+  ) {
     cx.report("K0317", { name: decl.name.text, type: typeName(result) }, decl.name.span);
   }
   return {
@@ -227,7 +248,7 @@ export function instantiateKernel(
     known = { kernel: sink.hasErrors ? undefined : kernel, diagnostics: sink.all };
     template.memo.set(key, known);
   }
-  forward(known.diagnostics, cx.body.sink, rootOf(session));
+  forward(noteCall(known.diagnostics, values, decl, span), cx.body.sink, rootOf(session));
   return known.kernel;
 }
 

@@ -121,8 +121,14 @@ export function openLoops(cx: Cx, targets: readonly LoopTarget[], iter: Expr): T
       loops.push({ sym, ...bounds, span });
       return sym;
     };
-    if (!part)
-      return cx.declare(text, { kind: "value", value: { kind: "error", span }, span, what: "loop variable" });
+    if (!part) {
+      // The loop is lost, but its variable is an index all the same.
+      const sym: Sym = { kind: "loop", name: text, type: indexType, span };
+      const lost: Value = { kind: "error", span };
+      if (target.star) cx.declare(text, { kind: "value", value: lost, span, what: "loop variable" });
+      else cx.declareSym(sym);
+      return;
+    }
     if (!part.pack) return cx.declareSym(make(text, part.loops[0]!));
     const items = part.loops.map((bounds, axis): TExpr => ({
       kind: "ref",

@@ -148,7 +148,7 @@ export function checkStore(cx: Cx, base: TExpr, expr: CallExpr): TStore | undefi
     );
     return undefined;
   }
-  const refused = whyNotWritable(cx, base);
+  const refused = whyNotWritable(cx, base, true);
   if (refused) {
     cx.report("K0309", { name: refused.name, why: refused.why }, expr.span, {
       fix: refused.fix ? { text: refused.fix } : undefined,

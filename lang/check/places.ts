@@ -170,14 +170,14 @@ function rootOf(expr: TExpr): Sym | undefined {
   }
 }
 
-/** Why a place can't be written to; undefined where it can. */
-export function whyNotWritable(cx: Cx, place: TExpr): Refusal | undefined {
+/** Why a place can't be written to; undefined where it can. `elements`: it is `place[…]` that is written. */
+export function whyNotWritable(cx: Cx, place: TExpr, elements = false): Refusal | undefined {
   const root = rootOf(place);
   if (!root) return { name: "this", why: "it is a value, not a variable" };
   const { name } = root;
   switch (root.kind) {
     case "tensor": {
-      if (place.kind === "ref")
+      if (place.kind === "ref" && !elements)
         return { name, why: "a tensor is written element by element", fix: `\`${name}[i] = …\` in a loop` };
       const mode = cx.body.modes.get(root);
       if (mode === "out" || mode === "mut") return undefined;

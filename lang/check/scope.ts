@@ -27,11 +27,7 @@ export class Scope {
   }
 
   lookup(name: string): Entity | undefined {
-    for (let scope: Scope | undefined = this; scope; scope = scope.parent) {
-      const found = scope.entities.get(name);
-      if (found) return found;
-    }
-    return undefined;
+    return this.entities.get(name) ?? this.parent?.lookup(name);
   }
 
   declare(name: string, entity: Entity): void {
@@ -44,6 +40,7 @@ export class Scope {
 
   /** Every name that can be seen from here, the nearest first. */
   *visible(): Iterable<string> {
-    for (let scope: Scope | undefined = this; scope; scope = scope.parent) yield* scope.entities.keys();
+    yield* this.entities.keys();
+    if (this.parent) yield* this.parent.visible();
   }
 }

@@ -83,7 +83,7 @@ function plainType(cx: Cx, param: Param, kind: "kernel" | "def"): Type {
   if (param.mode !== "in") {
     cx.report("K0319", { name: param.name.text, why: `\`${param.mode}\` is for tensors` }, param.span, {
       notes: [
-        `a result of one number is a tensor without dimensions: \`${param.mode} ${param.name.text}: Tensor[f32]\``,
+        `a result of one number is a tensor of one element: \`${param.mode} ${param.name.text}: Tensor[f32, 1]\``,
       ],
     });
   } else if (kind === "kernel" && type.kind !== "scalar") {

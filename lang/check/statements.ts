@@ -22,6 +22,7 @@ import { typed, type FunctionTemplate, type Value } from "./values.ts";
 export function checkBlock(cx: Cx, stmts: readonly Stmt[]): TStmt[] {
   const checked: TStmt[] = [];
   for (const stmt of stmts) {
+    if (cx.body.abandoned) return checked;
     if (++cx.body.elaborated > elaborationLimit) {
       if (cx.body.elaborated === elaborationLimit + 1)
         cx.report("K0340", { limit: elaborationLimit }, stmt.span);
@@ -82,8 +83,10 @@ function checkStatement(cx: Cx, stmt: Stmt): TStmt[] {
       return checkComptimeFor(cx, stmt);
     case "comptime-assert": {
       const holds = comptimeCondition(cx, check(cx, stmt.cond), "`comptime assert`");
+      if (holds !== false) return [];
+      cx.body.abandoned = true;
       // Sample values were not chosen by anybody, so they prove nothing.
-      if (holds === false && !cx.body.sampled) {
+      if (!cx.body.sampled) {
         cx.report("K0322", { message: stmt.message?.value ?? textOf(stmt.cond.span) }, stmt.span);
       }
       return [];

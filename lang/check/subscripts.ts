@@ -192,7 +192,11 @@ function elementOrView(
       cx.report("K0308", { callee: "a subscript", why: "indices have no names" }, item.span);
       good = false;
     }
-    for (const value of spread(cx, item.value)) {
+    // `x[(i, j)]` is `x[i, j]`, and `x[()]` the element of a tensor without dimensions.
+    const values = spread(cx, item.value).flatMap((value) =>
+      value.kind === "tuple" ? value.items : [value],
+    );
+    for (const value of values) {
       const index = indexValue(cx, value, type, parts.length);
       if (isError(index.type)) good = false;
       parts.push({ kind: "at", index });
