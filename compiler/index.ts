@@ -77,7 +77,7 @@ export class CompileError extends Error {
   readonly diagnostics: readonly Diagnostic[];
 
   constructor(diagnostics: readonly Diagnostic[]) {
-    super(diagnostics.map((found) => renderPretty(found)).join("\n"));
+    super(renderPretty(diagnostics));
     this.name = "CompileError";
     this.diagnostics = diagnostics;
   }
@@ -179,6 +179,8 @@ function annotatedTargets(typed: TKernel): readonly TargetName[] {
   return targets.map((target) => target.name).filter((name) => mentioned.has(name));
 }
 
+type Dropped = KernelArtifact["report"]["notHonoured"][number];
+
 async function emit(
   name: TargetName,
   kernels: readonly CompiledKernel[],
@@ -186,8 +188,11 @@ async function emit(
   sink: DiagnosticSink,
 ): Promise<{ artifact: Artifact; text: string }> {
   const target = targetNamed(name);
-  const prepared = kernels.map(({ ir }) =>
-    runPasses(ir, [...sharedPasses, ...target.passes], options.passes, sink),
+  const dropped = kernels.map((): Dropped[] => []);
+  const prepared = kernels.map(({ ir }, at) =>
+    runPasses(ir, [...sharedPasses, ...target.passes], options.passes, sink, {
+      notHonoured: (annotation, why, span) => dropped[at]!.push({ annotation, why, place: placeOf(span) }),
+    }),
   );
   const emitted: Emitted = await target.emit(prepared, { features: options.features ?? [] }, sink);
   const artifacts = kernels.map(({ typed, ir, proof }, at): KernelArtifact => {
@@ -196,7 +201,11 @@ async function emit(
     const report = {
       proved: proof.proved,
       runtimeChecks: proof.runtimeChecks,
-      notHonoured: notHonoured(typed, target),
+      notHonoured: [
+        ...notHonoured(typed, target),
+        ...dropped[at]!,
+        ...(own.notHonoured ?? []).map(({ span, ...each }) => ({ ...each, place: placeOf(span) })),
+      ],
     };
     return { signature: signatureOf(typed, ir, asserts), launch: own.launch, report };
   });
