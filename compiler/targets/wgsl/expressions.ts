@@ -88,10 +88,9 @@ export function placeOf(buffer: string, scope: Scope): Place {
 export function emitAddress(place: Place, index: readonly Expr[], scope: Scope, out: Lines): Text {
   const at = address(place, index);
   const text = emitExpr(at, scope, out);
-  // A constant outside of a local array can only be in code that never runs, but would be refused all the same.
-  const size = place.storage.localSize;
-  const outside =
-    at.kind === "const" && size !== undefined && !(Number(at.value) >= 0 && Number(at.value) < size);
+  // A constant outside of the array can only be in code that never runs, but would be refused all the same.
+  const size = place.storage.localSize ?? Infinity;
+  const outside = at.kind === "const" && !(Number(at.value) >= 0 && Number(at.value) < size);
   return outside ? atRunTime(text, at, scope) : text;
 }
 

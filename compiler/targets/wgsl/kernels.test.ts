@@ -1,7 +1,12 @@
 // Whole kernels: accepted by Tint everywhere, and the same as the interpreter where a Vulkan device is at hand.
 
 import { afterAll, describe, expect, it } from "vitest";
-import { argumentsFor } from "../../../testing/equivalence.ts";
+import { dtypeInfo } from "../../../lang/dtypes.ts";
+import { foldWorkgroups } from "../../artifact.ts";
+import type { InterpretArgs } from "../../ir/interpret.ts";
+import { allocate, writerOf, type Storage } from "../../ir/storage.ts";
+import { normalise } from "../../ir/values.ts";
+import { argumentsFor, generator } from "../../../testing/equivalence.ts";
 import { openWgslValidator } from "../../../testing/wgsl.ts";
 import { openWgslRunner } from "../../../testing/wgsl-run.ts";
 import { emitted, launchesOf, parseKernels, sameOnWgsl } from "../../../testing/wgsl-equivalence.ts";
@@ -36,5 +41,55 @@ describe.skipIf(typeof runner === "string")(`computes what the interpreter does 
       await sameOnWgsl(runner, kernel!, () => argumentsFor(kernel!, sizes, options), {
         tolerance: options.tolerance,
       });
+  });
+});
+
+describe.skipIf(typeof runner === "string")(`reads and writes views ${whyNot(runner)}`, () => {
+  it.each(["f32", "u8", "i16", "f16", "bf16", "i4", "u2", "bool"] as const)("of %s", async (dtype) => {
+    if (typeof runner === "string") return;
+    const value = dtypeInfo(dtype).storageOnly ? "x[i, j]" : "select(x[i, j] == y[i, j], y[i, j], x[i, j])";
+    const [kernel] = parseKernels(`
+kernel copy(x: in ${dtype}[M, N], y: mut ${dtype}[M, N]) dims(M = x.0, N = x.1) {
+  parallel for i in 0..M { parallel for j in 0..N { y[i, j] = ${value} } }
+}`);
+    const data = (seed: number): Storage => {
+      const random = generator(seed);
+      const storage = allocate(dtype, 200);
+      const write = writerOf(dtype);
+      for (let at = 0; at < 200; at++) write(storage, at, normalise(Math.floor(random() * 200), dtype));
+      return storage;
+    };
+    const shape = [5, 7];
+    // Transposed, turned round, with gaps, broadcast; and what lies between the elements of y stays as it is.
+    const views = [
+      { strides: [1, 5], offset: 3 },
+      { strides: [20, -2], offset: 14 },
+      { strides: [-20, 2], offset: 81 },
+      { strides: [0, 1], offset: 9 },
+    ];
+    for (const view of views) {
+      for (const target of views.slice(0, 3)) {
+        const args = (): InterpretArgs => ({
+          x: { dtype, shape, data: data(1), ...view },
+          y: { dtype, shape, data: data(2), ...target },
+        });
+        await sameOnWgsl(runner, kernel!, args);
+      }
+    }
+  });
+});
+
+describe("folding workgroups", () => {
+  it("keeps to one row where it fits, and covers every iteration where it doesn't", () => {
+    expect(foldWorkgroups(0, 64)).toEqual([0, 1]);
+    expect(foldWorkgroups(1, 64)).toEqual([1, 1]);
+    expect(foldWorkgroups(65535 * 64, 64)).toEqual([65535, 1]);
+    expect(foldWorkgroups(65535 * 64 + 1, 64)).toEqual([32768, 2]);
+    for (const extent of [65535 * 64 + 1, 1e8 + 7, 2 ** 31 - 2 ** 26]) {
+      const [columns, rows] = foldWorkgroups(extent, 64)!;
+      expect(columns).toBeLessThanOrEqual(65535);
+      expect(columns * rows * 64).toBeGreaterThanOrEqual(extent);
+    }
+    expect(foldWorkgroups(2 ** 31, 64)).toBeUndefined();
   });
 });

@@ -20,16 +20,11 @@ afterAll(() => [validator, runner].forEach((each) => typeof each !== "string" &&
 
 const computed = dtypeNames.filter((dtype) => isSupported(dtype) && !dtypeInfo(dtype).storageOnly);
 
+// prettier-ignore
 const floats = [
-  ...[
-    0, -0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, 3.75, 100, -127.9, 127.9, 255.5, 256, -128.9, 65504, 65519,
-    65520,
-  ],
-  ...[
-    1e-3, 32767.5, -32768.9, 2147483520, 2147483648, -2147483648, -2147483904, 4294967040, 4294967296, 1e20,
-    -1e20,
-  ],
-  ...[3.4028234663852886e38, 1e-40, Infinity, -Infinity, NaN],
+  0, -0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, 3.75, 100, -127.9, 127.9, 255.5, 256, -128.9, 65504, 65519, 65520,
+  1e-3, 32767.5, -32768.9, 2147483520, 2147483648, -2147483648, -2147483904, 4294967040, 4294967296, 1e20, -1e20,
+  3.4028234663852886e38, 1e-40, Infinity, -Infinity, NaN,
 ];
 
 /** Values at which operations on a dtype go wrong. */

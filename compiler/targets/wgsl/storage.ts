@@ -39,8 +39,7 @@ export class Storage {
   readonly functions = new Map<string, string>();
   private readonly layout: Layout;
   private readonly helpers: HelperSet;
-  private readonly nameFor: (wish: string) => string;
-  private readonly names = new Map<string, string>();
+  private readonly names = new Map<Accessor, string>();
 
   constructor(
     buffer: Buffer,
@@ -53,7 +52,8 @@ export class Storage {
     this.dtype = buffer.dtype;
     this.layout = layoutOf(buffer, usage);
     this.helpers = helpers;
-    this.nameFor = nameFor;
+    // All names are given before any function body is written, so that no value there hides an accessor.
+    for (const kind of accessorsOf(this.layout, usage)) this.names.set(kind, nameFor(`${kind}_${name}`));
   }
 
   /** The type of the whole buffer. */
@@ -160,13 +160,9 @@ export class Storage {
   // ---- accessor functions ----
 
   /** The name of the function `kind`, made by `write` at the first use. */
-  private accessor(kind: string, write: () => (name: string) => string): string {
-    let name = this.names.get(kind);
-    if (!name) {
-      name = this.nameFor(`${kind}_${this.name}`);
-      this.names.set(kind, name);
-      this.functions.set(name, write()(name));
-    }
+  private accessor(kind: Accessor, write: () => (name: string) => string): string {
+    const name = this.names.get(kind) ?? internalError("wgsl", `${this.name} has no accessor ${kind}`);
+    if (!this.functions.has(name)) this.functions.set(name, write()(name));
     return name;
   }
 
@@ -252,6 +248,16 @@ const wordOf = (at: string, bits: number): string => `${at} >> ${Math.log2(perWo
 const shiftOf = (at: string, bits: number): Text =>
   binary("<<", call("u32", primary(`${at} & ${perWord(bits) - 1}`)), primary(`${Math.log2(bits)}u`));
 const maskOf = (bits: number): string => `0x${(2 ** bits - 1).toString(16)}u`;
+
+type Accessor = "load" | "store" | `atomic_${AtomicOp}`;
+
+function accessorsOf(layout: Layout, usage: Usage): readonly Accessor[] {
+  const elements: readonly Accessor[] = layout.kind === "packed" ? ["load", "store"] : [];
+  const updates: readonly Accessor[] = usage.atomic
+    ? ["atomic_add", "atomic_min", "atomic_max", "atomic_and", "atomic_or", "atomic_xor"]
+    : [];
+  return [...elements, ...updates];
+}
 
 function layoutOf(buffer: Buffer, { atomic, written, size }: Usage): Layout {
   const register = registerOf(valueDtype(buffer.dtype));
