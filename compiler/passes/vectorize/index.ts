@@ -71,12 +71,14 @@ class Vectorizer {
   private feedsFromVectors(reduce: ReduceStmt): boolean {
     const into = reduce.results[0]!.name;
     let found = false;
+    let inner = false;
     visitBlock(reduce.body, (each) => {
-      if (each.kind !== "for") return;
-      const feeds = yieldsTo(each.body).has(into);
-      if (feeds && (each.marks.vectorize || this.worth(each, reduce.results.length > 0))) found = true;
+      // A region inside would hold assignments to this one's registers, which no region may.
+      if (each.kind === "reduce" && yieldsTo(each.body).has(into)) inner = true;
+      if (each.kind !== "for" || !yieldsTo(each.body).has(into)) return;
+      if (each.marks.vectorize || this.worth(each, true)) found = true;
     });
-    return found;
+    return found && !inner;
   }
 
   private worth(loop: ForStmt, feeds: boolean): boolean {
@@ -150,14 +152,15 @@ class Vectorizer {
     return undefined;
   }
 
+  /** Marks inside of a vectorized loop, which its lanes leave without meaning. */
   private reportInner(loop: ForStmt): void {
+    const why = `the loop over \`${loop.marks.label ?? loop.name}\` around it is vectorized`;
     visitBlock(loop.body, (each) => {
-      if (each.kind !== "for" || !each.marks.vectorize) return;
-      this.report.notHonoured(
-        annotationOf(each),
-        `the loop over \`${loop.marks.label ?? loop.name}\` around it is vectorized`,
-        each.span,
-      );
+      if (each.kind !== "for") return;
+      const name = each.marks.label ?? each.name;
+      if (each.marks.vectorize) this.report.notHonoured(annotationOf(each), why, each.span);
+      if (each.marks.parallel) this.report.notHonoured(`@parallel(${name})`, why, each.span);
+      if (each.marks.threads) this.report.notHonoured(`@threads(${name})`, why, each.span);
     });
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parseKernel } from "../../ir/parse.ts";
 import { applied, awkwardSizes, sameResults, textAfter } from "../../../testing/equivalence.ts";
 import { vectorize } from "./index.ts";
 
@@ -95,5 +96,43 @@ describe("straight-line loops", () => {
     );
     expect(text).toContain("let s_1: f32 = b[i] * 2.0");
     expect(text).toContain("splat[4](s_1)");
+  });
+});
+
+describe("what can't be vectorized", () => {
+  const reported = (body: string): string[] => {
+    const found: string[] = [];
+    const text = `kernel k(x: in f32[N], y: mut f32[N], z: mut f32[N, N]) dims(N = x.0) { ${body} }`;
+    const { after } = applied(text, (kernel) =>
+      vectorize(kernel, { notHonoured: (annotation, why) => found.push(`${annotation}: ${why}`) }),
+    );
+    for (const N of [0, 1, 7]) sameResults({ before: parseKernel(text), after }, { N });
+    return found;
+  };
+
+  it("stays as it is, and is reported", () => {
+    expect(reported("vectorize(mask) for i in 0..N { if x[i] > 3.0 { break } y[i] = 1.0 }")).toEqual([
+      "@vectorize(i): a `break` ends the loop, so later iterations depend on earlier ones",
+    ]);
+    expect(
+      reported("var t: f32 = 0.0 vectorize(mask) for i as row in 0..N { t = t + x[i] y[i] = t }"),
+    ).toEqual(["@vectorize(row): `t` carries a value from one iteration to the next"]);
+    expect(
+      reported("vectorize(mask) for i in 0..N { let v: f32x4 = splat[4](x[i]) y[i] = vsum(v) }"),
+    ).toEqual(["@vectorize(i): its body is explicit SIMD already"]);
+    expect(reported("vectorize(mask, 128) for i in 0..N { y[i] = x[i] }")).toEqual([
+      "@vectorize(i): a width is a power of two from 2 to 64",
+    ]);
+  });
+
+  it("reports marks inside of a vectorized loop", () => {
+    expect(
+      reported(
+        "vectorize(mask) for i in 0..N { vectorize(mask) for j in 0..N { z[j, i] = x[j] } parallel for l in 0..N { z[l, i] = z[l, i] + 1.0 } }",
+      ),
+    ).toEqual([
+      "@vectorize(j): the loop over `i` around it is vectorized",
+      "@parallel(l): the loop over `i` around it is vectorized",
+    ]);
   });
 });
