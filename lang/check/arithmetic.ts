@@ -24,6 +24,8 @@ import {
 } from "./types.ts";
 import { errorValue, exact, typed, type Value } from "./values.ts";
 
+const isBoolLanes = (type: Type): boolean => isLanes(type) && type.dtype === "bool";
+
 const binaryOps: Readonly<Record<BinaryOp, TBinaryOp>> = {
   "+": "add",
   "-": "sub",
@@ -60,6 +62,11 @@ export function checkBinary(cx: Cx, expr: BinaryExpr): Value {
 export function binary(cx: Cx, op: BinaryOp, left: Value, right: Value, span: Span, opSpan: Span): Value {
   if (left.kind === "error" || right.kind === "error") return errorValue(span);
   if (left.kind === "exact" && right.kind === "exact") return foldExact(cx, op, left, right, span);
+  const bool = [left, right].find((value) => value.kind === "typed" && isBoolLanes(value.expr.type));
+  if (bool && op !== "&" && op !== "|" && op !== "^") {
+    reportOperand(cx, op, bool, "a bool counts as no number; `i32(c)` gives 0 or 1");
+    return errorValue(span);
+  }
   if (op === "**") return powerOf(cx, left, right, span, opSpan);
   return together(
     cx,
@@ -154,7 +161,7 @@ export function arithmetic(
       }
       break;
     default:
-      if (isBool) return refuse(["a bool counts as no number; `i32(c)` gives 0 or 1"]);
+      if (isBool) return refuse();
   }
   if (isIndexLike(type)) return indexBinary(binaryOps[op], left, right, span);
   return { kind: "binary", op: binaryOps[op], left, right, type, span };
@@ -214,7 +221,7 @@ export function reportMixed(cx: Cx, op: string, left: Value, right: Value, span:
 }
 
 /** An operand that the operator can't take at all. */
-export function reportOperand(cx: Cx, op: string, value: Value): void {
+export function reportOperand(cx: Cx, op: string, value: Value, note?: string): void {
   if (value.kind === "error" || (value.kind === "typed" && value.expr.type.kind === "error")) return;
   const type = value.kind === "typed" ? describe(value.expr.type) : whatIs(value);
   const tensor =
@@ -222,7 +229,9 @@ export function reportOperand(cx: Cx, op: string, value: Value): void {
   cx.report("K0313", { op, type }, value.span, {
     notes: tensor
       ? ["operators work on elements: loop over them, as in `for i in range(N): y[i] = x[i] + 1`"]
-      : [],
+      : note
+        ? [note]
+        : [],
   });
 }
 

@@ -16,6 +16,7 @@ import type {
 import { describeParams, fromComptime } from "./comptime-params.ts";
 import { Cx, forward, makeBody, Session, suggestion, type ModuleInfo } from "./context.ts";
 import { checkDefinitions } from "./definitions.ts";
+import { checkInitialised } from "./initialisation.ts";
 import { instantiateKernel } from "./instances.ts";
 import { opName } from "./kernel-decorators.ts";
 import { loadModule } from "./modules.ts";
@@ -77,6 +78,7 @@ function checkTests(session: Session, module: ModuleInfo, sink: DiagnosticSink):
     const own = new Sink();
     const body = makeBody({ kind: "test", name: item.title.value, module, sink: own });
     const stmts = checkBlock(new Cx(session, body, new Scope(module.scope)), item.body);
+    checkInitialised(stmts, own);
     reportUnused(body, undefined);
     forward(own.all, sink, undefined);
     if (!own.hasErrors) tests.push({ title: item.title.value, body: stmts, decl: item, span: item.span });
@@ -151,5 +153,5 @@ function instantiate(
     decl.name.span,
   );
   for (const found of own.all) sink.add(found);
-  return made;
+  return own.hasErrors ? undefined : made;
 }

@@ -10,6 +10,7 @@ import { bindParams, keyOf, sortOf, toComptime, type Missing } from "./comptime-
 import { Cx, forward, makeBody, type Session } from "./context.ts";
 import { showExact } from "./exact.ts";
 import { infer } from "./inference.ts";
+import { checkInitialised } from "./initialisation.ts";
 import { opOf } from "./kernel-decorators.ts";
 import { Scope } from "./scope.ts";
 import { checkWhere, declareSignature, packNames } from "./signatures.ts";
@@ -36,7 +37,10 @@ function recursive(cx: Cx, decl: object, span: Span): boolean {
 
 // ---- defs ----------------------------------------------------------------------------------------
 
-/** The instance of a `def` for given compile-time values; `undefined` after an error was reported. */
+/**
+ * The instance of a `def` for given compile-time values, or undefined if they can't be bound. Mistakes in its body
+ * are the caller's as well, so that nothing is made of either.
+ */
 export function instantiateFunction(
   cx: Cx,
   template: FunctionTemplate,
@@ -74,8 +78,9 @@ export function instantiateFunction(
     session.elaborating.push({ decl, name });
     const fn = elaborateFunction(instance, template, ranks);
     session.elaborating.pop();
+    checkInitialised(fn.body, sink);
     reportUnused(body, decl);
-    known = { fn: sink.hasErrors ? undefined : fn, diagnostics: sink.all };
+    known = { fn, diagnostics: sink.all };
     template.memo.set(key, known);
   }
   forward(noteCall(known.diagnostics, values, decl, span), cx.body.sink, rootOf(session));
@@ -213,7 +218,7 @@ function wrongParam(cx: Cx, fn: TFunction, at: number, type: Type, span: Span): 
 
 // ---- kernels -------------------------------------------------------------------------------------
 
-/** The instance of a kernel, or undefined after an error was reported to the caller. */
+/** The instance of a kernel, or undefined if its compile-time values can't be bound. */
 export function instantiateKernel(
   cx: Cx,
   template: KernelEntry,
@@ -244,8 +249,9 @@ export function instantiateKernel(
     session.elaborating.push({ decl, name });
     const kernel = elaborateKernel(instance, template, values, ranks);
     session.elaborating.pop();
+    checkInitialised(kernel.body, sink);
     reportUnused(body, decl, kernel.params);
-    known = { kernel: sink.hasErrors ? undefined : kernel, diagnostics: sink.all };
+    known = { kernel, diagnostics: sink.all };
     template.memo.set(key, known);
   }
   forward(noteCall(known.diagnostics, values, decl, span), cx.body.sink, rootOf(session));

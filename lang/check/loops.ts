@@ -112,6 +112,8 @@ export function openLoops(cx: Cx, targets: readonly LoopTarget[], iter: Expr): T
   const groups = groupsOf(cx, iter);
   const assigned = groups && assign(cx, targets, groups, iter.span);
   const loops: TLoop[] = [];
+  const counts =
+    iter.kind === "call" && iter.callee.kind === "name" && /^(range|grid)$/.test(iter.callee.text);
   targets.forEach((target, at) => {
     const { text, span } = target.name;
     refuseShadowing(cx, text, span);
@@ -122,10 +124,11 @@ export function openLoops(cx: Cx, targets: readonly LoopTarget[], iter: Expr): T
       return sym;
     };
     if (!part) {
-      // The loop is lost, but its variable is an index all the same.
+      // The loop is lost, but the variable of a `range` or a `grid` is an index all the same.
       const sym: Sym = { kind: "loop", name: text, type: indexType, span };
       const lost: Value = { kind: "error", span };
-      if (target.star) cx.declare(text, { kind: "value", value: lost, span, what: "loop variable" });
+      if (target.star || !counts)
+        cx.declare(text, { kind: "value", value: lost, span, what: "loop variable" });
       else cx.declareSym(sym);
       return;
     }

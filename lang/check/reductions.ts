@@ -50,7 +50,8 @@ export function checkReduction(
   expr: CallExpr,
 ): Value {
   if (!isReduction(name) || !expr.generator) {
-    for (const arg of expr.args) if (arg.value.kind !== "star") check(cx, arg.value);
+    const place = expr.generator ? openClauses(cx, expr.generator).inside : cx;
+    for (const arg of expr.args) if (arg.value.kind !== "star") check(place, arg.value);
     cx.report(
       "K0326",
       { why: isReduction(name) ? `\`${name}\` needs a generator` : `\`${name}\` takes no generator` },

@@ -9,8 +9,8 @@ import type { Sym, TDim, TExpr, TParam, Type } from "../typed.ts";
 import type { Cx } from "./context.ts";
 import { coerce } from "./coercion.ts";
 import type { Scope } from "./scope.ts";
-import { resolveType } from "./type-expressions.ts";
-import { boolType, indexType, isError, isLanes } from "./types.ts";
+import { resolveType, valueType } from "./type-expressions.ts";
+import { boolType, errorType, indexType, isError, isLanes } from "./types.ts";
 import { check } from "./expressions.ts";
 
 export interface Signature {
@@ -55,7 +55,7 @@ export function declareSignature(
   packs: ReadonlyMap<string, number>,
   kind: "kernel" | "def",
 ): Signature {
-  const dims = declareDims(cx, params, packs);
+  const dims = declareDims(cx, params, packs, kind);
   const syms = new Map<Param, Sym>();
   const declare = (param: Param, type: Type): void => {
     const sym: Sym = {
@@ -78,16 +78,19 @@ export function declareSignature(
 }
 
 function plainType(cx: Cx, param: Param, kind: "kernel" | "def"): Type {
-  const type = resolveType(cx, param.type);
+  const type = valueType(cx, param.type);
   if (isError(type)) return type;
-  if (param.mode !== "in") {
-    cx.report("K0319", { name: param.name.text, why: `\`${param.mode}\` is for tensors` }, param.span, {
-      notes: [
-        `a result of one number is a tensor of one element: \`${param.mode} ${param.name.text}: Tensor[f32, 1]\``,
-      ],
-    });
-  } else if (kind === "kernel" && type.kind !== "scalar") {
-    cx.report("K0319", { name: param.name.text, why: "a kernel takes tensors and scalars" }, param.span);
+  const { name, mode } = param;
+  if (mode !== "in") {
+    const notes = [
+      `a result of one number is a tensor of one element: \`${mode} ${name.text}: Tensor[f32, 1]\``,
+    ];
+    cx.report("K0319", { name: name.text, why: `\`${mode}\` is for tensors` }, param.span, { notes });
+    return errorType;
+  }
+  if (kind === "kernel" && type.kind !== "scalar") {
+    cx.report("K0319", { name: name.text, why: "a kernel takes tensors and scalars" }, param.span);
+    return errorType;
   }
   return type;
 }
@@ -121,7 +124,12 @@ interface Found {
   bound?: { readonly param: number; readonly axis: number };
 }
 
-function declareDims(cx: Cx, params: readonly Param[], packs: ReadonlyMap<string, number>): TDim[] {
+function declareDims(
+  cx: Cx,
+  params: readonly Param[],
+  packs: ReadonlyMap<string, number>,
+  kind: "kernel" | "def",
+): TDim[] {
   const found = new Map<string, Found>();
   const packSpans = new Map<string, { span: Span; bound?: { param: number; axis: number } }>();
   params.forEach((param, at) => {
@@ -130,7 +138,7 @@ function declareDims(cx: Cx, params: readonly Param[], packs: ReadonlyMap<string
     for (const item of items) {
       const expr = itemExpr(item);
       if (!expr) continue;
-      const binds = param.mode !== "out";
+      const binds = kind === "def" || param.mode !== "out";
       if (expr.kind === "star" && expr.operand.kind === "name" && packs.has(expr.operand.text)) {
         const name = expr.operand.text;
         const entry = packSpans.get(name) ?? { span: expr.operand.span };

@@ -14,7 +14,7 @@ import { checkComptimeFor, checkFor } from "./loops.ts";
 import { checkStore } from "./methods.ts";
 import { comptimeValue } from "./modules.ts";
 import { checkPlace } from "./places.ts";
-import { resolveType } from "./type-expressions.ts";
+import { valueType } from "./type-expressions.ts";
 import { errorType, isError, isLanes, typeName } from "./types.ts";
 import { namesInStatements } from "./usage.ts";
 import { typed, type FunctionTemplate, type Value } from "./values.ts";
@@ -144,16 +144,9 @@ function declareNested(cx: Cx, decl: FunctionDecl): void {
 
 function checkLet(cx: Cx, stmt: LetStmt): TStmt[] {
   const annotations = checkAnnotations(cx, stmt.decorators, stmt);
-  const declared = stmt.type && resolveType(cx, stmt.type);
+  const declared = stmt.type && valueType(cx, stmt.type);
   const value = letValue(cx.withAnnotations(annotations), stmt, declared);
   const type = value?.type ?? declared ?? errorType;
-  if (!stmt.value && (!stmt.mutable || !declared)) {
-    cx.report("K0345", { name: stmt.names[0]?.text ?? "" }, stmt.span, {
-      notes: stmt.mutable
-        ? ["without a value it needs a type: `var x: f32`"]
-        : ["a `let` is given its value where it is declared"],
-    });
-  }
   const syms = declareLocals(cx, stmt, type);
   if (isError(type)) return [];
   return [{ kind: "let", syms, value, annotations, span: stmt.span }];

@@ -3,7 +3,7 @@
 import type { StructDecl } from "../syntax/ast.ts";
 import type { StructType } from "../typed.ts";
 import type { Cx } from "./context.ts";
-import { resolveType } from "./type-expressions.ts";
+import { valueType } from "./type-expressions.ts";
 import { errorType, isError, typeName } from "./types.ts";
 import { errorValue, type Value } from "./values.ts";
 
@@ -13,7 +13,7 @@ export function structType(cx: Cx, decl: StructDecl): Value {
   for (const field of decl.fields) {
     const { text, span } = field.name;
     if (fields.some((other) => other.name === text)) cx.report("K0203", { name: text }, span);
-    let type = resolveType(cx, field.type);
+    let type = valueType(cx, field.type);
     if (type.kind === "tensor" || type.kind === "array") {
       cx.report("K0320", { found: `\`${typeName(type)}\` as a field` }, field.type.span, {
         notes: ["a struct holds scalars, SIMD values, tuples and structs"],

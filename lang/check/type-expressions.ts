@@ -16,6 +16,17 @@ export function resolveType(cx: Cx, expr: Expr): Type {
   return typeOfValue(cx, check(cx, expr));
 }
 
+/** The type of a local, a parameter, a field or a result: dtypes for storage only are refused. */
+export function valueType(cx: Cx, expr: Expr): Type {
+  const type = resolveType(cx, expr);
+  const scalar = (type.kind === "tuple" ? type.items : [type]).find(
+    (one) => one.kind === "scalar" && dtypeInfo(one.dtype).storageOnly,
+  );
+  if (scalar?.kind !== "scalar") return type;
+  cx.report("K0329", { dtype: scalar.dtype }, expr.span);
+  return errorType;
+}
+
 /** A value taken as a type. */
 export function typeOfValue(cx: Cx, value: Value): Type {
   switch (value.kind) {
@@ -129,7 +140,7 @@ function shapeOf(cx: Cx, items: readonly IndexItem[], owner: string): TExpr[] | 
 export function resultType(cx: Cx, expr: Expr | undefined): Type {
   if (!expr) return noneType;
   if (expr.kind === "name" && expr.text === "None" && !cx.scope.lookup("None")) return noneType;
-  const type = resolveType(cx, expr);
+  const type = valueType(cx, expr);
   if (type.kind === "tensor" || type.kind === "array") {
     cx.report(
       "K0318",

@@ -50,20 +50,14 @@ export interface FunctionTemplate {
   readonly module: ModuleInfo;
   readonly scope: Scope;
   readonly outer?: Body;
-  readonly memo: Map<
-    string,
-    { readonly fn: TFunction | undefined; readonly diagnostics: readonly Diagnostic[] }
-  >;
+  readonly memo: Map<string, { readonly fn: TFunction; readonly diagnostics: readonly Diagnostic[] }>;
 }
 
 /** A kernel of a module. */
 export interface KernelEntry {
   readonly decl: KernelDecl;
   readonly module: ModuleInfo;
-  readonly memo: Map<
-    string,
-    { readonly kernel: TKernel | undefined; readonly diagnostics: readonly Diagnostic[] }
-  >;
+  readonly memo: Map<string, { readonly kernel: TKernel; readonly diagnostics: readonly Diagnostic[] }>;
 }
 
 export const typed = (expr: TExpr): Value => ({ kind: "typed", expr, span: expr.span });

@@ -238,6 +238,13 @@ tests. A kernel gets its tensors as arguments.`,
     explain: `An expression on a line of its own computes a value that nothing uses. Only calls of kernels, and of
 functions without a result, stand alone.`,
   }),
+  K0335: entry<{ name: string }>({
+    severity: "error",
+    name: "read-before-assigned",
+    message: ({ name }) => `\`${name}\` can be read here before it is assigned`,
+    explain: `\`var x: f32\` declares a variable without a value, so every way to a read of it must pass an
+assignment. Loops count as not run, since they may have no iteration.`,
+  }),
   K0336: entry({
     severity: "error",
     name: "array-without-var",
@@ -287,13 +294,6 @@ is an \`assert\` in the body.`,
     name: "wrong-slice",
     message: ({ why }) => `this slice doesn’t fit: ${why}`,
     explain: `A view takes whole dimensions, \`x[i, :]\`, or parts of them, \`x[lo:hi, j]\`.`,
-  }),
-  K0345: entry<{ name: string }>({
-    severity: "error",
-    name: "missing-value",
-    message: ({ name }) => `\`${name}\` has no value`,
-    explain: `\`let\` and \`var\` take their type from their value. \`var x: f32\` alone declares a variable that is
-assigned before it is read.`,
   }),
   K0346: entry({
     severity: "error",
