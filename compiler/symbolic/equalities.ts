@@ -29,7 +29,8 @@ export function solve(poly: Poly): Solution | undefined {
   for (const term of poly.terms) {
     if (Math.abs(term.coef) !== 1 || term.atoms.length !== 1) continue;
     const atom = term.atoms[0]!;
-    if (poly.terms.some((other) => other !== term && other.atoms.some((found) => found.key === atom.key))) continue;
+    if (poly.terms.some((other) => other !== term && other.atoms.some((found) => found.key === atom.key)))
+      continue;
     const score = preference(atom) - (inside(poly, term, atom) ? 1e12 : 0);
     if (!best || score > best.score) best = { term, score };
   }
@@ -67,12 +68,16 @@ function isolate(poly: Poly, term: Term): Solution {
 
 /** a·x + … = 0 with every |coefficient| > 1: x becomes a sum with a new unknown, and the coefficients shrink. */
 function withNewUnknown(poly: Poly): Solution {
-  const pivot = poly.terms.reduce((least, term) => (Math.abs(term.coef) < Math.abs(least.coef) ? term : least));
+  const pivot = poly.terms.reduce((least, term) =>
+    Math.abs(term.coef) < Math.abs(least.coef) ? term : least,
+  );
   const modulus = Math.abs(pivot.coef) + 1;
   const sign = pivot.coef < 0 ? -1 : 1;
   // -sign·modulus·u + Σ mod^(a_i)·x_i + mod^(c) = 0, where mod^(a_pivot) = -sign
   const shrunk = new Poly(
-    poly.terms.map((term) => ({ ...term, coef: symmetricMod(term.coef, modulus) })).filter((term) => term.coef !== 0),
+    poly.terms
+      .map((term) => ({ ...term, coef: symmetricMod(term.coef, modulus) }))
+      .filter((term) => term.coef !== 0),
     symmetricMod(poly.constant, modulus),
   );
   const fresh = atomPoly(unknown());

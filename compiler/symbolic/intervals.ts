@@ -51,7 +51,8 @@ export class Intervals {
     let bound = this.of(atoms[0]!.key, [atoms[0]!]);
     for (const atom of atoms.slice(1)) bound = times(bound, this.of(atom.key, [atom]));
     // A square can't be negative.
-    if (atoms.length === 2 && atoms[0]!.key === atoms[1]!.key && bound.lo < 0) bound = { lo: 0, hi: bound.hi };
+    if (atoms.length === 2 && atoms[0]!.key === atoms[1]!.key && bound.lo < 0)
+      bound = { lo: 0, hi: bound.hi };
     return known ? { lo: Math.max(known.lo, bound.lo), hi: Math.min(known.hi, bound.hi) } : bound;
   }
 

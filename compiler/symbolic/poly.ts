@@ -307,7 +307,10 @@ export function extremum(kind: "min" | "max", args: readonly Poly[]): Poly {
   if (left.length === 1) return left[0]!;
   const shared = sharedPart(left);
   const inner = left.map((arg) => sub(arg, shared)).sort((a, b) => (a.key < b.key ? -1 : 1));
-  return add(shared, atomPoly({ kind, key: `${kind}(${inner.map((arg) => arg.key).join(",")})`, args: inner }));
+  return add(
+    shared,
+    atomPoly({ kind, key: `${kind}(${inner.map((arg) => arg.key).join(",")})`, args: inner }),
+  );
 }
 
 /** The terms that all of `args` have with one coefficient. */

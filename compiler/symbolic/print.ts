@@ -14,7 +14,9 @@ export function printPoly(poly: Poly): string {
     pieces.push({ negative: rest.constant < 0, text: String(Math.abs(rest.constant)) });
   pieces.sort((a, b) => Number(a.negative) - Number(b.negative));
   return pieces
-    .map(({ negative, text }, at) => (at === 0 ? (negative ? `-${text}` : text) : `${negative ? "-" : "+"} ${text}`))
+    .map(({ negative, text }, at) =>
+      at === 0 ? (negative ? `-${text}` : text) : `${negative ? "-" : "+"} ${text}`,
+    )
     .join(" ");
 }
 
@@ -40,7 +42,8 @@ export function printAtom(atom: Atom): string {
 }
 
 function parenthesised(poly: Poly): string {
-  const simple = poly.isConstant || (poly.terms.length === 1 && poly.constant === 0 && poly.terms[0]!.atoms.length === 1);
+  const simple =
+    poly.isConstant || (poly.terms.length === 1 && poly.constant === 0 && poly.terms[0]!.atoms.length === 1);
   return simple && (poly.isConstant ? poly.constant >= 0 : poly.terms[0]!.coef === 1)
     ? printPoly(poly)
     : `(${printPoly(poly)})`;
@@ -53,7 +56,10 @@ function takeRemainders(poly: Poly): { rest: Poly; remainders: { negative: boole
   for (const term of poly.terms) {
     for (const atom of term.atoms) {
       if (atom.kind !== "div") continue;
-      const remainder = sub(atom.num, mul(atom.den, new Poly([{ key: atom.key, atoms: [atom], coef: 1 }], 0)));
+      const remainder = sub(
+        atom.num,
+        mul(atom.den, new Poly([{ key: atom.key, atoms: [atom], coef: 1 }], 0)),
+      );
       for (const factor of factorsOf(term, atom)) {
         const next = combine(rest, remainder, -factor);
         if (next.terms.length >= rest.terms.length) continue;
@@ -85,7 +91,9 @@ export function printCond(cond: Cond): string {
       return "False";
     case "and":
     case "or":
-      return cond.parts.map((part) => (part.kind === "or" ? `(${printCond(part)})` : printCond(part))).join(` ${cond.kind} `);
+      return cond.parts
+        .map((part) => (part.kind === "or" ? `(${printCond(part)})` : printCond(part)))
+        .join(` ${cond.kind} `);
     default: {
       const left = new Poly(
         cond.poly.terms.filter((term) => term.coef > 0),

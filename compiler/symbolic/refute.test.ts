@@ -52,25 +52,31 @@ describe("entailment", () => {
     ["a clamp", [ge(N, n(1))], inside(max(n(0), min(v("x"), sub(N, n(1)))), N)],
     [
       "a window with a stride",
-      [
-        ge(W, n(1)),
-        ge(M, K),
-        inside(i, add(floordiv(sub(M, K), W), n(1))),
-        inside(k, K),
-      ],
+      [ge(W, n(1)), ge(M, K), inside(i, add(floordiv(sub(M, K), W), n(1))), inside(k, K)],
       inside(add(mul(i, W), k), M),
     ],
-    ["a size that 4 divides", [eq(mod(K, n(4)), n(0)), inside(i, floordiv(K, n(4)))], lt(add(mul(i, n(4)), n(3)), K)],
+    [
+      "a size that 4 divides",
+      [eq(mod(K, n(4)), n(0)), inside(i, floordiv(K, n(4)))],
+      lt(add(mul(i, n(4)), n(3)), K),
+    ],
     ["halves", [ge(i, n(1)), lt(i, N)], and(ge(floordiv(i, n(2)), n(0)), lt(floordiv(i, n(2)), i))],
     ["the middle of an interval", [ge(i, n(0)), lt(i, j), le(j, N)], loop(floordiv(add(i, j), n(2)), i, j)],
     ["a case split", [or(eq(i, n(0)), eq(i, n(3)))], ne(i, n(2))],
     [
       "loaded bounds",
       [
-        le(atomPoly(app("ptr", [i], -(2 ** 31), 2 ** 31 - 1)), atomPoly(app("ptr", [add(i, n(1))], -(2 ** 31), 2 ** 31 - 1))),
+        le(
+          atomPoly(app("ptr", [i], -(2 ** 31), 2 ** 31 - 1)),
+          atomPoly(app("ptr", [add(i, n(1))], -(2 ** 31), 2 ** 31 - 1)),
+        ),
         le(n(0), atomPoly(app("ptr", [i], -(2 ** 31), 2 ** 31 - 1))),
         le(atomPoly(app("ptr", [add(i, n(1))], -(2 ** 31), 2 ** 31 - 1)), N),
-        loop(k, atomPoly(app("ptr", [i], -(2 ** 31), 2 ** 31 - 1)), atomPoly(app("ptr", [add(i, n(1))], -(2 ** 31), 2 ** 31 - 1))),
+        loop(
+          k,
+          atomPoly(app("ptr", [i], -(2 ** 31), 2 ** 31 - 1)),
+          atomPoly(app("ptr", [add(i, n(1))], -(2 ** 31), 2 ** 31 - 1)),
+        ),
       ],
       inside(k, N),
     ],
@@ -86,7 +92,12 @@ describe("entailment", () => {
     ],
     [
       "quotient and remainder together are unique",
-      [inside(e, mul(M, W)), inside(t, mul(M, W)), eq(floordiv(e, W), floordiv(t, W)), eq(mod(e, W), mod(t, W))],
+      [
+        inside(e, mul(M, W)),
+        inside(t, mul(M, W)),
+        eq(floordiv(e, W), floordiv(t, W)),
+        eq(mod(e, W), mod(t, W)),
+      ],
       eq(e, t),
     ],
   ];
@@ -94,7 +105,11 @@ describe("entailment", () => {
 
   const unknown: [string, Cond[], Cond][] = [
     ["one past the end", [inside(i, M)], inside(add(i, n(1)), M)],
-    ["full tiles rounded up", [inside(t, floordiv(add(N, n(3)), n(4))), inside(u, n(4))], lt(add(mul(n(4), t), u), N)],
+    [
+      "full tiles rounded up",
+      [inside(t, floordiv(add(N, n(3)), n(4))), inside(u, n(4))],
+      lt(add(mul(n(4), t), u), N),
+    ],
     ["a remainder by what may be zero", [], inside(mod(v("x"), N), N)],
     ["columns of a flat index", [inside(i, M), inside(j, N)], lt(add(mul(i, M), j), mul(M, N))],
   ];

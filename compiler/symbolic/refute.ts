@@ -23,7 +23,18 @@ import { hasNoSolution } from "./elimination.ts";
 import { solve, type Solution } from "./equalities.ts";
 import { TooLarge } from "./integers.ts";
 import { Intervals } from "./intervals.ts";
-import { addConstant, atomPoly, combine, constantPoly, mul, negate, Poly, sub, zero, type Atom } from "./poly.ts";
+import {
+  addConstant,
+  atomPoly,
+  combine,
+  constantPoly,
+  mul,
+  negate,
+  Poly,
+  sub,
+  zero,
+  type Atom,
+} from "./poly.ts";
 import { products } from "./products.ts";
 import { Substitution, visitAtoms } from "./substitute.ts";
 
@@ -245,7 +256,9 @@ class State {
       const next = by.apply(poly);
       if (next === poly) continue;
       this.atLeast.delete(key);
-      this.pending.push(next.isConstant ? next.constant >= 0 ? yes : no : { kind: "ge", poly: next } as const);
+      this.pending.push(
+        next.isConstant ? (next.constant >= 0 ? yes : no) : ({ kind: "ge", poly: next } as const),
+      );
     }
     this.pending = this.pending.map((cond) => substituteCond(cond, by));
     const unequal = this.unequal;

@@ -2,19 +2,7 @@
 
 import { evaluateShape, type ShapeExpr } from "../artifact.ts";
 import type { Cond } from "./cond.ts";
-import {
-  add,
-  constantPoly,
-  floordiv,
-  max,
-  min,
-  mod,
-  mul,
-  sub,
-  zero,
-  type Atom,
-  type Poly,
-} from "./poly.ts";
+import { add, constantPoly, floordiv, max, min, mod, mul, sub, zero, type Atom, type Poly } from "./poly.ts";
 
 /** The shape expression with the poly's value; undefined if the poly has values that a caller doesn't know. */
 export function toShapeExpr(poly: Poly): ShapeExpr | undefined {
@@ -60,7 +48,9 @@ export function condToShape(cond: Cond): ShapeExpr | undefined {
     }
     default: {
       const value = toShapeExpr(cond.poly);
-      return value === undefined ? undefined : [cond.kind === "ge" ? ">=" : cond.kind === "eq" ? "==" : "!=", value, 0];
+      return value === undefined
+        ? undefined
+        : [cond.kind === "ge" ? ">=" : cond.kind === "eq" ? "==" : "!=", value, 0];
     }
   }
 }

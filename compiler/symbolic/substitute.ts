@@ -97,8 +97,6 @@ export function visitAtoms(poly: Poly, visit: (atom: Atom) => void, seen = new S
 /** Whether some atom of `poly`, at any depth, meets `test`. */
 export function someAtom(poly: Poly, test: (atom: Atom) => boolean): boolean {
   return poly.terms.some((term) =>
-    term.atoms.some(
-      (atom) => test(atom) || operandsOf(atom).some((operand) => someAtom(operand, test)),
-    ),
+    term.atoms.some((atom) => test(atom) || operandsOf(atom).some((operand) => someAtom(operand, test))),
   );
 }

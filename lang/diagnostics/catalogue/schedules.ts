@@ -52,4 +52,49 @@ named belongs to one loop. Rename one of them.`,
     explain: `An atomic update reads an element, combines it with a value by +, &, |, ^, min or max, and writes it,
 with nothing in between: \`h[b] += 1\`, \`h[b] = max(h[b], v)\`.`,
   }),
+  K0520: entry<{ annotation: string; loop: string; element: string }>({
+    severity: "error",
+    name: "iterations-conflict",
+    message: ({ annotation, loop, element }) =>
+      `\`${annotation}\` would let two iterations of \`${loop}\` touch the same element of \`${element}\``,
+    explain: `The iterations of a parallel or vectorized loop run in any order or at once, so none may write an element
+that another one reads or writes. The counterexample names two iterations that meet. If the loop carries a value
+from one iteration to the next, it has to stay serial; a total over all iterations is a declared reduction,
+\`sum(x[i] for i in range(N))\`; a histogram is an \`@atomic\` update.`,
+  }),
+  K0521: entry<{ annotation: string; loop: string; element: string }>({
+    severity: "error",
+    name: "independence-not-proved",
+    message: ({ annotation, loop, element }) =>
+      `I can’t prove that the iterations of \`${loop}\` stay apart in \`${element}\`, as \`${annotation}\` needs`,
+    explain: `The iterations of a parallel or vectorized loop run in any order or at once, so none may write an element
+that another one reads or writes. I found neither a proof nor two iterations that meet; indices that come from data
+can’t be told apart. Let each iteration write elements named by the loop variable, mark the update \`@atomic\`, or
+leave the loop serial.`,
+  }),
+  K0522: entry<{ annotation: string; loop: string; name: string }>({
+    severity: "error",
+    name: "undeclared-reduction",
+    message: ({ annotation, loop, name }) =>
+      `\`${name}\` is carried from one iteration of \`${loop}\` to the next, so \`${annotation}\` can’t stand here`,
+    explain: `A \`var\` declared outside of a loop and assigned inside makes each iteration wait for the one before. A
+reduction that may run in any order is declared as such, by a generator expression: \`sum(…)\`, \`max(…)\`,
+\`reduce(combine, init, …)\`.`,
+  }),
+  K0523: entry<{ annotation: string; loop: string }>({
+    severity: "error",
+    name: "break-in-parallel",
+    message: ({ annotation, loop }) =>
+      `a \`break\` ends the loop over \`${loop}\` early, so \`${annotation}\` can’t stand here`,
+    explain: `Whether an iteration of this loop runs at all depends on those before it. Iterations that run in any order
+can’t know. Use \`any(…)\` or \`min(…)\` to look for something, or leave the loop serial.`,
+  }),
+  K0524: entry<{ loop: string; width: string }>({
+    severity: "error",
+    name: "tail-not-exact",
+    message: ({ loop, width }) =>
+      `\`tail="exact"\` needs a proof that ${width} divides the iterations of \`${loop}\``,
+    explain: `With \`tail="exact"\` no code is made for iterations that don't fill a vector. State what you know, as in
+\`where N % 8 == 0\`, together with \`width=8\`; or choose another tail: \`mask\`, \`peel\` or \`scalar\`.`,
+  }),
 };
