@@ -84,7 +84,11 @@ function integer(value: number, suffix: string): Text {
 
 /** The op `bitcast`: both dtypes are of one width. */
 export function bitcast(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
-  return from === to ? value : fromBits(bitsOf(value, from, helpers), to, helpers);
+  if (from === to) return value;
+  const whole = dtypeInfo(from).bits === 32 && dtypeInfo(to).bits === 32;
+  return whole
+    ? call(`bitcast<${registerOf(to)}>`, value)
+    : fromBits(bitsOf(value, from, helpers), to, helpers);
 }
 
 /** The bits of a value as a u32; those above its width are zero, but for signed narrow integers. */

@@ -17,6 +17,17 @@ const runner = await openWgslRunner();
 afterAll(() => [validator, runner].forEach((each) => typeof each !== "string" && each.close()));
 const cases = Object.entries(kernelCases);
 
+const shown = ["elementwise", "normalise", "matmul", "u8 image", "histogram", "csr with checks"];
+
+describe("emitted modules", () => {
+  it.each(shown)("%s reads well", async (name) => {
+    const { text } = kernelCases[name]!;
+    await expect(emitted(parseKernels(text)).text).toMatchFileSnapshot(
+      `snapshots/${name.replaceAll(" ", "-")}.wgsl`,
+    );
+  });
+});
+
 const whyNot = (tool: unknown): string => (typeof tool === "string" ? `(skipped: ${tool})` : "");
 
 describe.skipIf(typeof validator === "string")(`Tint accepts ${whyNot(validator)}`, () => {

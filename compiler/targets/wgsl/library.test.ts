@@ -1,0 +1,98 @@
+// The library and the samples, from `.kern` text: every kernel that WGSL can hold is accepted by Tint, and computes
+// what the interpreter does where a Vulkan device is at hand.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { afterAll, describe, expect, it } from "vitest";
+import { checkModule } from "../../../lang/check/index.ts";
+import { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
+import type { TypedModule } from "../../../lang/typed.ts";
+import { libraryHost } from "../../../stdlib/index.ts";
+import { argumentsFor } from "../../../testing/equivalence.ts";
+import { openWgslValidator } from "../../../testing/wgsl.ts";
+import { emitted, launchesOf, sameOnWgsl } from "../../../testing/wgsl-equivalence.ts";
+import { openWgslRunner } from "../../../testing/wgsl-run.ts";
+import { instanceRequests } from "../../instances.ts";
+import type { IrKernel } from "../../ir/ir.ts";
+import { lower } from "../../lower/index.ts";
+
+const validator = await openWgslValidator();
+const runner = await openWgslRunner();
+afterAll(() => [validator, runner].forEach((each) => typeof each !== "string" && each.close()));
+const whyNot = (tool: unknown): string => (typeof tool === "string" ? `(skipped: ${tool})` : "");
+
+function checked(path: string, text: string): TypedModule {
+  const sink = new DiagnosticSink();
+  const module = checkModule({ path, text }, libraryHost(undefined), sink);
+  expect(sink.all.filter(({ severity }) => severity === "error")).toEqual([]);
+  return module;
+}
+
+/** The first instance of each kernel of a source, lowered for this target. */
+function kernelsOf(path: string, text: string, set: Record<string, string> = {}): readonly IrKernel[] {
+  const sink = new DiagnosticSink();
+  const module = checked(path, text);
+  return module.kernels.flatMap((template) => {
+    const [request] = instanceRequests(template, set, sink);
+    const typed = request && module.instantiate(template.name, request, sink);
+    return typed ? [lower(typed, "wgsl")] : [];
+  });
+}
+
+const folder = new URL("../../../", import.meta.url);
+const files = [
+  ...readdirSync(new URL("stdlib/", folder)).map((name) => `stdlib/${name}`),
+  ...readdirSync(new URL("samples/", folder)).map((name) => `samples/${name}/${name}.kern`),
+].filter((path) => path.endsWith(".kern"));
+const read = (path: string): string => readFileSync(new URL(path, folder), "utf8");
+
+describe.skipIf(typeof validator === "string")(`Tint accepts ${whyNot(validator)}`, () => {
+  describe.each(["f32", "f16", "bf16"])("for %s", (dtype) => {
+    it.each(files)("%s", async (path) => {
+      if (typeof validator === "string") return;
+      for (const kernel of kernelsOf(path, read(path), { T: dtype })) {
+        const module = emitted([kernel]);
+        expect(await validator.validate(module.text, launchesOf(module)), module.text).toEqual([]);
+      }
+    });
+  });
+});
+
+/** Kernels whose shapes are names, with sizes to run them at. */
+const runs: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  "stdlib/normalization.kern": { M: 5, N: 67 },
+  "stdlib/image.kern": { H: 13, W: 29 },
+  "samples/edges/edges.kern": { H: 13, W: 29 },
+};
+
+describe.skipIf(typeof runner === "string")(`computes what the interpreter does ${whyNot(runner)}`, () => {
+  it.each(Object.entries(runs))("%s", async (path, dims) => {
+    if (typeof runner === "string") return;
+    for (const kernel of kernelsOf(path, read(path))) {
+      const scalars = { epsilon: 0.25 };
+      // A sum that contracts, or is rounded half to even at a tie, may end one integer further.
+      const accept = (want: unknown, got: unknown): boolean =>
+        kernel.buffers.some(({ dtype }) => dtype === "u8") && Math.abs(Number(want) - Number(got)) <= 1;
+      await sameOnWgsl(runner, kernel, () => argumentsFor(kernel, dims, { scalars }), {
+        tolerance: 1e-5,
+        accept,
+      });
+    }
+  });
+});
+
+describe("comments", () => {
+  it("show the source line of each statement", async () => {
+    const text = `kernel softsign(x: Tensor[f32, M, N], out y: Tensor[f32, M, N]):
+    @parallel
+    for i in range(M):
+        # The largest magnitude of the row.
+        let peak = max(abs(x[i, j]) for j in range(N))
+        for j in range(N):
+            let scaled = x[i, j] / (1 + peak)
+            y[i, j] = scaled if scaled > 0 else -scaled
+`;
+    await expect(emitted(kernelsOf("rows/softsign.kern", text)).text).toMatchFileSnapshot(
+      "snapshots/softsign.wgsl",
+    );
+  });
+});
