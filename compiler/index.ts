@@ -132,6 +132,16 @@ async function compileInstances(
   const typed = sink.hasErrors
     ? []
     : instances.flatMap(({ kernel, request }) => module.instantiate(kernel, request, sink) ?? []);
+  return compileTyped(module, typed, options, sink);
+}
+
+/** Proves and emits instances that exist already: those that a `test` block calls, say, of any module. */
+export async function compileTyped(
+  module: TypedModule,
+  typed: readonly TKernel[],
+  options: CompileOptions,
+  sink: DiagnosticSink,
+): Promise<Compiled> {
   if (sink.hasErrors) throw new CompileError(sink.all);
   const kernels = typed.map((kernel) => provedKernel(kernel, undefined, options, sink));
   const wanted = [options.target ?? "wasm"].flat();

@@ -1,0 +1,110 @@
+// Typed bindings of a compiled file: a module that loads the kernels, and its declarations, in which a call has the
+// exact types of the kernel's arguments and results.
+
+import { format } from "prettier";
+import type { Manifest, ParamSpec, Signature, TargetName } from "../../compiler/artifact.ts";
+import { isWide } from "../../lang/dtypes.ts";
+import { printShape } from "../../runtime/call/shape-text.ts";
+
+/** The text of NAME.js and NAME.d.ts. */
+export async function bindings(name: string, manifest: Manifest): Promise<{ js: string; dts: string }> {
+  const head = `// Made by kernc from ${manifest.source}; changes are lost when it is compiled again.`;
+  const code = manifest.artifacts
+    .map(({ target, file }) => `${target satisfies TargetName}: new URL(${JSON.stringify(`./${file}`)}, import.meta.url)`)
+    .join(", ");
+  const js = `${head}
+import { loadFiles } from "kernc/runtime";
+
+/** Loads the kernels of ${manifest.source} on a device. */
+export function load(device) {
+  return loadFiles(device, {
+    manifest: new URL(${JSON.stringify(`./${name}.manifest.json`)}, import.meta.url),
+    code: { ${code} },
+  });
+}
+`;
+  const dts = `${head}
+import type { Device, Tensor } from "kernc/runtime";
+
+/** The kernels of ${manifest.source}. */
+export interface Kernels {
+${kernelMembers(manifest).join("\n\n")}
+}
+
+/** Loads the kernels of ${manifest.source} on a device: \`const { … } = await load(device)\`. */
+export function load(device: Device): Promise<Kernels>;
+`;
+  return {
+    js: await format(js, { parser: "babel", printWidth: 110 }),
+    dts: await format(dts, { parser: "typescript", printWidth: 110 }),
+  };
+}
+
+/** One member an instance, the same types only once; instances of all targets are the same kernels. */
+function kernelMembers(manifest: Manifest): string[] {
+  const members: string[] = [];
+  const seen = new Set<string>();
+  const signatures = manifest.artifacts.flatMap(({ kernels }) => kernels.map(({ signature }) => signature));
+  for (const signature of signatures)
+    for (const callable of new Set([signature.name, signature.instance])) {
+      const types = callTypes(signature, manifest);
+      const key = `${callable}${types.replace(/\/\*\*.*?\*\//gs, "")}`;
+      const sameKernel = signature.name === callable || !seen.has(callable);
+      if (seen.has(key) || !sameKernel) continue;
+      seen.add(key).add(callable);
+      members.push(`${docComment(signature)}${callable}${types}`);
+    }
+  return members;
+}
+
+function callTypes(signature: Signature, manifest: Manifest): string {
+  const results = signature.params.filter((param) => param.kind === "tensor" && param.mode !== "in");
+  const dims = freeDims(signature).map((name) => `/** A dimension that only results show. */ ${name}: number;`);
+  const args = signature.params.map((param) => argument(param, manifest));
+  return `(args: {\n${[...args, ...dims].join("\n")}\n}): Promise<{\n${results.map((param) => result(param)).join("\n")}\n}>;`;
+}
+
+/** Dims whose size no given tensor tells. */
+function freeDims({ dims, params }: Signature): string[] {
+  return dims.flatMap(({ name, param }) => {
+    const binding = params[param];
+    return binding?.kind === "tensor" && binding.mode === "out" ? [name] : [];
+  });
+}
+
+function argument(param: ParamSpec, manifest: Manifest): string {
+  if (param.kind === "scalar") {
+    const type = param.dtype === "bool" ? "boolean" : isWide(param.dtype) ? "number | bigint" : "number";
+    return `/** \`${param.dtype}\` */ ${param.name}: ${type};`;
+  }
+  const written = param.mode === "mut" ? ", changed in place" : param.mode === "out" ? "; allocated if it isn’t given" : "";
+  const optional = param.mode === "out" ? "?" : "";
+  return `/** \`${tensorText(param, manifest)}\`${written} */ ${param.name}${optional}: Tensor<"${param.dtype}">;`;
+}
+
+function result(param: ParamSpec): string {
+  return `${param.name}: Tensor<"${param.dtype}">;`;
+}
+
+/** `Tensor[f32, M, *S]`, packs as the source has them. */
+function tensorText(param: Extract<ParamSpec, { kind: "tensor" }>, manifest: Manifest): string {
+  const packs = new Set(
+    manifest.artifacts.flatMap(({ kernels }) => kernels.flatMap(({ signature }) => Object.keys(signature.packs))),
+  );
+  const dims = param.shape.flatMap((dim) => {
+    const pack = typeof dim === "string" ? /^(.*)_(\d+)$/.exec(dim) : null;
+    if (!pack || !packs.has(pack[1]!)) return [printShape(dim)];
+    return pack[2] === "0" ? [`*${pack[1]!}`] : [];
+  });
+  return `Tensor[${[param.dtype, ...dims].join(", ")}]`;
+}
+
+function docComment({ doc, constraints }: Signature): string {
+  const lines = [
+    ...(doc ? doc.trim().split(/\r?\n/) : []),
+    ...(constraints.length > 0 ? ["", `Where ${constraints.map(({ text }) => `\`${text}\``).join(", ")}.`] : []),
+  ].map((line) => line.trim().replaceAll("*/", "*\\/"));
+  while (lines[0] === "") lines.shift();
+  if (lines.length === 0) return "";
+  return `/**\n${lines.map((line) => ` * ${line}`).join("\n")}\n */\n`;
+}

@@ -1,0 +1,97 @@
+// `kernc compile`: artifacts, a manifest and typed bindings on disk.
+
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Compiled } from "../../compiler/index.ts";
+import type { Artifact, Manifest, TargetName } from "../../compiler/artifact.ts";
+import { bindings } from "./bindings.ts";
+import { oneOf, UsageError, type Command } from "./command.ts";
+import { mistake } from "./diagnostic-error.ts";
+import { compileOptions, openFile } from "./kernels.ts";
+import { writeFiles } from "./outputs.ts";
+import { fileTrouble, findSources } from "./sources.ts";
+
+const targets = ["wasm", "wgsl", "tsp"] as const satisfies readonly TargetName[];
+const extensions: Readonly<Record<TargetName, string>> = { wasm: "wasm", wgsl: "wgsl", tsp: "tsp" };
+
+export const compileCommand: Command = {
+  name: "compile",
+  usage: "FILES… [--target wasm,wgsl] [--out DIR]",
+  summary: "Writes, for each file, NAME.wasm, NAME.wgsl, NAME.manifest.json, and NAME.js with NAME.d.ts, which need only kernc/runtime.",
+  details: ["Generic kernels are written for the dtypes asked for (--set T=f16), f32 if nothing is said."],
+  options: {
+    target: { kind: "value", multiple: true, value: "TARGETS", help: "wasm, wgsl, or both with a comma; wasm if nothing is said" },
+    out: { kind: "value", value: "DIR", help: "Where the files go; the current folder if nothing is said" },
+    ...compileOptions,
+  },
+  async run(given, terminal) {
+    const asked = given.all("target").flatMap((text) => text.split(","));
+    const wanted = [...new Set((asked.length > 0 ? asked : ["wasm"]).map((word) => oneOf("target", word.trim(), targets)))];
+    if (wanted.includes("tsp")) throw mistake("K0711", { what: "the target tsp" });
+    const folder = given.get("out") ?? ".";
+    const paths = findSources("compile", given.positionals);
+    const names = paths.map((path) => basename(path, ".kern"));
+    const twice = names.find((name, at) => names.indexOf(name) !== at);
+    if (twice !== undefined) throw new UsageError(`two of the files are called ${twice}, and would overwrite each other’s output`);
+    try {
+      mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      throw mistake("K0802", { path: folder, why: fileTrouble(error) });
+    }
+    for (const [at, path] of paths.entries()) {
+      if (terminal.interactive) terminal.err(`\r\x1b[Kcompiling ${path}`);
+      const opened = await openFile(path, given, terminal);
+      const kernels = opened.module.kernels.map(({ name }) => name);
+      if (kernels.length === 0) throw mistake("K0806", { file: path });
+      const compiled = await opened.compile(wanted, kernels);
+      const files = await outputFiles(names[at]!, opened.file.text, path, compiled);
+      writeFiles(files.map(({ name, bytes }) => ({ path: join(folder, name), bytes })));
+      if (terminal.interactive) terminal.err("\r\x1b[K");
+      terminal.err(`${terminal.errColors.green("✓")} ${path} → ${files.map(({ name }) => name).join(", ")}\n`);
+    }
+    return 0;
+  },
+};
+
+async function outputFiles(
+  name: string,
+  text: string,
+  path: string,
+  { artifacts }: Compiled,
+): Promise<{ name: string; bytes: Uint8Array | string }[]> {
+  const manifest: Manifest = {
+    format: 1,
+    source: basename(path),
+    hash: createHash("sha256").update(text).digest("hex"),
+    artifacts: artifacts.map(({ target, kernels }) => ({ target, file: `${name}.${extensions[target]}`, kernels })),
+  };
+  const maps = artifacts.flatMap(({ target, sourceMap }) =>
+    sourceMap === undefined ? [] : [{ name: `${name}.${extensions[target]}.map`, bytes: sourceMap }],
+  );
+  const { js, dts } = await bindings(name, manifest);
+  return [
+    ...artifacts.map((artifact) => ({ name: `${name}.${extensions[artifact.target]}`, bytes: codeOf(artifact, name) })),
+    ...maps,
+    { name: `${name}.manifest.json`, bytes: `${JSON.stringify(manifest, undefined, 2)}\n` },
+    { name: `${name}.js`, bytes: js },
+    { name: `${name}.d.ts`, bytes: dts },
+  ];
+}
+
+/** The code; WASM names its source map in a custom section, where debuggers look for it. */
+function codeOf({ code, sourceMap, target }: Artifact, name: string): Uint8Array | string {
+  if (typeof code === "string" || sourceMap === undefined) return code;
+  const section = (text: string): number[] => {
+    const bytes = [...new TextEncoder().encode(text)];
+    return [bytes.length, ...bytes];
+  };
+  const url = `${name}.${extensions[target]}.map`;
+  const body = [...section("sourceMappingURL"), ...section(url)];
+  if (url.length > 127 || body.length > 127 || hasSourceMapUrl(code)) return code;
+  return Uint8Array.from([...code, 0, body.length, ...body]);
+}
+
+function hasSourceMapUrl(code: Uint8Array): boolean {
+  return new TextDecoder("latin1").decode(code.subarray(-300)).includes("sourceMappingURL");
+}
