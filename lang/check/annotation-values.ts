@@ -93,31 +93,37 @@ function tileLevels(value: Expr): number {
   return 1;
 }
 
+/** Where a value stands: the annotation as written, the target it is for, whether it names an operand. */
+export interface ValuePlace {
+  readonly annotation: string;
+  readonly target: TargetName | undefined;
+  readonly operand: boolean;
+}
+
 /** An argument's value; several for a pack of loops. Undefined after an error. */
 export function annotationValue(
   cx: Cx,
   expr: Expr,
   loops: LoopTable,
-  target: TargetName | undefined,
-  operand: boolean,
+  place: ValuePlace,
 ): AnnotationValue[] | undefined {
   switch (expr.kind) {
     case "string":
       return [{ kind: "string", value: expr.value }];
     case "tuple":
     case "list": {
-      const items = expr.items.map((item) => annotationValue(cx, item, loops, target, operand));
+      const items = expr.items.map((item) => annotationValue(cx, item, loops, place));
       if (items.some((item) => !item)) return undefined;
       return [{ kind: expr.kind, items: items.flatMap((item) => item ?? []) }];
     }
     case "star":
-      return annotationValue(cx, expr.operand, loops, target, operand);
+      return annotationValue(cx, expr.operand, loops, place);
     case "index":
     case "attribute":
-      return loopName(cx, expr, loops, target);
+      return loopName(cx, expr, loops, place);
     case "name": {
-      if (operand) return operandValue(cx, expr.text, expr.span);
-      if (loops.names.has(expr.text)) return loopName(cx, expr, loops, target);
+      if (place.operand) return operandValue(cx, expr.text, expr.span, place.annotation);
+      if (loops.names.has(expr.text)) return loopName(cx, expr, loops, place);
       const entity = cx.scope.lookup(expr.text);
       if (!entity || (entity.kind === "sym" && entity.sym.kind === "loop")) {
         loops.resolve(cx, expr.text, expr.span);
@@ -143,25 +149,19 @@ function constantValue(cx: Cx, expr: Expr): AnnotationValue[] | undefined {
   return undefined;
 }
 
-function operandValue(cx: Cx, name: string, span: Span): AnnotationValue[] | undefined {
+function operandValue(cx: Cx, name: string, span: Span, annotation: string): AnnotationValue[] | undefined {
   const entity = cx.scope.lookup(name);
   if (entity?.kind === "sym" && (entity.sym.type.kind === "tensor" || entity.sym.type.kind === "array")) {
     markUsed(cx, entity.sym);
     return [{ kind: "ref", sym: entity.sym }];
   }
-  if (entity)
-    cx.report("K0503", { annotation: "@stage", why: `\`${name}\` is no tensor and no Array` }, span);
+  if (entity) cx.report("K0503", { annotation, why: `\`${name}\` is no tensor and no Array` }, span);
   else cx.report("K0201", { name, what: "the tensor" }, span, suggestion(name, cx.scope.visible(), span));
   return undefined;
 }
 
 /** `i`, `i.tile`, `i.tile[1]`. */
-function loopName(
-  cx: Cx,
-  expr: Expr,
-  loops: LoopTable,
-  target: TargetName | undefined,
-): AnnotationValue[] | undefined {
+function loopName(cx: Cx, expr: Expr, loops: LoopTable, place: ValuePlace): AnnotationValue[] | undefined {
   let level: number | undefined;
   let base = expr;
   if (base.kind === "index" && base.base.kind === "attribute") {
@@ -170,7 +170,7 @@ function loopName(
     if (base.items.length !== 1 || !Number.isInteger(number)) {
       cx.report(
         "K0503",
-        { annotation: "a loop’s name", why: "a tile loop is `i.tile[0]`, `i.tile[1]`, …" },
+        { annotation: place.annotation, why: "a tile loop is `i.tile[0]`, `i.tile[1]`, …" },
         expr.span,
       );
       return undefined;
@@ -182,7 +182,7 @@ function loopName(
     if (base.name.text !== "tile") {
       cx.report(
         "K0503",
-        { annotation: "a loop’s name", why: `a loop has tiles, \`i.tile\`, and no \`.${base.name.text}\`` },
+        { annotation: place.annotation, why: `a loop has tiles, \`i.tile\`, and no \`.${base.name.text}\`` },
         base.name.span,
       );
       return undefined;
@@ -191,19 +191,19 @@ function loopName(
     base = base.base;
   }
   if (base.kind !== "name") {
-    cx.report("K0503", { annotation: "a loop’s name", why: "a loop is named by its variable" }, expr.span);
+    cx.report("K0503", { annotation: place.annotation, why: "a loop is named by its variable" }, expr.span);
     return undefined;
   }
   const { text } = base;
   const found = loops.resolve(cx, text, base.span);
   if (!found) return undefined;
-  const levels = loops.levels(text, target);
+  const levels = loops.levels(text, place.target);
   if (level !== undefined && level >= levels) {
     const why =
       levels === 0
         ? `\`${text}\` is not tiled here: add \`@tile(${text}=…)\``
         : `\`${text}\` has ${levels} tile level${levels === 1 ? "" : "s"}`;
-    cx.report("K0503", { annotation: "a loop’s name", why }, expr.span);
+    cx.report("K0503", { annotation: place.annotation, why }, expr.span);
     return undefined;
   }
   return found.map((name): AnnotationValue => {

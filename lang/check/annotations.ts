@@ -127,13 +127,12 @@ function annotation(
     good = false;
   };
   for (const arg of decorator.args ?? []) {
-    const values = annotationValue(
-      cx,
-      arg.value,
-      loops,
+    const operand = !arg.name && info.args.of.some((one) => one === "operand");
+    const values = annotationValue(cx, arg.value, loops, {
+      annotation: decoratorText(decorator),
       target,
-      info.args.of.some((one) => one === "operand") && !arg.name,
-    );
+      operand,
+    });
     if (!values) {
       good = false;
       continue;

@@ -146,7 +146,8 @@ export function coerce(cx: Cx, value: Value, type: Type, what: string): TExpr {
 
 function mismatch(cx: Cx, found: string, type: Type, span: Span, what: string, expr?: TExpr): TExpr {
   const convertible = expr && isLanes(expr.type) && isLanes(type) && type.dtype !== "bool";
-  cx.report("K0302", { what, expected: typeName(type), found }, span, {
+  const expected = type.kind === "scalar" && type.index ? "an index or i32" : typeName(type);
+  cx.report("K0302", { what, expected, found }, span, {
     fix: convertible
       ? { text: `convert it: \`${type.dtype}(…)\``, edits: wrap(span, `${type.dtype}(`, ")") }
       : undefined,

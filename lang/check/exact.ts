@@ -129,7 +129,7 @@ function holds(op: CompareOp, order: number): boolean {
 
 /** `a op b`, or the reason why there is no such number. */
 export function binaryExact(op: BinaryOp, a: ExactNumber, b: ExactNumber): ExactNumber | { why: string } {
-  if (!isFinite(a) || !isFinite(b)) return { why: "infinity and NaN can't be computed with when compiling" };
+  if (!isFinite(a) || !isFinite(b)) return { why: "infinity and NaN can’t be computed with when compiling" };
   if (sizeOf(a) + sizeOf(b) > maxBits) return { why: "the numbers are too large" };
   return a.kind === "int" && b.kind === "int" ? integers(op, a.value, b.value) : fractions(op, a, b);
 }
@@ -192,7 +192,7 @@ function fractions(op: BinaryOp, first: ExactNumber, second: ExactNumber): Exact
     case "**":
       return second.kind === "int"
         ? power(a, second.value, false)
-        : { why: "a fractional power isn't an exact number" };
+        : { why: "a fractional power isn’t an exact number" };
     default:
       return { why: `\`${op}\` is for integers` };
   }

@@ -1,9 +1,8 @@
 // The checker: a source file to a TypedModule. Loads the module and its imports, checks every definition and
 // test by itself, and makes the instances that the compiler asks for. Reports to the sink; never throws.
 
-import type { SourceFile } from "../source.ts";
-import type { DiagnosticSink } from "../diagnostics/diagnostic.ts";
-import { DiagnosticSink as Sink } from "../diagnostics/diagnostic.ts";
+import { textOf, type SourceFile } from "../source.ts";
+import { DiagnosticSink as Sink, type Diagnostic, type DiagnosticSink } from "../diagnostics/diagnostic.ts";
 import type {
   CheckModule,
   InstanceRequest,
@@ -25,7 +24,6 @@ import { packNames } from "./signatures.ts";
 import { checkBlock, comptimeCondition } from "./statements.ts";
 import { check } from "./expressions.ts";
 import { reportUnused } from "./usage.ts";
-import { textOf } from "../source.ts";
 
 /** Whether a file checked by itself belongs to the standard library, which may say `intrinsic.`. */
 const isStd = (file: SourceFile): boolean => /(^|\/)(std|stdlib)[/:]/.test(file.path);
@@ -43,7 +41,7 @@ export const checkModule: CheckModule = (
   checkAsserts(session, module, own);
   checkDefinitions(session, module, own);
   const tests = checkTests(session, module, own);
-  for (const found of own.all) sink.add(found);
+  for (const found of inOrder(own.all, file)) sink.add(found);
   return {
     file,
     ast: module.ast,
@@ -55,6 +53,12 @@ export const checkModule: CheckModule = (
   };
 };
 
+/** By place, the file itself first; instances find the mistakes of a file in no particular order. */
+function inOrder(found: readonly Diagnostic[], file: SourceFile): readonly Diagnostic[] {
+  const foreign = (one: Diagnostic): number => (one.span && one.span.file !== file ? 1 : 0);
+  return found.toSorted((a, b) => foreign(a) - foreign(b) || (a.span?.start ?? 0) - (b.span?.start ?? 0));
+}
+
 /** Evaluates constants and structs that nothing names, for their mistakes. */
 function resolveAll(module: ModuleInfo): void {
   for (const [, entity] of module.scope.ownEntries()) if (entity.kind === "lazy") entity.resolve();
@@ -64,7 +68,7 @@ function checkAsserts(session: Session, module: ModuleInfo, sink: DiagnosticSink
   const cx = new Cx(session, makeBody({ kind: "module", name: module.name, module, sink }), module.scope);
   for (const item of module.ast.items) {
     if (item.kind !== "comptime-assert") continue;
-    const holds = comptimeCondition(cx, check(cx, item.cond), "`comptime assert`");
+    const holds = comptimeCondition(cx, check(cx, item.cond), "the condition of `comptime assert`");
     if (holds === false)
       cx.report("K0322", { message: item.message?.value ?? textOf(item.cond.span) }, item.span);
   }

@@ -127,7 +127,7 @@ export function checkStore(cx: Cx, base: TExpr, expr: CallExpr): TStore | undefi
   if (!args || (type.kind !== "tensor" && type.kind !== "array")) return undefined;
   const [first, ...rest] = args.values;
   if (!first) {
-    arityError(cx, "`store`", `a value and ${type.shape.length} indices`, 0, expr.span);
+    arityError(cx, "`store`", type.shape.length + 1, 0, expr.span);
     return undefined;
   }
   const elem = elementOf(type);

@@ -128,29 +128,31 @@ function bindImport(cx: Cx, item: ImportDecl): void {
     if (!item.alias && item.level === 0 && item.path.length > 1) addToNamespace(cx, item.path, value);
     return;
   }
-  const whole = item.path.length ? findModule(cx, item.level, item.path) : undefined;
-  const file = whole && "text" in whole ? whole : undefined;
-  const module = file
-    ? importModule(cx, item.level, item.path, item.path.at(-1)!.span, dotted(item))
-    : undefined;
+  const last = item.path.at(-1);
+  const whole = last && findModule(cx, item.level, item.path);
+  const exists = whole !== undefined && "text" in whole;
+  const notes = whole && "why" in whole ? [whole.why] : [];
+  const module = exists ? importModule(cx, item.level, item.path, last!.span, dotted(item)) : undefined;
   for (const { name, alias } of item.names) {
-    declareImport(cx, alias ?? name, importedName(cx, item, module, file !== undefined, name));
+    const value = exists ? named(cx, module, name) : moduleNamed(cx, item, name);
+    if (!value) {
+      // Neither the module nor one inside a package of that name.
+      cx.report("K0205", { module: dotted(item) }, last?.span ?? name.span, { notes });
+    }
+    declareImport(cx, alias ?? name, value ?? errorValue(name.span));
   }
 }
 
-/** The value of one name of `from m import name`: a declaration of the module, or a module inside the package. */
-function importedName(
-  cx: Cx,
-  item: ImportDecl,
-  module: ModuleInfo | undefined,
-  exists: boolean,
-  name: Name,
-): Value {
-  if (!exists) {
-    const inner = importModule(cx, item.level, [...item.path, name], name.span, dotted(item));
-    return inner ? { kind: "module", module: inner, span: name.span } : errorValue(name.span);
-  }
-  return module ? memberOf(cx, module, name) : errorValue(name.span);
+const named = (cx: Cx, module: ModuleInfo | undefined, name: Name): Value =>
+  module ? memberOf(cx, module, name) : errorValue(name.span);
+
+/** `from std import math`: a module inside the package. */
+function moduleNamed(cx: Cx, item: ImportDecl, name: Name): Value | undefined {
+  const path = [...item.path, name];
+  const found = findModule(cx, item.level, path);
+  if (!found || !("text" in found)) return undefined;
+  const module = importModule(cx, item.level, path, name.span, dotted(item));
+  return module ? { kind: "module", module, span: name.span } : errorValue(name.span);
 }
 
 /** `module.name`, from an import or an attribute. */

@@ -133,12 +133,15 @@ function namedPlace(cx: Cx, expr: NameExpr): TExpr | undefined {
     else {
       const near = suggestion(expr.text, cx.scope.visible(), expr.span);
       const start = { ...expr.span, end: expr.span.start };
-      cx.report("K0214", { name: expr.text }, expr.span, {
-        fix: near.fix ?? {
-          text: `\`var ${expr.text} = …\` declares it; \`let\` if it never changes`,
-          edits: [{ span: start, replacement: "var " }],
-        },
-      });
+      // `x += 1` needs its first value further up; `x = 1` may become the declaration.
+      const first = /^\s*=(?!=)/.test(expr.span.file.text.slice(expr.span.end, expr.span.end + 20));
+      const declare = first
+        ? {
+            text: `\`var ${expr.text} = …\` declares it; \`let\` if it never changes`,
+            edits: [{ span: start, replacement: "var " }],
+          }
+        : { text: `declare it first: \`var ${expr.text} = …\`` };
+      cx.report("K0214", { name: expr.text }, expr.span, { fix: near.fix ?? declare });
     }
     return undefined;
   }

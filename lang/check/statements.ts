@@ -69,7 +69,7 @@ function checkStatement(cx: Cx, stmt: Stmt): TStmt[] {
         },
       ];
     case "comptime-if": {
-      const holds = comptimeCondition(cx, check(cx, stmt.cond), "`comptime if`");
+      const holds = comptimeCondition(cx, check(cx, stmt.cond), "the condition of `comptime if`");
       if (holds === undefined) return [];
       const [taken, other] = holds ? [stmt.then, stmt.orelse ?? []] : [stmt.orelse ?? [], stmt.then];
       // What only the other branch reads is in use all the same.
@@ -82,7 +82,7 @@ function checkStatement(cx: Cx, stmt: Stmt): TStmt[] {
     case "comptime-for":
       return checkComptimeFor(cx, stmt);
     case "comptime-assert": {
-      const holds = comptimeCondition(cx, check(cx, stmt.cond), "`comptime assert`");
+      const holds = comptimeCondition(cx, check(cx, stmt.cond), "the condition of `comptime assert`");
       if (holds !== false) return [];
       cx.body.abandoned = true;
       // Sample values were not chosen by anybody, so they prove nothing.

@@ -273,7 +273,7 @@ function view(cx: Cx, base: TExpr, type: TensorType, parts: readonly Part[], spa
 
 /** One index; Python's negative ones are refused by name, since nothing counts from the end. */
 export function indexValue(cx: Cx, value: Value, type: TensorType | ArrayType, axis: number): TExpr {
-  const index = coerce(cx, value, indexType, "an index");
+  const index = coerce(cx, value, indexType, "a subscript");
   if (index.kind === "const" && !isError(index.type) && Number(index.value) < 0) {
     const size = type.shape[axis];
     cx.report(
@@ -313,7 +313,7 @@ export function fullIndices(
     return undefined;
   }
   const indices = values.map((value, axis) =>
-    allowNegative ? coerce(cx, value, indexType, "an index") : indexValue(cx, value, type, axis),
+    allowNegative ? coerce(cx, value, indexType, "a subscript") : indexValue(cx, value, type, axis),
   );
   return indices.some((index) => isError(index.type)) ? undefined : indices;
 }
