@@ -12,7 +12,7 @@ import {
 } from "../compiler/ir/interpret.ts";
 import type { IrKernel, Scalar } from "../compiler/ir/ir.ts";
 import { parseKernel } from "../compiler/ir/parse.ts";
-import { allocate } from "../compiler/ir/storage.ts";
+import { allocate, readerOf } from "../compiler/ir/storage.ts";
 import { verify } from "../compiler/ir/verify.ts";
 import { emitWasm } from "../compiler/targets/wasm/emit.ts";
 import type { Emitted } from "../compiler/targets/target.ts";
@@ -167,18 +167,20 @@ export function sameAsInterpreter(
 }
 
 function closeTo(want: TensorArg, got: TensorArg, tolerance: number, name: string): void {
-  want.data.forEach((x, at) => {
-    const [a, b] = [Number(x), Number(got.data[at])];
+  const read = readerOf(want.dtype);
+  want.data.forEach((_, at) => {
+    const [a, b] = [Number(read(want.data, at)), Number(read(got.data, at))];
     const near = Object.is(a, b) || Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(a));
     if (!near) expect.fail(`${name}[${at}] is ${b}, not ${a}`);
   });
 }
 
-// NaNs of any payload are one value.
+// NaNs of any payload are one value, and the bits behind the last packed element are nobody's.
 function texts(tensor: TensorArg): readonly string[] {
-  const half = tensor.dtype === "f16" ? 0x7c00 : tensor.dtype === "bf16" ? 0x7f80 : 0;
-  return Array.from(tensor.data as Float64Array, (x) => {
-    if (half && (x & 0x7fff) > half) return "NaN";
+  const read = readerOf(tensor.dtype);
+  const count = tensor.shape.reduce((product, extent) => product * extent, 1);
+  return Array.from({ length: count }, (_, at) => {
+    const x = read(tensor.data, at);
     return Object.is(x, -0) ? "-0" : String(x);
   });
 }

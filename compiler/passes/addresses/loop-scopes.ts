@@ -116,7 +116,7 @@ export class LoopScopes {
         if (at < 0) return undefined;
         const shift = int(Math.log2(perByte));
         const [part] = this.atoms.atom(op("shr", i32, [this.atoms.expression(atoms[at]!), shift])).values();
-        out.push({ coefficient, atoms: [...atoms.toSpliced(at, 1), ...part!.atoms].sort() });
+        out.push({ coefficient, atoms: [...atoms.toSpliced(at, 1), ...part!.atoms].toSorted() });
       }
     }
     return fromMonomials(out);

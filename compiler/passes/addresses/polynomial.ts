@@ -49,7 +49,7 @@ export function times(a: Polynomial, b: Polynomial): Polynomial | undefined {
     for (const y of b.values())
       products.push({
         coefficient: Math.imul(x.coefficient, y.coefficient),
-        atoms: [...x.atoms, ...y.atoms].sort(),
+        atoms: [...x.atoms, ...y.atoms].toSorted(),
       });
   return fromMonomials(products);
 }
@@ -68,7 +68,7 @@ export function withoutConstant(a: Polynomial): Polynomial {
 export function keyOf(a: Polynomial): string {
   return [...a]
     .map(([key, { coefficient }]) => `${coefficient}·${key}`)
-    .sort()
+    .toSorted()
     .join(" + ");
 }
 

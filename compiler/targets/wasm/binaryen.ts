@@ -1,9 +1,10 @@
 // From the text of a module to its binary, by Binaryen: parsed, validated, optimised. It takes a while to load, so it's
 // loaded when the first module is emitted.
 
+import type binaryenDefault from "binaryen";
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 
-type Binaryen = typeof import("binaryen").default;
+type Binaryen = typeof binaryenDefault;
 
 let loaded: Promise<Binaryen> | undefined;
 
@@ -32,7 +33,7 @@ export async function assemble(
         (features.has("relaxed-simd") ? Features.RelaxedSIMD : 0),
     );
     if (!module.validate()) return internalError("wasm", `invalid code for ${names}`);
-    binaryen.setOptimizeLevel(2);
+    binaryen.setOptimizeLevel(1);
     binaryen.setShrinkLevel(0);
     binaryen.setFastMath(false);
     module.optimize();

@@ -2,6 +2,7 @@
 // registers; anything else goes element by element. A byte that two threads may write at once is changed by
 // compare-and-exchange, so that neighbours never lose what the other wrote.
 
+import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import type { LoadExpr, StoreStmt } from "../../ir/ir.ts";
 import { pointerName } from "../../passes/strength-reduce.ts";
@@ -31,21 +32,16 @@ export function loadPacked(load: LoadExpr, dtype: Dtype, guard: Value | undefine
       return widened({ type: { dtype: narrow, lanes }, bits: 8, parts }, load.type, w);
     }
   }
-  const elements = bound(evaluate(elementOffset(load), scope), w);
+  const fields = fieldsOf(load, lanes, bits, scope);
   const kept = guard && bound(guard, w);
   const scalars = Array.from({ length: lanes }, (_, lane) => {
-    const at = w.bind(laneOf(elements, lane, w), "i32");
-    const value = loadElement(load.buffer, at, dtype, scope);
+    const { address, shift } = fields(lane);
+    const value = wrap(`(i32.shr_u (i32.load8_u ${address}) ${shift})`, dtype);
     if (!kept) return w.bind(value, "i32");
     const test = laneOf(kept, lane, w);
     return w.bind(`(if (result i32) ${test} (then ${value}) (else (i32.const 0)))`, "i32");
   });
   return lanes === 1 ? scalarValue(scalars[0]!, "i32") : buildVector(scalars, load.type);
-}
-
-/** The element offset of an access that strength reduction left alone. */
-function elementOffset(access: LoadExpr | StoreStmt): LoadExpr["index"][number] {
-  return access.index[0]!;
 }
 
 function loadRowBytes(
@@ -58,18 +54,39 @@ function loadRowBytes(
 }
 
 /** The byte that holds an element, and the element's first bit in it. */
-function byteOf(buffer: string, at: string, bits: number, scope: Scope): { address: string; shift: string } {
-  const perByte = Math.log2(8 / bits);
-  const base = scope.names.get(pointerName(buffer))!.parts[0]!;
-  return {
-    address: `(i32.add ${base} (i32.shr_u ${at} (i32.const ${perByte})))`,
-    shift: `(i32.mul (i32.and ${at} (i32.const ${2 ** perByte - 1})) (i32.const ${bits}))`,
-  };
+interface Field {
+  readonly address: string;
+  readonly shift: string;
 }
 
-function loadElement(buffer: string, at: string, dtype: Dtype, scope: Scope): string {
-  const { address, shift } = byteOf(buffer, at, dtypeInfo(dtype).bits, scope);
-  return wrap(`(i32.shr_u (i32.load8_u ${address}) ${shift})`, dtype);
+/** Where each lane's element lies: in a row from a byte on, or at an element offset of its own. */
+function fieldsOf(
+  access: LoadExpr | StoreStmt,
+  lanes: number,
+  bits: number,
+  scope: Scope,
+): (lane: number) => Field {
+  const { w } = scope;
+  if (access.index.length === 2) {
+    const where = addressing(access, lanes, scope);
+    if (where.kind !== "row")
+      return internalError("wasm", "packed elements in byte form that aren't in a row");
+    const { address, displacement } = where.place;
+    return (lane) => ({
+      address: `(i32.add ${address} (i32.const ${displacement + Math.floor((lane * bits) / 8)}))`,
+      shift: `(i32.const ${(lane * bits) % 8})`,
+    });
+  }
+  const perByte = Math.log2(8 / bits);
+  const base = scope.names.get(pointerName(access.buffer))!.parts[0]!;
+  const elements = bound(evaluate(access.index[0]!, scope), w);
+  return (lane) => {
+    const at = w.bind(laneOf(elements, lane, w), "i32");
+    return {
+      address: `(i32.add ${base} (i32.shr_u ${at} (i32.const ${perByte})))`,
+      shift: `(i32.mul (i32.and ${at} (i32.const ${2 ** perByte - 1})) (i32.const ${bits}))`,
+    };
+  };
 }
 
 /** Bytes of packed fields to bytes of one field each, in order, extended by their sign. */
@@ -122,11 +139,10 @@ export function storePacked(
       );
     }
   }
-  const elements = bound(evaluate(elementOffset(store), scope), w);
+  const fields = fieldsOf(store, lanes, bits, scope);
   const [values, active] = [bound(value, w), guard && bound(guard, w)];
   for (let lane = 0; lane < lanes; lane++) {
-    const at = w.bind(laneOf(elements, lane, w), "i32");
-    const { address, shift } = byteOf(store.buffer, at, bits, scope);
+    const { address, shift } = fields(lane);
     const mask = `(i32.const ${2 ** bits - 1})`;
     const helper = w.features.has("threads") ? "store_field_shared" : "store_field";
     guarded(active && laneOf(active, lane, w), w, () =>
