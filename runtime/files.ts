@@ -30,13 +30,16 @@ export async function loadFiles(device: Device, { manifest, code }: FileAddresse
 
 async function readAddress(address: URL): Promise<Uint8Array> {
   // Found at run time, so that bundlers for pages have nothing of Node's to resolve.
-  const files = address.protocol === "file:" ? globalThis.process?.getBuiltinModule?.("node:fs/promises") : undefined;
+  const files =
+    address.protocol === "file:" ? globalThis.process?.getBuiltinModule?.("node:fs/promises") : undefined;
   try {
     if (files) return await files.readFile(address);
     const response = await fetch(address);
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
     return new Uint8Array(await response.arrayBuffer());
   } catch (error) {
-    throw kernError("K0714", { why: `${address.href} can’t be read: ${error instanceof Error ? error.message : String(error)}` });
+    throw kernError("K0714", {
+      why: `${address.href} can’t be read: ${error instanceof Error ? error.message : String(error)}`,
+    });
   }
 }

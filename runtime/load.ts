@@ -28,7 +28,10 @@ export async function loadKernels(source: KernelSource, backend: Backend): Promi
     loaded[name] = makeKernel({ name, instances: own, specialize: specializer(source, backend, name, own) });
   }
   for (const instance of instances)
-    loaded[instance.signature.instance] ??= makeKernel({ name: instance.signature.name, instances: [instance] });
+    loaded[instance.signature.instance] ??= makeKernel({
+      name: instance.signature.name,
+      instances: [instance],
+    });
   return loaded;
 }
 
@@ -84,7 +87,10 @@ async function fit(family: Family, args: Arguments): Promise<Fitted<Instance>> {
   const { instances, name } = family;
   // With one set of dtypes, naming the argument that differs says more.
   const [only] = instances;
-  if (instances.every(({ signature }) => sameDtypes(signature, only!.signature)) && !withDtypes(instances, args).length)
+  if (
+    instances.every(({ signature }) => sameDtypes(signature, only!.signature)) &&
+    !withDtypes(instances, args).length
+  )
     return { instance: only!, layouts: new Map(), copies: new Set(), packs: new Map() };
   const given = Object.entries(args).flatMap(([argument, value]) =>
     value instanceof Tensor ? [`${argument}: ${value}`] : [],
@@ -92,7 +98,12 @@ async function fit(family: Family, args: Arguments): Promise<Fitted<Instance>> {
   throw kernError(
     "K0707",
     { kernel: name, given: given.join(", ") },
-    { notes: ["it was compiled for:", ...instances.map(({ signature }) => `  ${describeInstance(signature)}`)] },
+    {
+      notes: [
+        "it was compiled for:",
+        ...instances.map(({ signature }) => `  ${describeInstance(signature)}`),
+      ],
+    },
   );
 }
 
@@ -120,7 +131,7 @@ function unmerged(
   const param = signature.params.find((each) => each.name === name);
   if (packs.size === 0 || param?.kind !== "tensor") return result;
   const shape: number[] = [];
-  for (let at = 0; at < param.shape.length; ) {
+  for (let at = 0; at < param.shape.length;) {
     const pack = [...packs.keys()].find((each) => param.shape[at] === `${each}_0`);
     if (pack === undefined) shape.push(result.shape[at++]!);
     else {

@@ -50,18 +50,32 @@ export function random(dtype: Dtype, shape: readonly number[], options: RandomOp
   const signed = info.kind === "int";
   const [least, most] = info.kind === "float" ? [-1, 1] : signed ? [-8, 8] : [0, 16];
   const low = options.low ?? Math.max(least!, Number(info.min));
-  const high = options.high ?? (options.low === undefined ? Math.min(most!, Number(info.max) + 1) : low + (most! - least!));
-  if (!(low < high) || (info.kind !== "bool" && info.kind !== "float" && (low < Number(info.min) || high > Number(info.max) + 1)))
-    throw kernError("K0719", { option: "low, high", expected: `bounds in order that ${dtype} can hold`, given: `${low}, ${high}` });
+  const high =
+    options.high ??
+    (options.low === undefined ? Math.min(most!, Number(info.max) + 1) : low + (most! - least!));
+  if (
+    !(low < high) ||
+    (info.kind !== "bool" && info.kind !== "float" && (low < Number(info.min) || high > Number(info.max) + 1))
+  )
+    throw kernError("K0719", {
+      option: "low, high",
+      expected: `bounds in order that ${dtype} can hold`,
+      given: `${low}, ${high}`,
+    });
   checkShape(shape, dtype);
   const word = randomWords(options.seed ?? 1);
   const count = sizeOf(shape);
   const Class = arrayClass(dtype);
-  const data = new Class(new ArrayBuffer(bytesOf(dtype, count)), 0, bytesOf(dtype, count) / Class.BYTES_PER_ELEMENT);
+  const data = new Class(
+    new ArrayBuffer(bytesOf(dtype, count)),
+    0,
+    bytesOf(dtype, count) / Class.BYTES_PER_ELEMENT,
+  );
   for (let at = 0; at < count; at++) {
     if (info.kind === "bool") data[at] = word() >>> 31;
     else if (info.kind === "float") {
-      const unit = dtype === "f64" ? (word() * 2 ** 21 + (word() >>> 11)) / 2 ** 53 : (word() >>> 8) / 2 ** 24;
+      const unit =
+        dtype === "f64" ? (word() * 2 ** 21 + (word() >>> 11)) / 2 ** 53 : (word() >>> 8) / 2 ** 24;
       const value = low + unit * (high - low);
       data[at] = dtype === "f16" || dtype === "bf16" ? narrowBits(value, dtype) : value;
     } else {

@@ -54,13 +54,15 @@ function fileArtifact(
   target: TargetName,
   none: (have: readonly string[]) => Error,
 ): Artifact {
-  if (!Array.isArray(manifest?.artifacts)) throw kernError("K0714", { why: "this is not a manifest of kernc" });
+  if (!Array.isArray(manifest?.artifacts))
+    throw kernError("K0714", { why: "this is not a manifest of kernc" });
   if (manifest.format !== 1)
     throw kernError("K0714", { why: `the manifest has format ${String(manifest.format)}, I read format 1` });
   const found = manifest.artifacts.find((each) => each.target === target);
   const given = code?.[target];
   if (!found) throw none(manifest.artifacts.map((each) => each.target));
-  if (given === undefined) throw kernError("K0714", { why: `the code for ${target} (${found.file}) was not given` });
+  if (given === undefined)
+    throw kernError("K0714", { why: `the code for ${target} (${found.file}) was not given` });
   const bytes = given instanceof ArrayBuffer ? new Uint8Array(given) : given;
   return { format: 1, target, code: bytes, kernels: found.kernels };
 }

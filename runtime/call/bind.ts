@@ -111,8 +111,10 @@ function checkTensor(kernel: string, param: TensorParam, given: unknown): Tensor
   }
   const refuse = (what: string, notes: string[] = []) =>
     kernError("K0701", { kernel, argument, expected, given: what }, { notes });
-  if (!(given instanceof Tensor)) throw refuse(describeValue(given), ["`tensor(data, shape)` makes one of a typed array"]);
-  if (given.dtype !== param.dtype) throw refuse(`a ${given}`, [`the dtypes differ: ${param.dtype} and ${given.dtype}`]);
+  if (!(given instanceof Tensor))
+    throw refuse(describeValue(given), ["`tensor(data, shape)` makes one of a typed array"]);
+  if (given.dtype !== param.dtype)
+    throw refuse(`a ${given}`, [`the dtypes differ: ${param.dtype} and ${given.dtype}`]);
   if (given.storage.disposed) throw kernError("K0713", { what: `the tensor given as \`${argument}\`` });
   return given;
 }
@@ -178,11 +180,19 @@ function compareShape(kernel: string, param: TensorParam, layout: Layout, shape:
   });
 }
 
-function checkScalar(kernel: string, { name: argument, dtype }: ScalarParam, given: unknown): number | bigint {
+function checkScalar(
+  kernel: string,
+  { name: argument, dtype }: ScalarParam,
+  given: unknown,
+): number | bigint {
   const info = dtypeInfo(dtype);
   const range = info.kind === "float" || info.kind === "bool" ? "" : ` from ${info.min} to ${info.max}`;
   const expected =
-    info.kind === "bool" ? "true or false" : info.kind === "float" ? `a number (${dtype})` : `an integer${range} (${dtype})`;
+    info.kind === "bool"
+      ? "true or false"
+      : info.kind === "float"
+        ? `a number (${dtype})`
+        : `an integer${range} (${dtype})`;
   if (given === undefined) throw kernError("K0702", { kernel, argument, expected });
   const refuse = () => kernError("K0701", { kernel, argument, expected, given: describeValue(given) });
   if (info.kind === "bool") {
@@ -211,7 +221,11 @@ function checkConstraints(signature: Signature, value: (name: string) => number)
     const names = [...namesIn(expr)];
     throw kernError(
       "K0705",
-      { kernel: signature.name, clause: text, values: names.map((name) => `${name} = ${value(name)}`).join(", ") },
+      {
+        kernel: signature.name,
+        clause: text,
+        values: names.map((name) => `${name} = ${value(name)}`).join(", "),
+      },
       place ? { span: spanOfPlace(place) } : {},
     );
   }
@@ -225,8 +239,7 @@ function namesIn(expr: ShapeExpr): Set<string> {
 
 /** What two storages must have in common to share memory. */
 function memoryOf(storage: Storage): { memory: unknown; base: number } {
-  if (storage instanceof HostStorage)
-    return { memory: storage.bytes.buffer, base: storage.bytes.byteOffset };
+  if (storage instanceof HostStorage) return { memory: storage.bytes.buffer, base: storage.bytes.byteOffset };
   return { memory: storage, base: 0 };
 }
 

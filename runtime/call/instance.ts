@@ -56,9 +56,9 @@ export function fitPacks<I extends Candidate>(
   const packs = givenPacks(first.signature, args);
   const copies = new Set<string>();
   const groups = new Map<string, number[]>();
-  for (const [name, dims] of packs) groups.set(name, mergeGroups(first.signature, args, name, dims, copies, copy));
-  const rankOf = ({ signature }: Candidate) =>
-    names.reduce((sum, name) => sum + signature.packs[name]!, 0);
+  for (const [name, dims] of packs)
+    groups.set(name, mergeGroups(first.signature, args, name, dims, copies, copy));
+  const rankOf = ({ signature }: Candidate) => names.reduce((sum, name) => sum + signature.packs[name]!, 0);
   const instance = instances
     .filter(({ signature }) => names.every((name) => signature.packs[name]! >= groups.get(name)!.length))
     .sort((a, b) => rankOf(a) - rankOf(b))[0];
@@ -100,14 +100,18 @@ function givenPacks(
       const rank = given.rank - plain - known;
       const kernel = signature.name;
       if (rank < 0 || (unknown.length === 0 && rank !== 0))
-        throw kernError("K0720", { kernel, packs: present.map((name) => `\`*${name}\``).join(" and ") }, {
-          notes: tensors.flatMap(({ name }) => {
-            const tensor = args[name];
-            return tensor instanceof Tensor ? [`\`${name}\` is ${tensor}`] : [];
-          }),
-        });
+        throw kernError(
+          "K0720",
+          { kernel, packs: present.map((name) => `\`*${name}\``).join(" and ") },
+          {
+            notes: tensors.flatMap(({ name }) => {
+              const tensor = args[name];
+              return tensor instanceof Tensor ? [`\`${name}\` is ${tensor}`] : [];
+            }),
+          },
+        );
       let axis = 0;
-      for (let at = 0; at < param.shape.length; ) {
+      for (let at = 0; at < param.shape.length;) {
         const name = present.find((pack) => param.shape[at] === `${pack}_0`);
         if (name === undefined) {
           at++;
@@ -201,7 +205,7 @@ function mergeLayout(
   const shape: number[] = [];
   const strides: number[] = [];
   let axis = 0;
-  for (let at = 0; at < param.shape.length; ) {
+  for (let at = 0; at < param.shape.length;) {
     const name = [...packs.keys()].find((pack) => param.shape[at] === `${pack}_0`);
     if (name === undefined) {
       shape.push(source.shape[axis]!);

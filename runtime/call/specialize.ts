@@ -22,7 +22,9 @@ export function requestFor(
     const items = tensorItems(type);
     if (!(given instanceof Tensor) || !items) continue;
     const [element, ...dims] = items;
-    const parameter = template.compParams.find((each) => each.kind === "dtype" && each.name === nameOf(element));
+    const parameter = template.compParams.find(
+      (each) => each.kind === "dtype" && each.name === nameOf(element),
+    );
     if (parameter) {
       if (parameter.choices && !parameter.choices.includes(given.dtype)) return undefined;
       comptime[parameter.name] = { kind: "dtype", dtype: given.dtype };

@@ -74,8 +74,18 @@ async function interpretArgs(call: BoundCall): Promise<InterpretArgs> {
     // What is written is a copy, which becomes the result only if the call succeeds.
     const dense = copy || param.mode !== "in";
     args[param.name] = dense
-      ? { ...denseArg(await given.data(), given), shape: layout.shape, strides: contiguousStrides(layout.shape) }
-      : { dtype: param.dtype, shape: layout.shape, strides: layout.strides, offset: layout.offset, data: await storageOf(given) };
+      ? {
+          ...denseArg(await given.data(), given),
+          shape: layout.shape,
+          strides: contiguousStrides(layout.shape),
+        }
+      : {
+          dtype: param.dtype,
+          shape: layout.shape,
+          strides: layout.strides,
+          offset: layout.offset,
+          data: await storageOf(given),
+        };
   }
   let at = 0;
   for (const param of call.signature.params)
@@ -95,4 +105,3 @@ async function storageOf(given: Tensor): Promise<TensorArg["data"]> {
   const bytes = await given.storage.read(0, bytesOf(given.dtype, layoutEnd(given)));
   return viewAs(given.dtype, bytes) as TensorArg["data"];
 }
-

@@ -53,7 +53,9 @@ function readHeader(file: Uint8Array): { header: string; start: number } {
     throw bad("it doesn’t begin with the bytes that mark one, \\x93NUMPY");
   const version = file[6];
   if (version === undefined || version < 1 || version > 3)
-    throw bad(version === undefined ? "it ends in the header" : `its format version is ${version}, I read 1, 2 and 3`);
+    throw bad(
+      version === undefined ? "it ends in the header" : `its format version is ${version}, I read 1, 2 and 3`,
+    );
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const lengthBytes = version === 1 ? 2 : 4;
   const start = 8 + lengthBytes;
@@ -88,7 +90,11 @@ export async function writeNpy(tensor: Tensor): Promise<Uint8Array> {
   const { dtype, shape } = tensor;
   const name = Object.entries(types).find(([, known]) => known === dtype)?.[0];
   if (name === undefined)
-    throw kernError("K0716", { why: `NumPy has no ${dtype}` }, { notes: ["let the kernel convert its result"] });
+    throw kernError(
+      "K0716",
+      { why: `NumPy has no ${dtype}` },
+      { notes: ["let the kernel convert its result"] },
+    );
   const descr = (dtypeInfo(dtype).bits === 8 ? "|" : "<") + name;
   const dims = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${dims}), }`;

@@ -25,16 +25,18 @@ interface Header {
 /** Walks the chunks: a lying length is found here, before pngjs allocates. */
 function readHeader(file: Uint8Array): Header {
   const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-  if (!signature.every((byte, at) => file[at] === byte)) throw bad("it doesn’t begin with the bytes that mark one");
+  if (!signature.every((byte, at) => file[at] === byte))
+    throw bad("it doesn’t begin with the bytes that mark one");
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   let header: Header | undefined;
   let transparent = false;
   let packed = 0;
-  for (let at = 8; ; ) {
+  for (let at = 8; ;) {
     if (at + 12 > file.length) throw bad("it ends before its last chunk");
     const length = view.getUint32(at);
     const type = String.fromCharCode(...file.subarray(at + 4, at + 8));
-    if (length > file.length - at - 12) throw bad(`its chunk ${JSON.stringify(type)} claims more bytes than the file has`);
+    if (length > file.length - at - 12)
+      throw bad(`its chunk ${JSON.stringify(type)} claims more bytes than the file has`);
     if (at === 8) {
       if (type !== "IHDR" || length !== 13) throw bad("it doesn’t begin with a header chunk");
       const [width, height] = [view.getUint32(16), view.getUint32(20)];
@@ -85,7 +87,8 @@ export async function readPng(file: Uint8Array): Promise<Tensor> {
 /** The .png file of a u8, u16 or bool tensor of shape [H, W] or [H, W, 1 to 4]. */
 export async function writePng(image: Tensor): Promise<Uint8Array> {
   const { dtype, shape } = image;
-  const notes = dtype === "f32" || dtype === "f16" ? ["let the kernel scale and round: `saturate[u8](255.0 * x)`"] : [];
+  const notes =
+    dtype === "f32" || dtype === "f16" ? ["let the kernel scale and round: `saturate[u8](255.0 * x)`"] : [];
   if (dtype !== "u8" && dtype !== "u16" && dtype !== "bool")
     throw kernError("K0717", { why: `pixels are u8, u16 or bool, not ${dtype}` }, { notes });
   const [height, width, channels = 1] = shape;
@@ -101,5 +104,7 @@ export async function writePng(image: Tensor): Promise<Uint8Array> {
   png.data = Buffer.from(pixels.buffer as ArrayBuffer, pixels.byteOffset, pixels.byteLength);
   const bitDepth = dtype === "u16" ? 16 : 8;
   const inputHasAlpha = channels % 2 === 0;
-  return new Uint8Array(PNG.sync.write(png, { colorType, inputColorType: colorType, bitDepth, inputHasAlpha } as PackerOptions));
+  return new Uint8Array(
+    PNG.sync.write(png, { colorType, inputColorType: colorType, bitDepth, inputHasAlpha } as PackerOptions),
+  );
 }

@@ -57,7 +57,10 @@ export function checkShape(shape: readonly number[], dtype: Dtype): void {
   // The product over all but the zeros as well: strides of an empty tensor must stay in range too.
   const extent = shape.reduce((product, dim) => product * Math.max(dim, 1), 1);
   if (bytesOf(dtype, extent) >= maxBytes)
-    throw kernError("K0710", { shape: text, why: `as ${dtype} it would take ${extent * (dtypeInfo(dtype).bits / 8)} bytes, 2^32 or more` });
+    throw kernError("K0710", {
+      shape: text,
+      why: `as ${dtype} it would take ${extent * (dtypeInfo(dtype).bits / 8)} bytes, 2^32 or more`,
+    });
 }
 
 /** Calls `visit(offset)` with the storage position of each element, in row-major order. */

@@ -88,7 +88,11 @@ export function bytesOf(dtype: Dtype, count: number): number {
 export function viewAs(dtype: Dtype, bytes: Uint8Array): TypedArray {
   const Class = arrays[dtype];
   const aligned = bytes.byteOffset % Class.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
-  return new Class(aligned.buffer, aligned.byteOffset, Math.floor(bytes.byteLength / Class.BYTES_PER_ELEMENT));
+  return new Class(
+    aligned.buffer,
+    aligned.byteOffset,
+    Math.floor(bytes.byteLength / Class.BYTES_PER_ELEMENT),
+  );
 }
 
 /** The dtype that a typed array alone says; Uint16Array and Uint8Array mean integers. */

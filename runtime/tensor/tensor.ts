@@ -5,14 +5,7 @@ import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
 import { isDtype } from "../../lang/dtypes.ts";
 import { kernError } from "../error.ts";
 import { gather } from "./copy.ts";
-import {
-  checkShape,
-  contiguousStrides,
-  isContiguous,
-  layoutEnd,
-  sizeOf,
-  type Layout,
-} from "./layout.ts";
+import { checkShape, contiguousStrides, isContiguous, layoutEnd, sizeOf, type Layout } from "./layout.ts";
 import { arrayClass, bytesOf, dtypeOfArray, HostStorage, type Storage, type TypedArray } from "./storage.ts";
 
 /** One axis of `slice`: a position (drops the axis), [low, high], [low, high, step], or null for all of it. */
@@ -130,7 +123,10 @@ export class Tensor implements Layout {
     const view = `reshape([${shape.join(", ")}])`;
     checkShape(shape, this.dtype);
     if (sizeOf(shape) !== this.size)
-      throw kernError("K0715", { view, why: `it has ${sizeOf(shape)} elements, the tensor has ${this.size}` });
+      throw kernError("K0715", {
+        view,
+        why: `it has ${sizeOf(shape)} elements, the tensor has ${this.size}`,
+      });
     if (!this.isContiguous)
       throw kernError("K0715", {
         view,
@@ -181,7 +177,8 @@ export function tensor(
     throw kernError("K0709", { why: `\`${String(dtype)}\` is not a dtype` });
   if (!Array.isArray(shape)) throw kernError("K0710", { shape: String(shape), why: "it is not an array" });
   checkShape(shape, dtype ?? "u8");
-  if (Array.isArray(data)) return hostTensor(convertArray(data, dtype ?? "f32", shape), shape, dtype ?? "f32");
+  if (Array.isArray(data))
+    return hostTensor(convertArray(data, dtype ?? "f32", shape), shape, dtype ?? "f32");
   if (!ArrayBuffer.isView(data) || data instanceof DataView)
     throw kernError("K0709", { why: "its data must be a typed array or an array of numbers" });
   return hostTensor(data as TypedArray, shape, dtype ?? dtypeOfArray(data as TypedArray));

@@ -3,9 +3,7 @@
 import type { Artifact, KernelArtifact, Signature, WasmLaunch } from "../../compiler/artifact.ts";
 
 /** A signature with everything optional filled in. */
-export function signature(
-  partial: Pick<Signature, "name" | "params"> & Partial<Signature>,
-): Signature {
+export function signature(partial: Pick<Signature, "name" | "params"> & Partial<Signature>): Signature {
   return {
     instance: partial.name,
     comptime: {},
@@ -58,7 +56,10 @@ export const axpy = {
       dims: [{ name: "N", param: 0, axis: 0 }],
       constraints: [{ expr: [">=", "s", -100], text: "s >= -100" }],
       asserts: [
-        { message: "x must not be negative", place: { file: "axpy.kern", line: 4, column: 9, text: "        assert x[i] >= 0" } },
+        {
+          message: "x must not be negative",
+          place: { file: "axpy.kern", line: 4, column: 9, text: "        assert x[i] >= 0" },
+        },
       ],
     }),
     { phases: [{ extent: "N", parallel: true }], workerScratch: 32, callScratch: 8 },
@@ -96,7 +97,15 @@ export const bump = {
       ],
       dims: [{ name: "S_0", param: 0, axis: 0 }],
     }),
-    { phases: [{ extent: 1, parallel: false }, { extent: "S_0", parallel: true }, { extent: 1, parallel: false }], workerScratch: 16, callScratch: 16 },
+    {
+      phases: [
+        { extent: 1, parallel: false },
+        { extent: "S_0", parallel: true },
+        { extent: 1, parallel: false },
+      ],
+      workerScratch: 16,
+      callScratch: 16,
+    },
   ),
   text: `(func (export "bump") (param $h i32) (param $N i32) (param $sh i32) (param $by i64)
       (param $ws i32) (param $cs i32) (param $phase i32) (param $begin i32) (param $end i32) (result i32)

@@ -10,7 +10,10 @@ import { printShape } from "../../runtime/call/shape-text.ts";
 export async function bindings(name: string, manifest: Manifest): Promise<{ js: string; dts: string }> {
   const head = `// Made by kernc from ${manifest.source}; changes are lost when it is compiled again.`;
   const code = manifest.artifacts
-    .map(({ target, file }) => `${target satisfies TargetName}: new URL(${JSON.stringify(`./${file}`)}, import.meta.url)`)
+    .map(
+      ({ target, file }) =>
+        `${target satisfies TargetName}: new URL(${JSON.stringify(`./${file}`)}, import.meta.url)`,
+    )
     .join(", ");
   const js = `${head}
 import { loadFiles } from "kernc/runtime";
@@ -59,7 +62,9 @@ function kernelMembers(manifest: Manifest): string[] {
 
 function callTypes(signature: Signature, manifest: Manifest): string {
   const results = signature.params.filter((param) => param.kind === "tensor" && param.mode !== "in");
-  const dims = freeDims(signature).map((name) => `/** A dimension that only results show. */ ${name}: number;`);
+  const dims = freeDims(signature).map(
+    (name) => `/** A dimension that only results show. */ ${name}: number;`,
+  );
   const args = signature.params.map((param) => argument(param, manifest));
   return `(args: {\n${[...args, ...dims].join("\n")}\n}): Promise<{\n${results.map((param) => result(param)).join("\n")}\n}>;`;
 }
@@ -77,7 +82,8 @@ function argument(param: ParamSpec, manifest: Manifest): string {
     const type = param.dtype === "bool" ? "boolean" : isWide(param.dtype) ? "number | bigint" : "number";
     return `/** \`${param.dtype}\` */ ${param.name}: ${type};`;
   }
-  const written = param.mode === "mut" ? ", changed in place" : param.mode === "out" ? "; allocated if it isn’t given" : "";
+  const written =
+    param.mode === "mut" ? ", changed in place" : param.mode === "out" ? "; allocated if it isn’t given" : "";
   const optional = param.mode === "out" ? "?" : "";
   return `/** \`${tensorText(param, manifest)}\`${written} */ ${param.name}${optional}: Tensor<"${param.dtype}">;`;
 }
@@ -89,7 +95,9 @@ function result(param: ParamSpec): string {
 /** `Tensor[f32, M, *S]`, packs as the source has them. */
 function tensorText(param: Extract<ParamSpec, { kind: "tensor" }>, manifest: Manifest): string {
   const packs = new Set(
-    manifest.artifacts.flatMap(({ kernels }) => kernels.flatMap(({ signature }) => Object.keys(signature.packs))),
+    manifest.artifacts.flatMap(({ kernels }) =>
+      kernels.flatMap(({ signature }) => Object.keys(signature.packs)),
+    ),
   );
   const dims = param.shape.flatMap((dim) => {
     const pack = typeof dim === "string" ? /^(.*)_(\d+)$/.exec(dim) : null;
@@ -102,7 +110,9 @@ function tensorText(param: Extract<ParamSpec, { kind: "tensor" }>, manifest: Man
 function docComment({ doc, constraints }: Signature): string {
   const lines = [
     ...(doc ? doc.trim().split(/\r?\n/) : []),
-    ...(constraints.length > 0 ? ["", `Where ${constraints.map(({ text }) => `\`${text}\``).join(", ")}.`] : []),
+    ...(constraints.length > 0
+      ? ["", `Where ${constraints.map(({ text }) => `\`${text}\``).join(", ")}.`]
+      : []),
   ].map((line) => line.trim().replaceAll("*/", "*\\/"));
   while (lines[0] === "") lines.shift();
   if (lines.length === 0) return "";

@@ -8,7 +8,8 @@ import { fileHost, findSources, readSource } from "./sources.ts";
 export const check: Command = {
   name: "check",
   usage: "FILES… [--format FORMAT]",
-  summary: "Reports every mistake in .kern files: syntax, types, bounds, races. Folders are searched for .kern files.",
+  summary:
+    "Reports every mistake in .kern files: syntax, types, bounds, races. Folders are searched for .kern files.",
   options: {
     format: { kind: "value", value: "FORMAT", help: `${formats.join(", ")}; pretty if nothing is said` },
   },

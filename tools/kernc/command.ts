@@ -62,7 +62,11 @@ export function parseCommand(command: Command, args: readonly string[]): Given {
     options: Object.fromEntries(
       Object.entries(options).map(([name, { kind, short }]) => [
         name,
-        { type: kind === "flag" ? "boolean" : "string", multiple: true, ...(short ? { short } : {}) } as const,
+        {
+          type: kind === "flag" ? "boolean" : "string",
+          multiple: true,
+          ...(short ? { short } : {}),
+        } as const,
       ]),
     ),
   });
@@ -78,9 +82,13 @@ export function parseCommand(command: Command, args: readonly string[]): Given {
       );
     }
     if (spec.kind === "flag" && token.value !== undefined)
-      throw new UsageError(`\`${token.rawName}\` takes no value, but was given ${JSON.stringify(token.value)}`);
+      throw new UsageError(
+        `\`${token.rawName}\` takes no value, but was given ${JSON.stringify(token.value)}`,
+      );
     if (spec.kind === "value" && token.value === undefined)
-      throw new UsageError(`\`${token.rawName}\` needs a value: \`${token.rawName} ${spec.value ?? "VALUE"}\``);
+      throw new UsageError(
+        `\`${token.rawName}\` needs a value: \`${token.rawName} ${spec.value ?? "VALUE"}\``,
+      );
     const before = values.get(token.name) ?? [];
     if (before.length > 0 && spec.kind === "value" && !spec.multiple)
       throw new UsageError(`\`${token.rawName}\` was given twice`);
@@ -98,7 +106,10 @@ export function parseCommand(command: Command, args: readonly string[]): Given {
 export function commandHelp(command: Command): string {
   const rows = Object.entries({ ...command.options, ...common }).map(([name, spec]) => {
     const short = spec.short ? `-${spec.short}, ` : "";
-    return [`${short}--${name}${spec.kind === "value" ? ` ${spec.value ?? "VALUE"}` : ""}`, spec.help] as const;
+    return [
+      `${short}--${name}${spec.kind === "value" ? ` ${spec.value ?? "VALUE"}` : ""}`,
+      spec.help,
+    ] as const;
   });
   const width = Math.max(...rows.map(([left]) => left.length));
   return [
@@ -124,7 +135,9 @@ export function namedValue(option: string, text: string): [string, string] {
 export function wholeNumber(option: string, text: string, min: number, max: number): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < min || value > max)
-    throw new UsageError(`\`--${option}\` takes a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+    throw new UsageError(
+      `\`--${option}\` takes a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`,
+    );
   return value;
 }
 

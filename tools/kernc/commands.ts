@@ -9,16 +9,31 @@ export interface Listed {
 }
 
 export const commands: Readonly<Record<string, Listed>> = {
-  check: { summary: "Report every mistake in .kern files", load: async () => (await import("./check.ts")).check },
-  compile: { summary: "Write artifacts, a manifest and typed bindings", load: async () => (await import("./compile.ts")).compileCommand },
-  run: { summary: "Run a kernel on files, numbers or random data", load: async () => (await import("./run.ts")).run },
-  verify: { summary: "Compare targets with the interpreter over awkward shapes", load: async () => (await import("./verify.ts")).verify },
+  check: {
+    summary: "Report every mistake in .kern files",
+    load: async () => (await import("./check.ts")).check,
+  },
+  compile: {
+    summary: "Write artifacts, a manifest and typed bindings",
+    load: async () => (await import("./compile.ts")).compileCommand,
+  },
+  run: {
+    summary: "Run a kernel on files, numbers or random data",
+    load: async () => (await import("./run.ts")).run,
+  },
+  verify: {
+    summary: "Compare targets with the interpreter over awkward shapes",
+    load: async () => (await import("./verify.ts")).verify,
+  },
   test: { summary: "Run the test blocks of .kern files", load: async () => (await import("./test.ts")).test },
   explain: { summary: "Show schedule, proofs and emitted code, or an error code at length" },
   bench: { summary: "Measure a kernel" },
   tune: { summary: "Search the value lists of a kernel’s annotations" },
   fmt: { summary: "Format .kern files", load: async () => (await import("./fmt.ts")).fmt },
-  new: { summary: "Start a project: a kernel and a program that calls it", load: async () => (await import("./new.ts")).newCommand },
+  new: {
+    summary: "Start a project: a kernel and a program that calls it",
+    load: async () => (await import("./new.ts")).newCommand,
+  },
   lsp: { summary: "Serve an editor" },
   onnx: { summary: "Run, inspect or quantize an ONNX model" },
 };

@@ -18,22 +18,31 @@ const extensions: Readonly<Record<TargetName, string>> = { wasm: "wasm", wgsl: "
 export const compileCommand: Command = {
   name: "compile",
   usage: "FILES… [--target wasm,wgsl] [--out DIR]",
-  summary: "Writes, for each file, NAME.wasm, NAME.wgsl, NAME.manifest.json, and NAME.js with NAME.d.ts, which need only kernc/runtime.",
+  summary:
+    "Writes, for each file, NAME.wasm, NAME.wgsl, NAME.manifest.json, and NAME.js with NAME.d.ts, which need only kernc/runtime.",
   details: ["Generic kernels are written for the dtypes asked for (--set T=f16), f32 if nothing is said."],
   options: {
-    target: { kind: "value", multiple: true, value: "TARGETS", help: "wasm, wgsl, or both with a comma; wasm if nothing is said" },
+    target: {
+      kind: "value",
+      multiple: true,
+      value: "TARGETS",
+      help: "wasm, wgsl, or both with a comma; wasm if nothing is said",
+    },
     out: { kind: "value", value: "DIR", help: "Where the files go; the current folder if nothing is said" },
     ...compileOptions,
   },
   async run(given, terminal) {
     const asked = given.all("target").flatMap((text) => text.split(","));
-    const wanted = [...new Set((asked.length > 0 ? asked : ["wasm"]).map((word) => oneOf("target", word.trim(), targets)))];
+    const wanted = [
+      ...new Set((asked.length > 0 ? asked : ["wasm"]).map((word) => oneOf("target", word.trim(), targets))),
+    ];
     if (wanted.includes("tsp")) throw mistake("K0711", { what: "the target tsp" });
     const folder = given.get("out") ?? ".";
     const paths = findSources("compile", given.positionals);
     const names = paths.map((path) => basename(path, ".kern"));
     const twice = names.find((name, at) => names.indexOf(name) !== at);
-    if (twice !== undefined) throw new UsageError(`two of the files are called ${twice}, and would overwrite each other’s output`);
+    if (twice !== undefined)
+      throw new UsageError(`two of the files are called ${twice}, and would overwrite each other’s output`);
     try {
       mkdirSync(folder, { recursive: true });
     } catch (error) {
@@ -48,7 +57,9 @@ export const compileCommand: Command = {
       const files = await outputFiles(names[at]!, opened.file.text, path, compiled);
       writeFiles(files.map(({ name, bytes }) => ({ path: join(folder, name), bytes })));
       if (terminal.interactive) terminal.err("\r\x1b[K");
-      terminal.err(`${terminal.errColors.green("✓")} ${path} → ${files.map(({ name }) => name).join(", ")}\n`);
+      terminal.err(
+        `${terminal.errColors.green("✓")} ${path} → ${files.map(({ name }) => name).join(", ")}\n`,
+      );
     }
     return 0;
   },
@@ -64,14 +75,21 @@ async function outputFiles(
     format: 1,
     source: basename(path),
     hash: createHash("sha256").update(text).digest("hex"),
-    artifacts: artifacts.map(({ target, kernels }) => ({ target, file: `${name}.${extensions[target]}`, kernels })),
+    artifacts: artifacts.map(({ target, kernels }) => ({
+      target,
+      file: `${name}.${extensions[target]}`,
+      kernels,
+    })),
   };
   const maps = artifacts.flatMap(({ target, sourceMap }) =>
     sourceMap === undefined ? [] : [{ name: `${name}.${extensions[target]}.map`, bytes: sourceMap }],
   );
   const { js, dts } = await bindings(name, manifest);
   return [
-    ...artifacts.map((artifact) => ({ name: `${name}.${extensions[artifact.target]}`, bytes: codeOf(artifact, name) })),
+    ...artifacts.map((artifact) => ({
+      name: `${name}.${extensions[artifact.target]}`,
+      bytes: codeOf(artifact, name),
+    })),
     ...maps,
     { name: `${name}.manifest.json`, bytes: `${JSON.stringify(manifest, undefined, 2)}\n` },
     { name: `${name}.js`, bytes: js },

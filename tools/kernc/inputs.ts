@@ -12,7 +12,10 @@ import { readBytes } from "./sources.ts";
 export type Input = Tensor | Value;
 
 /** Reads every `--in` for a kernel whose signature is known, so that numbers get its dtypes. */
-export async function readInputs(specs: readonly string[], signature: Signature): Promise<Record<string, Input>> {
+export async function readInputs(
+  specs: readonly string[],
+  signature: Signature,
+): Promise<Record<string, Input>> {
   const inputs: Record<string, Input> = {};
   for (const spec of specs) {
     const [name, value] = namedValue("in", spec);
@@ -70,7 +73,8 @@ function randomInput(spec: string, text: string): Tensor {
   const inside = /^random\s*\(([^()]*)\)$/.exec(text)?.[1];
   if (inside === undefined) throw refuse("the parentheses of `random(…)` don’t match");
   const [dtype = "", ...rest] = inside.split(",").map((part) => part.trim());
-  if (!isDtype(dtype)) throw refuse(`${JSON.stringify(dtype)} is not a dtype, which comes first: random(f32, 3, 17)`);
+  if (!isDtype(dtype))
+    throw refuse(`${JSON.stringify(dtype)} is not a dtype, which comes first: random(f32, 3, 17)`);
   const shape: number[] = [];
   const options: { seed?: number; low?: number; high?: number } = {};
   for (const part of rest) {
@@ -85,7 +89,8 @@ function randomInput(spec: string, text: string): Tensor {
       throw refuse(`random has no option \`${name}\`${near ? `; did you mean \`${near}\`?` : ""}`);
     }
     const number = Number(value);
-    if (value === "" || !Number.isFinite(number)) throw refuse(`${name} is a number, not ${JSON.stringify(value)}`);
+    if (value === "" || !Number.isFinite(number))
+      throw refuse(`${name} is a number, not ${JSON.stringify(value)}`);
     options[name] = number;
   }
   return random(dtype, shape, options);

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // The program `kernc`.
 
 import { main } from "./main.ts";

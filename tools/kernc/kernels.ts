@@ -15,12 +15,18 @@ import { Failure } from "./failure.ts";
 /** Options that every compiling command has. */
 export const compileOptions: Readonly<Record<string, OptionSpec>> = {
   shape: { kind: "value", multiple: true, value: "M=512,…", help: "Fix dimensions when compiling" },
-  set: { kind: "value", multiple: true, value: "NAME=VALUE", help: "Give a compile-time parameter its value" },
+  set: {
+    kind: "value",
+    multiple: true,
+    value: "NAME=VALUE",
+    help: "Give a compile-time parameter its value",
+  },
 };
 
 /** The values of `--set` and `--shape`. */
 export function settingsOf(given: Given): Pick<CompileOptions, "set" | "shape"> {
-  const pairs = (option: string) => given.all(option).flatMap((text) => text.split(",").map((part) => namedValue(option, part)));
+  const pairs = (option: string) =>
+    given.all(option).flatMap((text) => text.split(",").map((part) => namedValue(option, part)));
   return {
     set: Object.fromEntries(pairs("set")),
     shape: Object.fromEntries(
@@ -73,19 +79,31 @@ function refuseUnknownSettings(
     const near = nearest(name, params);
     const fix = near === undefined ? undefined : { text: `did you mean \`${near}\`?` };
     const have = params.length > 0 ? `they are ${[...new Set(params)].join(", ")}` : "there are none";
-    throw mistake("K0803", { setting: `${name}=${set![name]}`, why: "no kernel has a compile-time parameter of that name" }, { fix, notes: fix ? [] : [have] });
+    throw mistake(
+      "K0803",
+      { setting: `${name}=${set![name]}`, why: "no kernel has a compile-time parameter of that name" },
+      { fix, notes: fix ? [] : [have] },
+    );
   }
-  const text = chosen.map(({ decl }) => decl.params.map(({ type }) => type.span.file.text.slice(type.span.start, type.span.end)).join(" ")).join(" ");
+  const text = chosen
+    .map(({ decl }) =>
+      decl.params.map(({ type }) => type.span.file.text.slice(type.span.start, type.span.end)).join(" "),
+    )
+    .join(" ");
   for (const name of Object.keys(shape ?? {}))
     if (!new RegExp(`(?<![\\p{L}\\p{N}_])${name}(?![\\p{L}\\p{N}_])`, "u").test(text))
-      throw mistake("K0803", { setting: `${name}=${shape![name]}`, why: "no kernel has a dimension of that name" });
+      throw mistake("K0803", {
+        setting: `${name}=${shape![name]}`,
+        why: "no kernel has a dimension of that name",
+      });
 }
 
 /** The argument `FILE[:KERNEL]` of a command. */
 export function kernelArgument(command: string, given: Given): { path: string; kernel?: string } {
   const [argument, ...more] = given.positionals;
   if (argument === undefined) throw new UsageError(`\`kernc ${command}\` needs a .kern file`);
-  if (more.length > 0) throw new UsageError(`\`kernc ${command}\` takes one file, and was given ${more.join(", ")} as well`);
+  if (more.length > 0)
+    throw new UsageError(`\`kernc ${command}\` takes one file, and was given ${more.join(", ")} as well`);
   return splitKernel(argument);
 }
 
@@ -99,8 +117,16 @@ export function chooseKernel({ file, module }: Opened, name: string | undefined)
     const found = kernels.find((each) => each.name === name);
     if (found) return found;
     const near = nearest(name, names);
-    throw mistake("K0804", { name, file: file.path }, near ? { fix: { text: `did you mean \`${near}\`?` } } : { notes: list });
+    throw mistake(
+      "K0804",
+      { name, file: file.path },
+      near ? { fix: { text: `did you mean \`${near}\`?` } } : { notes: list },
+    );
   }
   if (kernels.length === 1) return kernels[0]!;
-  throw mistake("K0805", { file: file.path }, { notes: list, fix: { text: `name one: \`${file.path}:${names[0]}\`` } });
+  throw mistake(
+    "K0805",
+    { file: file.path },
+    { notes: list, fix: { text: `name one: \`${file.path}:${names[0]}\`` } },
+  );
 }

@@ -31,9 +31,16 @@ async function dispatch([name, ...rest]: readonly string[], terminal: Terminal):
   const listed = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!listed) {
     const near = nearest(name, Object.keys(commands));
-    throw new UsageError(`there is no command \`${name}\``, near ? `did you mean \`kernc ${near}\`?` : undefined);
+    throw new UsageError(
+      `there is no command \`${name}\``,
+      near ? `did you mean \`kernc ${near}\`?` : undefined,
+    );
   }
-  if (!listed.load) throw new UsageError(`\`kernc ${name}\` is not built yet`, "this version has no such command; `kernc --help` shows the others");
+  if (!listed.load)
+    throw new UsageError(
+      `\`kernc ${name}\` is not built yet`,
+      "this version has no such command; `kernc --help` shows the others",
+    );
   const command = await listed.load();
   if (rest.includes("--help") || rest.includes("-h")) {
     terminal.out(commandHelp(command));
@@ -71,6 +78,8 @@ async function explainEnd(error: unknown, args: readonly string[], terminal: Ter
   if (error instanceof Failure || reportError(error, terminal)) return 1;
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   terminal.err(`${red(bold("internal error"))}: ${text}\n\n`);
-  terminal.err("This is a bug in kernc, not in your file. Please report it, with the file and the text above.\n");
+  terminal.err(
+    "This is a bug in kernc, not in your file. Please report it, with the file and the text above.\n",
+  );
   return 70;
 }

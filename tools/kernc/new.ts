@@ -14,10 +14,13 @@ export const newCommand: Command = {
   options: {},
   async run(given, terminal) {
     const [path, ...more] = given.positionals;
-    if (path === undefined || more.length > 0) throw new UsageError("`kernc new` takes the name of the project");
+    if (path === undefined || more.length > 0)
+      throw new UsageError("`kernc new` takes the name of the project");
     const name = basename(resolve(path));
     if (!/^[a-z][a-z0-9_-]*$/.test(name))
-      throw new UsageError(`a project’s name has small letters, digits, - and _, unlike ${JSON.stringify(name)}`);
+      throw new UsageError(
+        `a project’s name has small letters, digits, - and _, unlike ${JSON.stringify(name)}`,
+      );
     const parent = dirname(resolve(path));
     try {
       mkdirSync(path);

@@ -38,7 +38,10 @@ export function checkWritable(path: string): void {
   } catch (error) {
     if (error instanceof DiagnosticError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw mistake("K0802", { path, why: missing ? `there is no folder ${dirname(path)}` : fileTrouble(error) });
+    throw mistake("K0802", {
+      path,
+      why: missing ? `there is no folder ${dirname(path)}` : fileTrouble(error),
+    });
   }
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
     throw mistake("K0802", { path, why: "it is a folder" });
@@ -56,7 +59,9 @@ export async function encodeTensor(tensor: Tensor, path: string): Promise<Uint8A
 }
 
 /** Writes files so that either all of them appear whole, or none. */
-export function writeFiles(files: readonly { readonly path: string; readonly bytes: Uint8Array | string }[]): void {
+export function writeFiles(
+  files: readonly { readonly path: string; readonly bytes: Uint8Array | string }[],
+): void {
   const temporary: { from: string; to: string }[] = [];
   try {
     for (const { path, bytes } of files) {

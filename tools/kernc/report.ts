@@ -1,6 +1,12 @@
 // Shows diagnostics, in the format asked for, and recognises the errors that carry some.
 
-import { renderJson, renderPretty, renderSarif, renderShort, type Diagnostic } from "../../lang/diagnostics/index.ts";
+import {
+  renderJson,
+  renderPretty,
+  renderSarif,
+  renderShort,
+  type Diagnostic,
+} from "../../lang/diagnostics/index.ts";
 import { DiagnosticError } from "./diagnostic-error.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
@@ -24,7 +30,8 @@ export function render(diagnostics: readonly Diagnostic[], format: Format, color
 
 /** Shows diagnostics beside whatever a command does. */
 export function report(diagnostics: readonly Diagnostic[], terminal: Terminal): void {
-  if (diagnostics.length > 0) terminal.err(render(diagnostics, "pretty", terminal.errColors.isColorSupported));
+  if (diagnostics.length > 0)
+    terminal.err(render(diagnostics, "pretty", terminal.errColors.isColorSupported));
 }
 
 /** Shows an error that stands for diagnostics; false for any other. */
@@ -39,7 +46,8 @@ export function diagnosticsOf(error: unknown): readonly Diagnostic[] | undefined
   if (!(error instanceof Error)) return undefined;
   if (error instanceof DiagnosticError) return [error.diagnostic];
   // By shape: compiler and runtime are loaded only where they are needed.
-  if (error.name === "CompileError" && "diagnostics" in error) return error.diagnostics as readonly Diagnostic[];
+  if (error.name === "CompileError" && "diagnostics" in error)
+    return error.diagnostics as readonly Diagnostic[];
   if (error.name === "KernError" && "diagnostic" in error) return [error.diagnostic as Diagnostic];
   return undefined;
 }

@@ -60,11 +60,15 @@ function whyNoInstance({ module }: Compiled, name: string): string[] {
   const missing = module.kernels
     .find((each) => each.name === name)
     ?.compParams.filter(({ kind, fallback }) => kind !== "dtype" && fallback === undefined);
-  return (missing ?? []).map((param) => `\`${name}\` needs a value for \`${param.name}\`: --set ${param.name}=…`);
+  return (missing ?? []).map(
+    (param) => `\`${name}\` needs a value for \`${param.name}\`: --set ${param.name}=…`,
+  );
 }
 
 function checkOutputs(outputs: readonly Output[], signature: Signature): void {
-  const results = signature.params.flatMap((param) => (param.kind === "tensor" && param.mode !== "in" ? [param.name] : []));
+  const results = signature.params.flatMap((param) =>
+    param.kind === "tensor" && param.mode !== "in" ? [param.name] : [],
+  );
   for (const { name, path } of outputs)
     if (!results.includes(name))
       throw mistake(
@@ -90,4 +94,3 @@ async function deliver(
   if (outputs.length > 0) return;
   for (const [name, result] of Object.entries(results)) terminal.out(await summarize(name, result));
 }
-

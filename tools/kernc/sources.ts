@@ -46,7 +46,8 @@ export function readSource(path: string): SourceFile {
 
 /** The .kern files that the arguments of a command name: files, and folders with all below them. */
 export function findSources(command: string, paths: readonly string[]): string[] {
-  if (paths.length === 0) throw new UsageError(`\`kernc ${command}\` needs a .kern file, or a folder of them`);
+  if (paths.length === 0)
+    throw new UsageError(`\`kernc ${command}\` needs a .kern file, or a folder of them`);
   const found = paths.flatMap((path) => {
     let isFolder: boolean;
     try {
@@ -99,7 +100,8 @@ export function fileHost(entry: string): ModuleHost {
       if (!isInside(full, root)) return { why: `it lies outside the source root ${root}` };
       let text: string;
       try {
-        if (!isInside(realpathSync(full), realpathSync(root))) return { why: "it is a link out of the source root" };
+        if (!isInside(realpathSync(full), realpathSync(root)))
+          return { why: "it is a link out of the source root" };
         text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(full));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;

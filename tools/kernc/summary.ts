@@ -53,7 +53,9 @@ function positions(size: number, cut: boolean): (number | undefined)[] {
 function shownIndices(shape: readonly number[], cut: boolean): number[] {
   return shape.reduce<number[]>(
     (bases, size) =>
-      bases.flatMap((base) => positions(size, cut).flatMap((at) => (at === undefined ? [] : [base * size + at]))),
+      bases.flatMap((base) =>
+        positions(size, cut).flatMap((at) => (at === undefined ? [] : [base * size + at])),
+      ),
     [0],
   );
 }

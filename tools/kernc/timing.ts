@@ -8,7 +8,8 @@ const span = 300;
 export async function measure(device: Device, kernel: Kernel, args: Arguments): Promise<string> {
   const placed: Record<string, Arguments[string]> = {};
   // Copies: a `mut` tensor must reach the real call unchanged.
-  for (const [name, value] of Object.entries(args)) placed[name] = value instanceof Tensor ? await device.upload(value) : value;
+  for (const [name, value] of Object.entries(args))
+    placed[name] = value instanceof Tensor ? await device.upload(value) : value;
   const given = new Set(Object.values(placed));
   const call = async (): Promise<number> => {
     const start = performance.now();
@@ -18,7 +19,7 @@ export async function measure(device: Device, kernel: Kernel, args: Arguments): 
     return time;
   };
   const first = await call();
-  for (let spent = first; spent < span; ) spent += await call();
+  for (let spent = first; spent < span;) spent += await call();
   const times: number[] = [];
   for (let spent = 0; spent < span || times.length < 5; spent += times.at(-1)!) times.push(await call());
   times.sort((a, b) => a - b);

@@ -97,7 +97,8 @@ integers as a Uint8Array, with the dtype named.`,
   K0712: entry<{ what: string; bytes: number }>({
     severity: "error",
     name: "out-of-memory",
-    message: ({ what, bytes }) => `there is no room for ${what}, which takes ${bytes.toLocaleString("en")} bytes`,
+    message: ({ what, bytes }) =>
+      `there is no room for ${what}, which takes ${bytes.toLocaleString("en")} bytes`,
     explain: `A device has one memory of at most 4 GiB, and the machine may grant less. Free tensors that are no
 longer needed with \`dispose()\`, or compute in parts.`,
   }),
@@ -153,7 +154,8 @@ the kernel and the shapes.`,
   K0720: entry<{ kernel: string; packs: string }>({
     severity: "error",
     name: "ranks-differ",
-    message: ({ kernel, packs }) => `the arguments of \`${kernel}\` don’t agree on how many dimensions ${packs} stands for`,
+    message: ({ kernel, packs }) =>
+      `the arguments of \`${kernel}\` don’t agree on how many dimensions ${packs} stands for`,
     explain: `A pack \`*S\` stands for any number of dimensions, but for the same ones in every argument of a
 call.`,
   }),

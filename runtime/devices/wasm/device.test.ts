@@ -44,7 +44,10 @@ describe.each([1, 2, 3])("with %i threads", (threads) => {
   });
 
   test("reads strided, broadcast and empty views from the host", async () => {
-    const matrix = tensor(Float32Array.from({ length: 12 }, (_, n) => n), [3, 4]);
+    const matrix = tensor(
+      Float32Array.from({ length: 12 }, (_, n) => n),
+      [3, 4],
+    );
     const column = matrix.slice(null, 1);
     const { z } = await kernels.axpy!({ x: column, y: f32(7).broadcastTo([3]), s: 1 });
     expect(await z!.data()).toEqual(Float32Array.of(8, 12, 16));
@@ -73,7 +76,11 @@ describe.each([1, 2, 3])("with %i threads", (threads) => {
 
   test("runs concurrent calls one after another", async () => {
     const calls = Array.from({ length: 10 }, (_, n) =>
-      kernels.axpy!({ x: f32(...Array.from({ length: 100 }, () => n)), y: f32(...Array.from({ length: 100 }, () => 1)), s: n }),
+      kernels.axpy!({
+        x: f32(...Array.from({ length: 100 }, () => n)),
+        y: f32(...Array.from({ length: 100 }, () => 1)),
+        s: n,
+      }),
     );
     const results = await Promise.all(calls);
     for (const [n, { z }] of results.entries()) expect((await z!.data())[99]).toBe(2 * n);
@@ -110,11 +117,23 @@ describe("refuses, by name", () => {
     ["a missing tensor", { x, s: 1 }, "K0702: `axpy` needs `y`, a Tensor[f32, N]"],
     ["a missing scalar", { x, y: x }, "K0702: `axpy` needs `s`, a number (f32)"],
     ["an unknown argument", { x, y: x, s: 1, ss: 2 }, "`axpy` has no parameter `ss`\n  did you mean `s`?"],
-    ["another dtype", { x: tensor(new Float64Array(3)), y: x, s: 1 }, "takes a Tensor[f32, N] as `x`, but was given a Tensor[f64, 3]"],
+    [
+      "another dtype",
+      { x: tensor(new Float64Array(3)), y: x, s: 1 },
+      "takes a Tensor[f32, N] as `x`, but was given a Tensor[f64, 3]",
+    ],
     ["another rank", { x: tensor(new Float32Array(4), [2, 2]), y: x, s: 1 }, "the ranks differ: 1 and 2"],
-    ["sizes that disagree", { x, y: f32(1, 2), s: 1 }, "axis 0 of `y` must be N = 3 in this call of `axpy`, but it is 2"],
+    [
+      "sizes that disagree",
+      { x, y: f32(1, 2), s: 1 },
+      "axis 0 of `y` must be N = 3 in this call of `axpy`, but it is 2",
+    ],
     ["a scalar of the wrong sort", { x, y: x, s: true }, "takes a number (f32) as `s`, but was given true"],
-    ["a broken where clause", { x, y: x, s: -200 }, "K0705: `axpy` may only be called where `s >= -100`, but here s = -200"],
+    [
+      "a broken where clause",
+      { x, y: x, s: -200 },
+      "K0705: `axpy` may only be called where `s >= -100`, but here s = -200",
+    ],
   ])("%s", async (_, args, expected) => {
     expect(await refusal(kernels.axpy!(args))).toContain(expected);
   });
@@ -133,11 +152,20 @@ describe("refuses, by name", () => {
 
   test("a mut view that overlaps itself or another argument", async () => {
     const one = tensor(new BigInt64Array(1)).broadcastTo([4]);
-    expect(await refusal(kernels.bump!({ h: one, by: 1n }))).toContain("two of its elements lie at the same place");
+    expect(await refusal(kernels.bump!({ h: one, by: 1n }))).toContain(
+      "two of its elements lie at the same place",
+    );
     const shared = tensor(new Float32Array(8));
-    const message = await refusal(kernels.axpy!({ x: shared.slice([0, 4]), y: shared.slice([4, 8]), s: 1, z: shared.slice([2, 6]) }));
+    const message = await refusal(
+      kernels.axpy!({ x: shared.slice([0, 4]), y: shared.slice([4, 8]), s: 1, z: shared.slice([2, 6]) }),
+    );
     expect(message).toContain("writes `z`, which shares elements with `x`");
-    const apart = await kernels.axpy!({ x: shared.slice([0, 8, 4]), y: shared.slice([1, 8, 4]), s: 1, z: shared.slice([2, 8, 4]) });
+    const apart = await kernels.axpy!({
+      x: shared.slice([0, 8, 4]),
+      y: shared.slice([1, 8, 4]),
+      s: 1,
+      z: shared.slice([2, 8, 4]),
+    });
     expect(apart.z!.shape).toEqual([2]);
   });
 
@@ -147,7 +175,9 @@ describe("refuses, by name", () => {
     expect(await refusal(z!.data())).toContain("K0713");
     expect(await refusal(kernels.axpy!({ x: z!, y: x, s: 1 }))).toContain("K0713");
     expect(await refusal(device.load({ ...artifact, target: "wgsl" }))).toContain("compiled for wgsl");
-    expect(await refusal(device.load({ ...artifact, code: Uint8Array.of(1, 2, 3) }))).toContain("not a WebAssembly module");
+    expect(await refusal(device.load({ ...artifact, code: Uint8Array.of(1, 2, 3) }))).toContain(
+      "not a WebAssembly module",
+    );
     expect(await refusal(openDevice("webgpu"))).toContain("the webgpu device is not built yet");
     expect(await refusal(openDevice("wasn" as "wasm"))).toContain("did you mean `wasm`?");
     expect(await refusal(openDevice("wasm", { threads: 0 }))).toContain("a whole number from 1 to 64");

@@ -28,7 +28,11 @@ export interface WasmOptions {
 export async function openWasmDevice(options: WasmOptions = {}): Promise<WasmDevice> {
   const { threads = 1, serialBelow = 4096 } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
-    throw kernError("K0719", { option: "threads", expected: `a whole number from 1 to ${maxThreads}`, given: String(threads) });
+    throw kernError("K0719", {
+      option: "threads",
+      expected: `a whole number from 1 to ${maxThreads}`,
+      given: String(threads),
+    });
   if (threads > 1 && typeof SharedArrayBuffer === "undefined")
     throw kernError(
       "K0719",
@@ -66,11 +70,14 @@ export class WasmDevice implements Device, Backend, Machine {
 
   async instances(source: KernelSource): Promise<readonly Instance[]> {
     const { code, kernels } = artifactOf(source, "wasm");
-    if (typeof code === "string") throw kernError("K0714", { why: "the code is text, not a WebAssembly module" });
+    if (typeof code === "string")
+      throw kernError("K0714", { why: "the code is text, not a WebAssembly module" });
     let module: WebAssembly.Module;
     let instance: WebAssembly.Instance;
     try {
-      module = await WebAssembly.compile(fitMemoryImport(code, this.memory.shared) as Uint8Array<ArrayBuffer>);
+      module = await WebAssembly.compile(
+        fitMemoryImport(code, this.memory.shared) as Uint8Array<ArrayBuffer>,
+      );
       instance = await WebAssembly.instantiate(module, { env: { memory: this.memory.wasm } });
     } catch (error) {
       if (!(error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError)) throw error;
@@ -81,7 +88,11 @@ export class WasmDevice implements Device, Backend, Machine {
     const message = {
       module,
       memory: this.memory.wasm,
-      kernels: kernels.map(({ signature }, n) => ({ id: first + n, name: signature.instance, kinds: argKinds(signature) })),
+      kernels: kernels.map(({ signature }, n) => ({
+        id: first + n,
+        name: signature.instance,
+        kinds: argKinds(signature),
+      })),
     };
     const { pool } = this;
     if (pool) await this.turns.take(() => pool.load(message));
@@ -96,7 +107,13 @@ export class WasmDevice implements Device, Backend, Machine {
     const run = instance.exports[name];
     if (kernel.launch.kind !== "wasm" || typeof run !== "function")
       throw kernError("K0714", { why: `the module has no kernel \`${name}\`` });
-    const runner = new KernelRunner(this, kernel.signature, kernel.launch, run as (...args: unknown[]) => number, id);
+    const runner = new KernelRunner(
+      this,
+      kernel.signature,
+      kernel.launch,
+      run as (...args: unknown[]) => number,
+      id,
+    );
     return (call: BoundCall) => runner.run(call);
   }
 

@@ -5,7 +5,14 @@ import type { Signature } from "../../../compiler/artifact.ts";
 import type { Layout } from "../../tensor/layout.ts";
 import type { ArgKind } from "./worker.ts";
 
-const scalarKinds: Readonly<Record<string, ArgKind>> = { i64: "l", u64: "l", f64: "d", f32: "f", f16: "f", bf16: "f" };
+const scalarKinds: Readonly<Record<string, ArgKind>> = {
+  i64: "l",
+  u64: "l",
+  f64: "d",
+  f32: "f",
+  f16: "f",
+  bf16: "f",
+};
 
 /** How each argument is passed to workers. */
 export function argKinds(signature: Signature): ArgKind[] {
@@ -14,7 +21,9 @@ export function argKinds(signature: Signature): ArgKind[] {
   const integers = (count: number): ArgKind[] => Array.from({ length: count }, () => "i");
   return [
     ...integers(tensors.length + signature.dims.length + ranks),
-    ...signature.params.flatMap((param) => (param.kind === "scalar" ? [scalarKinds[param.dtype] ?? "i"] : [])),
+    ...signature.params.flatMap((param) =>
+      param.kind === "scalar" ? [scalarKinds[param.dtype] ?? "i"] : [],
+    ),
     ...integers(5),
   ];
 }

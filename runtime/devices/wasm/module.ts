@@ -12,7 +12,8 @@ interface Reader {
 /** The module with its memory import declared shared or not. */
 export function fitMemoryImport(code: Uint8Array, shared: boolean): Uint8Array {
   const magic = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-  if (!magic.every((byte, at) => code[at] === byte)) throw kernError("K0714", { why: "the code is not a WebAssembly module" });
+  if (!magic.every((byte, at) => code[at] === byte))
+    throw kernError("K0714", { why: "the code is not a WebAssembly module" });
   const reader: Reader = { at: 8 };
   while (reader.at < code.length) {
     const start = reader.at;
@@ -22,7 +23,13 @@ export function fitMemoryImport(code: Uint8Array, shared: boolean): Uint8Array {
     reader.at += size;
     if (id === importSection) {
       const section = rewriteImports(code.subarray(body, body + size), shared);
-      return concatenate([code.subarray(0, start), [importSection], leb(section.length), section, code.subarray(reader.at)]);
+      return concatenate([
+        code.subarray(0, start),
+        [importSection],
+        leb(section.length),
+        section,
+        code.subarray(reader.at),
+      ]);
     }
   }
   return code;
@@ -36,7 +43,8 @@ function rewriteImports(section: Uint8Array, shared: boolean): Uint8Array {
       const length = readLeb(section, reader);
       reader.at += length;
     }
-    if (section[reader.at++] !== 2) throw kernError("K0714", { why: "the module imports more than a memory" });
+    if (section[reader.at++] !== 2)
+      throw kernError("K0714", { why: "the module imports more than a memory" });
     const limits = reader.at;
     const flags = readLeb(section, reader);
     const min = readLeb(section, reader);

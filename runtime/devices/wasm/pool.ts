@@ -65,7 +65,12 @@ export class WorkerPool {
   }
 
   /** Writes a call's arguments for all workers. The last five are set share by share. */
-  setCall(kernel: number, kinds: readonly ArgKind[], args: readonly (number | bigint)[], scratchStep: number): void {
+  setCall(
+    kernel: number,
+    kinds: readonly ArgKind[],
+    args: readonly (number | bigint)[],
+    scratchStep: number,
+  ): void {
     const slot = argsAt / 8;
     if (kinds.length > maxArgs) throw new RangeError("too many arguments for the control block");
     for (let n = 0; n < kinds.length; n++) {
@@ -84,7 +89,11 @@ export class WorkerPool {
    * Runs one parallel phase: workers take their shares while `own` does share 0. Gives the first status that
    * isn't 0, in the order of the shares.
    */
-  async runPhase(phase: number, extent: number, own: (begin: number, end: number) => number): Promise<number> {
+  async runPhase(
+    phase: number,
+    extent: number,
+    own: (begin: number, end: number) => number,
+  ): Promise<number> {
     this.words[control.phase] = phase;
     this.words[control.extent] = extent;
     this.words.fill(0, control.statuses, control.statuses + this.threads);
@@ -128,7 +137,11 @@ export class WorkerPool {
   }
 
   private async finishedLater(): Promise<void> {
-    for (let n = Atomics.load(this.words, control.pending); n > 0; n = Atomics.load(this.words, control.pending)) {
+    for (
+      let n = Atomics.load(this.words, control.pending);
+      n > 0;
+      n = Atomics.load(this.words, control.pending)
+    ) {
       if (waitAsync) await waitAsync(this.words, control.pending, n).value;
       else await new Promise((resolve) => setTimeout(resolve, 0));
     }

@@ -50,7 +50,13 @@ export class KernelRunner {
   private readonly threaded: boolean;
   private calls = 0;
 
-  constructor(machine: Machine, signature: Signature, launch: WasmLaunch, code: (...args: unknown[]) => number, id: number) {
+  constructor(
+    machine: Machine,
+    signature: Signature,
+    launch: WasmLaunch,
+    code: (...args: unknown[]) => number,
+    id: number,
+  ) {
     this.machine = machine;
     this.signature = signature;
     this.launch = launch;
@@ -113,7 +119,8 @@ export class KernelRunner {
     const count = sizeOf(shape);
     const span = layoutEnd(tensor) - tensor.offset;
     const packed = dtypeInfo(dtype).bits < 8;
-    const asItLies = gapless || (bound.param.mode === "in" && !bound.copy && !packed && span <= 2 * count + 1024);
+    const asItLies =
+      gapless || (bound.param.mode === "in" && !bound.copy && !packed && span <= 2 * count + 1024);
     if (count === 0) {
       const storage = await this.machine.allocate(0, what);
       return { bound, storage, layout: rowMajor(shape), temporary: true };
@@ -122,7 +129,10 @@ export class KernelRunner {
       ? await tensor.storage.read(bytesOf(dtype, tensor.offset), bytesOf(dtype, layoutEnd(tensor)))
       : await tensor.data();
     const storage = await this.machine.allocate(bytes.byteLength, what);
-    this.machine.memory.bytes.set(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), storage.pointer);
+    this.machine.memory.bytes.set(
+      new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      storage.pointer,
+    );
     const layout = asItLies ? { ...bound.layout, offset: 0 } : rowMajor(shape);
     return { bound, storage, layout, temporary: true };
   }
@@ -170,10 +180,16 @@ export class KernelRunner {
     return 0;
   }
 
-  private fillArguments(call: BoundCall, placed: readonly Placed[], workerScratch: number, callScratch: number): void {
+  private fillArguments(
+    call: BoundCall,
+    placed: readonly Placed[],
+    workerScratch: number,
+    callScratch: number,
+  ): void {
     let at = 0;
     const { args } = this;
-    for (const { storage, layout, bound } of placed) args[at++] = storage.pointer + bytesOf(bound.param.dtype, layout.offset);
+    for (const { storage, layout, bound } of placed)
+      args[at++] = storage.pointer + bytesOf(bound.param.dtype, layout.offset);
     for (const dim of call.dims) args[at++] = dim;
     for (const { layout } of placed) for (const stride of passedStrides(layout)) args[at++] = stride;
     for (const scalar of call.scalars) args[at++] = scalar;
@@ -207,8 +223,16 @@ export class KernelRunner {
   private failure(status: number): KernError {
     const kernel = this.signature.name;
     const assert = this.signature.asserts[status - 1];
-    if (!assert) return kernError("K0718", { kernel, why: status < 0 ? "a worker trapped" : `it gave the status ${status}` });
-    return kernError("K0708", { kernel, message: assert.message }, assert.place ? { span: spanOfPlace(assert.place) } : {});
+    if (!assert)
+      return kernError("K0718", {
+        kernel,
+        why: status < 0 ? "a worker trapped" : `it gave the status ${status}`,
+      });
+    return kernError(
+      "K0708",
+      { kernel, message: assert.message },
+      assert.place ? { span: spanOfPlace(assert.place) } : {},
+    );
   }
 }
 

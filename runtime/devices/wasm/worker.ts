@@ -35,7 +35,11 @@ export type ArgKind = "i" | "f" | "d" | "l";
 export interface LoadMessage {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
-  readonly kernels: readonly { readonly id: number; readonly name: string; readonly kinds: readonly ArgKind[] }[];
+  readonly kernels: readonly {
+    readonly id: number;
+    readonly name: string;
+    readonly kinds: readonly ArgKind[];
+  }[];
 }
 
 export interface WorkerPort {
@@ -59,7 +63,11 @@ export function workerMain(port: WorkerPort, setup: WorkerSetup): void {
   const slot = setup.argsAt / 8;
   const doubles = new Float64Array(buffer);
   const longs = new BigInt64Array(buffer);
-  const kernels: { run: (...args: (number | bigint)[]) => number; kinds: readonly string[]; args: (number | bigint)[] }[] = [];
+  const kernels: {
+    run: (...args: (number | bigint)[]) => number;
+    kinds: readonly string[];
+    args: (number | bigint)[];
+  }[] = [];
   let seen = 0;
 
   const runShare = (): void => {
@@ -108,7 +116,11 @@ export function workerMain(port: WorkerPort, setup: WorkerSetup): void {
   port.listen(({ module, memory, kernels: loaded }) => {
     const instance = new WebAssembly.Instance(module, { env: { memory } });
     for (const { id, name, kinds } of loaded)
-      kernels[id] = { run: instance.exports[name] as (...args: (number | bigint)[]) => number, kinds, args: [] };
+      kernels[id] = {
+        run: instance.exports[name] as (...args: (number | bigint)[]) => number,
+        kinds,
+        args: [],
+      };
     // The generation that sent us here, or a later one that waits for us already, is compared with `seen`.
     port.postMessage("loaded");
     work();

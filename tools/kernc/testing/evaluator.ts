@@ -4,7 +4,17 @@
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import type { Dtype } from "../../../lang/dtypes.ts";
 import { textOf, type Span } from "../../../lang/source.ts";
-import type { Sym, TCall, TExpr, TGet, TIndex, TKernelCall, TTestValue, TView, Type } from "../../../lang/typed.ts";
+import type {
+  Sym,
+  TCall,
+  TExpr,
+  TGet,
+  TIndex,
+  TKernelCall,
+  TTestValue,
+  TView,
+  Type,
+} from "../../../lang/typed.ts";
 import type { Scalar } from "../../../compiler/ir/ir.ts";
 import { opInfo, type OpName } from "../../../compiler/ir/ops.ts";
 import { bitcast, convert, normalise, roundFloat, saturate } from "../../../compiler/ir/values.ts";
@@ -35,7 +45,9 @@ export interface Scope {
 export function evaluate(expr: TExpr, scope: Scope): Value {
   switch (expr.kind) {
     case "const":
-      return expr.type.kind === "simd" ? Array.from({ length: expr.type.lanes }, () => expr.value) : expr.value;
+      return expr.type.kind === "simd"
+        ? Array.from({ length: expr.type.lanes }, () => expr.value)
+        : expr.value;
     case "ref":
       return lookUp(expr.sym, scope);
     case "unary": {
@@ -45,7 +57,12 @@ export function evaluate(expr: TExpr, scope: Scope): Value {
     case "binary":
       return binary(expr.op, expr.type, evaluate(expr.left, scope), evaluate(expr.right, scope), expr.span);
     case "compare":
-      return lanewise(expr.op, expr.left.type, [evaluate(expr.left, scope), evaluate(expr.right, scope)], expr.span);
+      return lanewise(
+        expr.op,
+        expr.left.type,
+        [evaluate(expr.left, scope), evaluate(expr.right, scope)],
+        expr.span,
+      );
     case "logical": {
       const left = evaluate(expr.left, scope);
       return (expr.op === "and") === Boolean(left) ? evaluate(expr.right, scope) : left;
@@ -55,11 +72,25 @@ export function evaluate(expr: TExpr, scope: Scope): Value {
     case "select":
       return select(evaluate(expr.cond, scope), evaluate(expr.then, scope), evaluate(expr.orelse, scope));
     case "fma":
-      return lanewise("fma", expr.type, [expr.a, expr.b, expr.c].map((part) => evaluate(part, scope)), expr.span);
+      return lanewise(
+        "fma",
+        expr.type,
+        [expr.a, expr.b, expr.c].map((part) => evaluate(part, scope)),
+        expr.span,
+      );
     case "dot4":
-      return dot4(asItems(evaluate(expr.a, scope)), asItems(evaluate(expr.b, scope)), asItems(evaluate(expr.acc, scope)));
+      return dot4(
+        asItems(evaluate(expr.a, scope)),
+        asItems(evaluate(expr.b, scope)),
+        asItems(evaluate(expr.acc, scope)),
+      );
     case "convert":
-      return conversion(expr.mode, evaluate(expr.operand, scope), dtypeOf(expr.operand.type), dtypeOf(expr.type));
+      return conversion(
+        expr.mode,
+        evaluate(expr.operand, scope),
+        dtypeOf(expr.operand.type),
+        dtypeOf(expr.type),
+      );
     case "call":
       return call(expr, scope);
     case "kernel-call":
@@ -110,9 +141,11 @@ function lookUp(sym: Sym, scope: Scope): Value {
 }
 
 function outOfPlace(expr: TKernelCall): never {
-  throw new TestFailure("a kernel can’t be called inside a generator expression or a def of a test", expr.span, [
-    "bind its result first: `let y = …`",
-  ]);
+  throw new TestFailure(
+    "a kernel can’t be called inside a generator expression or a def of a test",
+    expr.span,
+    ["bind its result first: `let y = …`"],
+  );
 }
 
 /** Applies a row of the op table to scalars, or to each lane. */
@@ -126,7 +159,9 @@ export function lanewise(op: OpName, type: Type, args: readonly Value[], span: S
   };
   const wide = args.find((arg) => Array.isArray(arg));
   if (!wide) return apply(args.map(asScalar));
-  return asItems(wide).map((_, at) => apply(args.map((arg) => asScalar(Array.isArray(arg) ? arg[at]! : arg))));
+  return asItems(wide).map((_, at) =>
+    apply(args.map((arg) => asScalar(Array.isArray(arg) ? arg[at]! : arg))),
+  );
 }
 
 /** What the prover excludes in kernels ends a test. */
@@ -142,7 +177,9 @@ export function binary(op: string, type: Type, left: Value, right: Value, span: 
   const dtype = dtypeOf(type);
   const power = (a: Scalar, b: Scalar): Scalar => {
     if (typeof a === "bigint") return normalise(a ** BigInt(b), dtype);
-    return dtype.includes("f") ? roundFloat((a as number) ** Number(b), dtype) : normalise(BigInt(a) ** BigInt(b), dtype);
+    return dtype.includes("f")
+      ? roundFloat((a as number) ** Number(b), dtype)
+      : normalise(BigInt(a) ** BigInt(b), dtype);
   };
   if (!Array.isArray(left)) return power(asScalar(left), asScalar(right));
   return left.map((lane, at) => power(asScalar(lane), asScalar(Array.isArray(right) ? right[at]! : right)));
@@ -155,7 +192,10 @@ function select(cond: Value, then: Value, orelse: Value): Value {
 
 function dot4(a: Value[], b: Value[], acc: Value[]): Value {
   return acc.map((sum, lane) =>
-    [0, 1, 2, 3].reduce((total, q) => (total + asNumber(a[4 * lane + q]!) * asNumber(b[4 * lane + q]!)) | 0, asNumber(sum)),
+    [0, 1, 2, 3].reduce(
+      (total, q) => (total + asNumber(a[4 * lane + q]!) * asNumber(b[4 * lane + q]!)) | 0,
+      asNumber(sum),
+    ),
   );
 }
 
@@ -213,14 +253,18 @@ function view(expr: TView, scope: Scope): Value {
     if (item.kind === "at") {
       const at = asNumber(evaluate(item.index, scope));
       if (at < 0 || at >= size)
-        throw new TestFailure(`\`${textOf(expr.span)}\` is out of bounds`, expr.span, [`axis ${axis} has ${size} elements, none at ${at}`]);
+        throw new TestFailure(`\`${textOf(expr.span)}\` is out of bounds`, expr.span, [
+          `axis ${axis} has ${size} elements, none at ${at}`,
+        ]);
       offset += at * stride;
       return;
     }
     const low = item.low ? asNumber(evaluate(item.low, scope)) : 0;
     const high = item.high ? asNumber(evaluate(item.high, scope)) : size;
     if (low < 0 || high > size || low > high)
-      throw new TestFailure(`\`${textOf(expr.span)}\` is out of bounds`, expr.span, [`axis ${axis} has ${size} elements, the slice is ${low}:${high}`]);
+      throw new TestFailure(`\`${textOf(expr.span)}\` is out of bounds`, expr.span, [
+        `axis ${axis} has ${size} elements, the slice is ${low}:${high}`,
+      ]);
     if (high > low) offset += low * stride;
     shape.push(high - low);
     strides.push(stride);
@@ -265,7 +309,8 @@ function testValue(expr: TTestValue, scope: Scope): Value {
   const dtype = dtypeOf(type);
   if (type.kind !== "tensor") return internalError("test", `${name} gives a tensor`);
   const shape = indexValues(type.shape, scope);
-  if (shape.some((size) => size < 0)) throw new TestFailure(`a tensor of shape [${shape.join(", ")}]`, expr.span);
+  if (shape.some((size) => size < 0))
+    throw new TestFailure(`a tensor of shape [${shape.join(", ")}]`, expr.span);
   if (name === "random") {
     const made = random(dtype, shape, { seed: option("seed"), low: option("low"), high: option("high") });
     const { bytes } = made.storage as HostStorage;

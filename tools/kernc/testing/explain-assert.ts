@@ -56,7 +56,8 @@ function collectNames(node: unknown, scope: Scope, names: Map<Sym, Value>): void
   // A generator's own loop variables mean nothing outside of it.
   if (expr.kind === "reduce") return;
   for (const [key, part] of Object.entries(node))
-    if (!["type", "span", "fn", "kernel", "annotations", "combine"].includes(key)) collectNames(part, scope, names);
+    if (!["type", "span", "fn", "kernel", "annotations", "combine"].includes(key))
+      collectNames(part, scope, names);
 }
 
 function show(value: Value): string {

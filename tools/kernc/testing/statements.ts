@@ -5,10 +5,22 @@ import { textOf, type Span } from "../../../lang/source.ts";
 import type { TAssign, TExpr, TFunction, TLet, TLoop, TPlace, TStmt } from "../../../lang/typed.ts";
 import { binary, evaluate, indexValues, placeOf, type Scope } from "./evaluator.ts";
 import { explainAssert } from "./explain-assert.ts";
-import { asItems, asNumber, asScalar, asView, Cells, copy, sizeOf, TestFailure, View, type Value } from "./value.ts";
+import {
+  asItems,
+  asNumber,
+  asScalar,
+  asView,
+  Cells,
+  copy,
+  sizeOf,
+  TestFailure,
+  View,
+  type Value,
+} from "./value.ts";
 
 /** How a block ended, if not by reaching its last line. */
-export type Exit = { readonly kind: "break" | "continue" } | { readonly kind: "return"; readonly value?: Value } | undefined;
+export type Exit =
+  { readonly kind: "break" | "continue" } | { readonly kind: "return"; readonly value?: Value } | undefined;
 
 export function callFunction(fn: TFunction, args: readonly Value[], scope: Scope): Value {
   fn.params.forEach((param, at) => scope.values.set(param, copy(args[at]!)));
@@ -121,7 +133,8 @@ function store(target: TPlace, make: (old: () => Value) => Value, scope: Scope):
       const value = make(() => scope.values.get(target.sym)!);
       const old = scope.values.get(target.sym);
       // An Array is assigned as a whole, element by element.
-      if (old instanceof View && value instanceof View && old !== value) copyElements(value, old, target.span);
+      if (old instanceof View && value instanceof View && old !== value)
+        copyElements(value, old, target.span);
       else scope.values.set(target.sym, value);
       return;
     }
@@ -152,6 +165,7 @@ function store(target: TPlace, make: (old: () => Value) => Value, scope: Scope):
 }
 
 function copyElements(from: View, to: View, span: Span): void {
-  if (from.shape.some((size, axis) => size !== to.shape[axis])) throw new TestFailure("the shapes differ", span);
+  if (from.shape.some((size, axis) => size !== to.shape[axis]))
+    throw new TestFailure("the shapes differ", span);
   for (let at = 0; at < sizeOf(from.shape); at++) to.write(to.offset + at, from.read(from.offset + at));
 }

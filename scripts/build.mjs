@@ -1,0 +1,45 @@
+// Bundles the package into dist/ and writes its declarations. One build for all entries, so that they share their
+// chunks (a Tensor is the same class wherever it comes from), split so that nothing is loaded before it is needed.
+
+import { spawnSync } from "node:child_process";
+import { chmodSync, readdirSync, rmSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const out = join(root, "dist");
+
+mkdirSync(out, { recursive: true });
+// Declarations are kept: tsc writes only those that changed.
+for (const name of readdirSync(out)) if (name !== "types") rmSync(join(out, name), { recursive: true });
+
+const bundle = await rolldown({
+  cwd: root,
+  input: {
+    index: "compiler/index.ts",
+    runtime: "runtime/index.ts",
+    prettier: "lang/format/plugin.ts",
+    kernc: "tools/kernc/kernc.ts",
+  },
+  platform: "node",
+  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^pngjs($|\/)/],
+  treeshake: {
+    moduleSideEffects: [
+      { test: /kernc\.ts$/, sideEffects: true },
+      { external: true, sideEffects: false },
+    ],
+  },
+});
+await bundle.write({
+  dir: out,
+  format: "esm",
+  chunkFileNames: "chunks/[name]-[hash].js",
+  comments: { legal: true },
+});
+await bundle.close();
+chmodSync(join(out, "kernc.js"), 0o755);
+
+const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+const types = spawnSync(process.execPath, [tsc, "-b", "tools"], { cwd: root, stdio: "inherit" });
+process.exitCode = types.status ?? 1;

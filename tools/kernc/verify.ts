@@ -1,0 +1,240 @@
+// `kernc verify`: every target that can run here against the interpreter, over awkward shapes and views.
+
+import { annotationsOf } from "../../compiler/annotations.ts";
+import type { KernelReport, Signature } from "../../compiler/artifact.ts";
+import type { CompiledKernel } from "../../compiler/index.ts";
+import type { AnnotationValue, TKernel } from "../../lang/typed.ts";
+import {
+  openDevice,
+  Tensor,
+  type Arguments,
+  type Device,
+  type Kernel,
+  type Kernels,
+} from "../../runtime/index.ts";
+import { KernError } from "../../runtime/error.ts";
+import type { Command } from "./command.ts";
+import { mistake } from "./diagnostic-error.ts";
+import { chooseKernel, compileOptions, kernelArgument, openFile, type Opened } from "./kernels.ts";
+import { diagnosticsOf } from "./report.ts";
+import type { Terminal } from "./terminal.ts";
+import { argumentsFor, casesFor, describeCase, type Case } from "./verifying/cases.ts";
+import { compare, identical, same, worse, type Difference } from "./verifying/compare.ts";
+
+export const verify: Command = {
+  name: "verify",
+  usage: "FILE[:KERNEL]",
+  summary:
+    "Runs a kernel, or all kernels of a file, on every target over awkward shapes and strided views, and compares with the interpreter.",
+  details: [
+    "Integers must agree exactly, floats within the kernel’s tolerance, one and two threads bit for bit.",
+    "WGSL is compiled; it can’t be run here.",
+  ],
+  options: { ...compileOptions },
+  async run(given, terminal) {
+    const { path, kernel } = kernelArgument("verify", given);
+    const opened = await openFile(path, given, terminal);
+    const names =
+      kernel === undefined
+        ? opened.module.kernels.map(({ name }) => name)
+        : [chooseKernel(opened, kernel).name];
+    if (names.length === 0) throw mistake("K0806", { file: path });
+    const devices = {
+      interp: await openDevice("interp"),
+      one: await openDevice("wasm", { threads: 1 }),
+      two: await openDevice("wasm", { threads: 2, serialBelow: 0 }),
+    };
+    try {
+      let bad = 0;
+      for (const name of names) bad += await verifyKernel(name, opened, devices, terminal);
+      const { green, red } = terminal.colors;
+      terminal.out(
+        bad === 0
+          ? green("every case agrees\n")
+          : red(`${bad} ${bad === 1 ? "case differs" : "cases differ"}\n`),
+      );
+      return bad === 0 ? 0 : 1;
+    } finally {
+      for (const device of Object.values(devices)) device.close();
+    }
+  },
+};
+
+interface Devices {
+  readonly interp: Device;
+  readonly one: Device;
+  readonly two: Device;
+}
+
+/** Verifies a kernel's instances, and gives the number of cases that differ. */
+async function verifyKernel(
+  name: string,
+  opened: Opened,
+  devices: Devices,
+  terminal: Terminal,
+): Promise<number> {
+  const { bold, dim, yellow } = terminal.colors;
+  const compiled = await opened.compile(["wasm"], [name]);
+  const [interp, one, two] = await Promise.all([
+    devices.interp.load(compiled),
+    devices.one.load(compiled),
+    devices.two.load(compiled),
+  ]);
+  const artifact = compiled.artifacts[0]!;
+  let bad = 0;
+  for (const [at, { signature, report }] of artifact.kernels.entries()) {
+    // Merged packs are the usual case, rank 2 shows the others.
+    if (Object.values(signature.packs).some((rank) => rank > 2)) continue;
+    terminal.out(`${bold(signature.instance)}  ${dim(counts(report))}\n`);
+    for (const { annotation, why } of report.notHonoured)
+      terminal.out(`  ${yellow("not applied")} ${annotation}: ${why}\n`);
+    const kernels: Trio = {
+      interp: own(interp, signature),
+      one: own(one, signature),
+      two: own(two, signature),
+    };
+    bad += await verifyInstance(signature, compiled.kernels[at]!, kernels, terminal);
+  }
+  if (artifact.kernels.length === 0)
+    terminal.out(
+      `${bold(name)}  ${dim("has compile-time parameters without defaults; give them with --set")}\n`,
+    );
+  else terminal.out(`  ${await wgslLine(name, opened)}\n`);
+  return bad;
+}
+
+function own(kernels: Kernels, { instance }: Signature): Kernel {
+  return kernels[instance]!;
+}
+
+function counts({ proved, runtimeChecks }: KernelReport): string {
+  const checks = runtimeChecks === 1 ? "1 run-time check" : `${runtimeChecks} run-time checks`;
+  return `${proved} ${proved === 1 ? "access" : "accesses"} proved, ${checks} left`;
+}
+
+async function wgslLine(name: string, opened: Opened): Promise<string> {
+  try {
+    await opened.compile(["wgsl"], [name]);
+    return "wgsl: compiles";
+  } catch (error) {
+    const diagnostics = diagnosticsOf(error);
+    if (!diagnostics) throw error;
+    return `wgsl: ${diagnostics.map(({ code, message }) => `${code} ${message}`).join("; ")}`;
+  }
+}
+
+interface Trio {
+  readonly interp: Kernel;
+  readonly one: Kernel;
+  readonly two: Kernel;
+}
+
+async function verifyInstance(
+  signature: Signature,
+  compiled: CompiledKernel,
+  kernels: Trio,
+  terminal: Terminal,
+): Promise<number> {
+  const { green, red, dim } = terminal.colors;
+  const cases = casesFor(signature, tileSizes(compiled.typed));
+  if (cases.length === 0) {
+    terminal.out(`  ${dim("no shapes found that its signature allows")}\n`);
+    return 0;
+  }
+  const width = Math.max(...cases.map((each) => describeCase(each).length), 4);
+  terminal.out(dim(`  ${"case".padEnd(width)}  max abs   max rel   max ulp   1 = 2 threads\n`));
+  let bad = 0;
+  for (const each of cases) {
+    const outcome = await runCase(signature, each, kernels);
+    const good = outcome.difference.worst === undefined && outcome.threadsAgree;
+    if (!good) bad++;
+    const { absolute, relative, ulp, worst } = outcome.difference;
+    const numbers = outcome.failed
+      ? `stops at an assertion on all: ${outcome.failed}`
+      : `${cell(absolute)}${cell(relative)}${cell(ulp)}${outcome.threadsAgree ? "yes" : red("no")}`;
+    terminal.out(`  ${describeCase(each).padEnd(width)}  ${numbers}  ${good ? green("✓") : red("✗")}\n`);
+    if (worst !== undefined) terminal.out(`    ${red(worst)}\n`);
+  }
+  return bad;
+}
+
+function cell(value: number): string {
+  const text =
+    value === 0
+      ? "0"
+      : !Number.isFinite(value)
+        ? "∞"
+        : value >= 0.01 && value < 1000
+          ? value.toPrecision(3)
+          : value.toExponential(1);
+  return text.padEnd(10);
+}
+
+interface CaseOutcome {
+  readonly difference: Difference;
+  readonly threadsAgree: boolean;
+  /** The assertion at which all stopped. */
+  readonly failed?: string;
+}
+
+type Outcome = Readonly<Record<string, Tensor>> | { readonly stopped: string };
+
+async function runCase(signature: Signature, each: Case, { interp, one, two }: Trio): Promise<CaseOutcome> {
+  let bounds = {};
+  let expected = await outcome(interp, argumentsFor(signature, each, bounds));
+  if (isStopped(expected)) {
+    // Integers that serve as indices: none beyond the smallest dimension.
+    const high = Math.max(1, Math.min(16, ...Object.values(each.dims).filter((size) => size > 0)));
+    bounds = { low: 0, high };
+    const again = await outcome(interp, argumentsFor(signature, each, bounds));
+    if (isStopped(again)) bounds = {};
+    else expected = again;
+  }
+  const first = await outcome(one, argumentsFor(signature, each, bounds));
+  const second = await outcome(two, argumentsFor(signature, each, bounds));
+  if (isStopped(expected) || isStopped(first) || isStopped(second))
+    return stoppedCase([expected, first, second]);
+  let difference = same;
+  let threadsAgree = true;
+  for (const [name, right] of Object.entries(expected)) {
+    difference = worse(difference, await compare(name, first[name]!, right, signature.tolerance));
+    threadsAgree &&= await identical(first[name]!, second[name]!);
+  }
+  for (const result of [...Object.values(first), ...Object.values(second)]) result.dispose();
+  return { difference, threadsAgree };
+}
+
+function isStopped(outcome: Outcome): outcome is { readonly stopped: string } {
+  return typeof outcome.stopped === "string";
+}
+
+function stoppedCase(outcomes: readonly Outcome[]): CaseOutcome {
+  const messages = outcomes.map((each) => (isStopped(each) ? each.stopped : undefined));
+  const [expected, first, second] = messages;
+  if (expected !== undefined && first !== undefined && second !== undefined)
+    return { difference: same, threadsAgree: true, failed: expected };
+  const say = (message: string | undefined) => (message === undefined ? "runs" : `stops (${message})`);
+  const worst = `the interpreter ${say(expected)}, wasm ${say(first)}, with two threads it ${say(second)}`;
+  return { difference: { ...same, worst }, threadsAgree: first === second };
+}
+
+async function outcome(kernel: Kernel, args: Arguments): Promise<Outcome> {
+  try {
+    return await kernel(args);
+  } catch (error) {
+    if (error instanceof KernError && error.code === "K0708") return { stopped: error.diagnostic.message };
+    throw error;
+  }
+}
+
+/** Whole numbers above 1 that the kernel's annotations name: tile sizes, widths, factors. */
+function tileSizes(kernel: TKernel): number[] {
+  const numbers = (value: AnnotationValue): number[] => {
+    if (value.kind === "int") return [value.value];
+    return value.kind === "tuple" || value.kind === "list" ? value.items.flatMap(numbers) : [];
+  };
+  const all = annotationsOf(kernel).flatMap(({ args, options }) =>
+    [...args, ...Object.values(options)].flatMap(numbers),
+  );
+  return [...new Set(all)].filter((size) => size > 1 && size <= 128);
+}
