@@ -1,5 +1,6 @@
 // Statements of the IR as lines of WGSL, each source statement under a comment with its line in the `.kern` file.
 
+import { dtypeInfo } from "../../../lang/dtypes.ts";
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { positionAt, lineStartsOf, type Span } from "../../../lang/source.ts";
 import type {
@@ -64,7 +65,7 @@ function emitStmt(stmt: Stmt, fn: FunctionScope): void {
       return out.add(`var ${declare(stmt.name, fn)}: ${registerOf(stmt.init.type.dtype)} = ${text};`);
     }
     case "assign":
-      return emitAssign(stmt.name, value(stmt.value), fn);
+      return emitAssign(stmt, fn);
     case "alloc":
       return emitAlloc(stmt, fn);
     case "store":
@@ -93,14 +94,13 @@ function declare(name: string, fn: FunctionScope): string {
   return given;
 }
 
-/** `x += e` where the value begins with x itself. */
-function emitAssign(name: string, value: Text, fn: FunctionScope): void {
+/** `x += e` for `x = x + e`, where WGSL's addition is Kern's. */
+function emitAssign({ name, value }: AssignStmt, fn: FunctionScope): void {
   const target = fn.values.get(name) ?? internalError("wgsl", `${name} is assigned but not declared`);
-  const start = `${target.text} + `;
-  const rest = value.level === "sum" && value.text.startsWith(start) ? value.text.slice(start.length) : "";
-  // `x + a + b` is (x + a) + b: only a single term behind the sign may move.
-  if (rest !== "" && !/ [+-] /.test(rest)) return fn.out.add(`${target.text} += ${rest};`);
-  fn.out.add(`${target.text} = ${value.text};`);
+  const [left, right] = value.kind === "op" && value.op === "add" ? value.args : [];
+  const own = left?.kind === "ref" && left.name === name && dtypeInfo(value.type.dtype).bits === 32;
+  if (own && right) return fn.out.add(`${target.text} += ${emitExpr(right, fn, fn.out).text};`);
+  fn.out.add(`${target.text} = ${emitExpr(value, fn, fn.out).text};`);
 }
 
 function emitAlloc(stmt: AllocStmt, fn: FunctionScope): void {

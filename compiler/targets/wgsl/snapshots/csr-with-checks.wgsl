@@ -51,7 +51,7 @@ fn spmv(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
             return;
         }
         // test.ir:10  sum = sum + value[e] * x[c]
-        sum = sum + value[e * args.value_stride0 + args.value_offset] * x[c * args.x_stride0 + args.x_offset];
+        sum += value[e * args.value_stride0 + args.value_offset] * x[c * args.x_stride0 + args.x_offset];
     }
     // test.ir:12  y[row] = sum
     y[row * args.y_stride0 + args.y_offset] = sum;

@@ -29,7 +29,7 @@ fn normalise(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
     // test.ir:4  reduce sum(total: f32 = 0.0) { for k in 0..N { yield total(abs(x[i, k] - peak)) } }
     var total_acc: f32 = 0.0;
     for (var k = 0; k < args.N; k += 1) {
-        total_acc = total_acc + abs(x[i * args.x_stride0 + k * args.x_stride1 + args.x_offset] - peak);
+        total_acc += abs(x[i * args.x_stride0 + k * args.x_stride1 + args.x_offset] - peak);
     }
     let total = total_acc;
     // test.ir:5  for l in 0..N {
