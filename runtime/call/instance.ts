@@ -61,7 +61,7 @@ export function fitPacks<I extends Candidate>(
   const rankOf = ({ signature }: Candidate) => names.reduce((sum, name) => sum + signature.packs[name]!, 0);
   const instance = instances
     .filter(({ signature }) => names.every((name) => signature.packs[name]! >= groups.get(name)!.length))
-    .sort((a, b) => rankOf(a) - rankOf(b))[0];
+    .toSorted((a, b) => rankOf(a) - rankOf(b))[0];
   if (!instance) return undefined;
   const layouts = new Map<string, Layout>();
   for (const param of instance.signature.params) {

@@ -10,7 +10,8 @@ import { isCompiled, type CompiledSource, type KernelSource } from "../source.ts
 import { copyElements } from "../tensor/copy.ts";
 import { contiguousStrides, layoutEnd, sizeOf } from "../tensor/layout.ts";
 import { bytesOf, HostStorage, viewAs } from "../tensor/storage.ts";
-import { Tensor, tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { tensor } from "../tensor/tensor.ts";
 
 type Interpreted = CompiledSource["kernels"][number];
 

@@ -94,7 +94,7 @@ export function overlapsItself(layout: Layout): boolean {
   const axes = layout.shape
     .map((dim, axis) => ({ dim, stride: layout.strides[axis]! }))
     .filter(({ dim }) => dim > 1)
-    .sort((a, b) => a.stride - b.stride);
+    .toSorted((a, b) => a.stride - b.stride);
   let reach = 0;
   let nested = true;
   for (const { dim, stride } of axes) {

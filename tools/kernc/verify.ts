@@ -4,14 +4,8 @@ import { annotationsOf } from "../../compiler/annotations.ts";
 import type { KernelReport, Signature } from "../../compiler/artifact.ts";
 import type { CompiledKernel } from "../../compiler/index.ts";
 import type { AnnotationValue, TKernel } from "../../lang/typed.ts";
-import {
-  openDevice,
-  Tensor,
-  type Arguments,
-  type Device,
-  type Kernel,
-  type Kernels,
-} from "../../runtime/index.ts";
+import type { Tensor } from "../../runtime/index.ts";
+import { openDevice, type Arguments, type Device, type Kernel, type Kernels } from "../../runtime/index.ts";
 import { KernError } from "../../runtime/error.ts";
 import type { Command } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";

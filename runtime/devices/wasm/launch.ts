@@ -38,5 +38,5 @@ export function passedStrides({ shape, strides }: Layout): number[] {
       step = stride * Math.max(shape[at]!, 1);
       return stride;
     })
-    .reverse();
+    .toReversed();
 }

@@ -15,6 +15,13 @@ import {
   type WorkerSetup,
 } from "./worker.ts";
 
+type WorkerThreads = NonNullable<ReturnType<typeof nodeThreads>>;
+
+/** Node's threads, where there are any; asked for at run time, so that bundles for pages don't look for them. */
+function nodeThreads() {
+  return globalThis.process?.getBuiltinModule?.("node:worker_threads");
+}
+
 /** A started worker, in Node or in a page. */
 interface Host {
   post(message: LoadMessage): void;
@@ -178,15 +185,15 @@ function workerSource(node: boolean): string {
 }
 
 function startWorker(setup: WorkerSetup): Host {
-  const threads = globalThis.process?.getBuiltinModule?.("node:worker_threads");
+  const threads = nodeThreads();
   return threads ? startNodeWorker(threads, setup) : startPageWorker(setup);
 }
 
-function startNodeWorker({ Worker }: typeof import("node:worker_threads"), setup: WorkerSetup): Host {
+function startNodeWorker({ Worker }: WorkerThreads, setup: WorkerSetup): Host {
   const worker = new Worker(workerSource(true), { eval: true, workerData: setup, execArgv: [] });
   worker.unref();
   return {
-    post: (message) => worker.postMessage(message),
+    post: (message) => worker.postMessage(message, []),
     next: () =>
       new Promise((resolve, reject) => {
         // A worker that is waited for keeps the process alive, an idle one doesn't.
@@ -207,13 +214,13 @@ function startNodeWorker({ Worker }: typeof import("node:worker_threads"), setup
 function startPageWorker(setup: WorkerSetup): Host {
   const url = URL.createObjectURL(new Blob([workerSource(false)], { type: "text/javascript" }));
   const worker = new Worker(url);
-  worker.postMessage(setup);
+  worker.postMessage(setup, []);
   return {
-    post: (message) => worker.postMessage(message),
+    post: (message) => worker.postMessage(message, []),
     next: () =>
       new Promise((resolve, reject) => {
-        worker.onmessage = () => resolve();
-        worker.onerror = (event) => reject(new Error(event.message));
+        worker.addEventListener("message", () => resolve(), { once: true });
+        worker.addEventListener("error", (event) => reject(new Error(event.message)), { once: true });
       }),
     end: () => {
       worker.terminate();

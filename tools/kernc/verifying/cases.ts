@@ -35,7 +35,7 @@ const maxWork = 120_000;
 /** Cases that meet the signature's shapes and constraints; `tiles` are sizes that its annotations name. */
 export function casesFor(signature: Signature, tiles: readonly number[], wanted = 12): Case[] {
   const around = [...new Set(tiles.flatMap((size) => [size - 1, size, size + 1]))];
-  const sizes = [...new Set([...plainSizes, ...around])].sort((a, b) => a - b);
+  const sizes = [...new Set([...plainSizes, ...around])].toSorted((a, b) => a - b);
   const names = signature.dims.map(({ name }) => name);
   const found: Case[] = [];
   const seen = new Set<string>();
