@@ -20,10 +20,11 @@ export function instanceRequests(
   sink: DiagnosticSink,
 ): InstanceRequest[] {
   const comptime: Record<string, ComptimeValue> = {};
-  for (const param of template.compParams) {
+  for (const [at, param] of template.compParams.entries()) {
     const given = settings[param.name];
     if (given === undefined) {
-      if (param.kind === "dtype" || param.fallback !== undefined) continue;
+      // A function's default has no value as text, so the declaration is asked.
+      if (param.kind === "dtype" || template.decl.compParams[at]?.fallback) continue;
       return [];
     }
     const value = settingValue(param, String(given));
