@@ -6,6 +6,7 @@ import { positionAt, lineStartsOf, type Span } from "../../../lang/source.ts";
 import type {
   AllocStmt,
   AssertStmt,
+  AssignStmt,
   Expr,
   ForStmt,
   IfStmt,
