@@ -7,7 +7,7 @@ import { ramp, splat } from "../../ir/build.ts";
 import { int, ref, type Expr, type LoadExpr, type OpExpr } from "../../ir/ir.ts";
 import { opInfo } from "../../ir/ops.ts";
 import { mapOperands } from "../../ir/walk.ts";
-import { add, and, apply, literal, mul, neg, select, sub } from "../fold.ts";
+import { add, and, apply, constantValue, literal, mul, neg, select, sub } from "../fold.ts";
 import type { Lanes, LaneValue, Mask } from "./lanes.ts";
 
 const uniform = (expr: Expr): LaneValue => ({ kind: "uniform", expr });
@@ -98,7 +98,7 @@ function affineOp(expr: OpExpr, args: readonly LaneValue[]): { base: Expr; strid
 function lowerLoad(cx: Lanes, expr: LoadExpr): LaneValue {
   const buffer = cx.buffer(expr.buffer);
   const values = expr.index.map((each) => lowerExpr(cx, each));
-  const guard = expr.guard && lowerExpr(cx, expr.guard);
+  const guard = lowerGuard(cx, expr.guard);
   const index = accessIndex(cx, buffer.perLane, values);
   const fixed = values.every((each) => each.kind === "uniform");
   if (!buffer.perLane && fixed) {
@@ -123,6 +123,12 @@ function lowerLoad(cx: Lanes, expr: LoadExpr): LaneValue {
     guard: both,
     span: expr.span,
   });
+}
+
+/** A guard across the lanes; undefined where it always lets the access through. */
+export function lowerGuard(cx: Lanes, guard: Expr | undefined): LaneValue | undefined {
+  const value = guard && lowerExpr(cx, guard);
+  return value?.kind === "uniform" && constantValue(value.expr) === true ? undefined : value;
 }
 
 /** The index of an access across the lanes; a lane's own buffer takes the lane at the end. */

@@ -10,7 +10,7 @@ import { splitParallel } from "../split-parallel.ts";
 import { unroll } from "../unroll.ts";
 import { vectorize } from "./index.ts";
 
-const programs = Number(process.env["KERN_FUZZ"] ?? 400);
+const programs = Number(process.env["KERN_FUZZ"] ?? 200);
 
 /** Writes one random kernel. Integers only, so that results are the same bit for bit in any order. */
 class Writer {

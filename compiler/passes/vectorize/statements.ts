@@ -8,7 +8,7 @@ import { someExpr, type Block } from "../../ir/walk.ts";
 import { across, and, laneOf, not, or, select } from "../fold.ts";
 import { jumpsOut } from "../workspace.ts";
 import { lowerFor, lowerIf, lowerJump, lowerWhile, stillLive } from "./control.ts";
-import { accessIndex, lowerExpr, lowerVector, writeGuard } from "./expressions.ts";
+import { accessIndex, lowerExpr, lowerGuard, lowerVector, writeGuard } from "./expressions.ts";
 import type { Lanes } from "./lanes.ts";
 
 /** Lowers statements in order under the current mask. Behind a jump of some lanes the rest runs for the others. */
@@ -121,7 +121,7 @@ function lowerStore(cx: Lanes, statement: StoreStmt): void {
   const buffer = cx.buffer(statement.buffer);
   const values = statement.index.map((each) => lowerExpr(cx, each));
   const value = lowerExpr(cx, statement.value);
-  const guard = statement.guard && lowerExpr(cx, statement.guard);
+  const guard = lowerGuard(cx, statement.guard);
   const fixed = values.every((each) => each.kind === "uniform");
   const index = accessIndex(cx, buffer.perLane, values);
   if (!buffer.perLane && fixed) {
