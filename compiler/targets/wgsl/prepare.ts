@@ -5,6 +5,7 @@ import type { Span } from "../../../lang/source.ts";
 import type { IrKernel } from "../../ir/ir.ts";
 import { mapBlock, withBody } from "../../ir/walk.ts";
 import { phases, type Phase } from "../../passes/phases.ts";
+import { simplify } from "../../passes/simplify/index.ts";
 import { unroll } from "../../passes/unroll.ts";
 import type { PassReport } from "../../passes/workspace.ts";
 import { foldConstants } from "./fold.ts";
@@ -31,7 +32,7 @@ export function prepare(kernel: IrKernel): Prepared {
   };
   const unrolled = unroll(scalarLoops(kernel, report), report);
   // Unrolling leaves constants behind; folding is last, since nothing else may reach WGSL's own evaluation of them.
-  const ready = foldConstants(scalarise(unrolled));
+  const ready = foldConstants(simplify(scalarise(unrolled)));
   const phased = phases(ready, report);
   return { kernel: phased.kernel, phases: phased.phases, notHonoured };
 }

@@ -35,7 +35,7 @@ fn spmv(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     // test.ir:4  let to: i32 = first[row + 1]
     let to = first[(row + 1) * args.first_stride0 + args.first_offset];
     // test.ir:5  assert 0 <= from & to <= E, "the row's elements lie in the matrix"
-    if (!(0 <= from_ && to <= args.E)) {
+    if (!(from_ >= 0 && to <= args.E)) {
         atomicMax(&status, 1u);
         return;
     }
@@ -46,7 +46,7 @@ fn spmv(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         // test.ir:8  let c: i32 = column[e]
         let c = column[e * args.column_stride0 + args.column_offset];
         // test.ir:9  assert 0 <= c & c < N, "the column exists"
-        if (!(0 <= c && c < args.N)) {
+        if (!(c >= 0 && c < args.N)) {
             atomicMax(&status, 2u);
             return;
         }

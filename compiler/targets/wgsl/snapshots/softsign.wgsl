@@ -29,7 +29,7 @@ fn softsign(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
     // softsign.kern:6  for j in range(N):
     for (var j_1 = 0; j_1 < args.N; j_1 += 1) {
         // softsign.kern:7  let scaled = x[i, j] / (1 + peak)
-        let scaled = x[i * args.x_stride0 + j_1 * args.x_stride1 + args.x_offset] / (1.0 + max_);
+        let scaled = x[i * args.x_stride0 + j_1 * args.x_stride1 + args.x_offset] / (max_ + 1.0);
         // softsign.kern:8  y[i, j] = scaled if scaled > 0 else -scaled
         let cond = scaled > 0.0;
         y[i * args.y_stride0 + j_1 * args.y_stride1 + args.y_offset] = select(-scaled, scaled, cond);

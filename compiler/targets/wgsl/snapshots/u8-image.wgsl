@@ -48,7 +48,7 @@ fn blur(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
             let c = x + dx;
             // test.ir:9  yield total(i32(image[r, c if 0 <= r & r < H & 0 <= c & c < W]))
             var image_value: u32 = 0u;
-            if (0 <= r && r < args.H && 0 <= c && c < args.W) {
+            if (r >= 0 && r < args.H && c >= 0 && c < args.W) {
                 image_value = load_image(r * args.image_stride0 + c * args.image_stride1 + args.image_offset);
             }
             total_acc += bitcast<i32>(image_value);
