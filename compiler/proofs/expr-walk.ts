@@ -107,7 +107,7 @@ export class ExprWalk {
     const polys = index.map((part) => this.terms.poly(part, scope));
     const order = this.next();
     if (scope.dead) return;
-    const facts = scope.facts.with(guard);
+    const facts = scope.facts.under(guard);
     this.listener()?.access({
       kind: node.kind,
       node,

@@ -1,24 +1,36 @@
 // What is known at a point of a kernel: a chain of conditions, longer the deeper the point lies. Facts never
 // change, so a point's knowledge can be kept with an access and asked again later.
 
-import { condKey, conjuncts, not, substituteCond, type Cond } from "../symbolic/cond.ts";
+import { condKey, conjuncts, not, substituteCond, visitCondAtoms, type Cond } from "../symbolic/cond.ts";
 import { Intervals } from "../symbolic/intervals.ts";
 import { negate } from "../symbolic/poly.ts";
 import { refutes } from "../symbolic/refute.ts";
 import type { Substitution } from "../symbolic/substitute.ts";
 
 export class Facts {
-  static readonly none = new Facts(undefined, []);
+  static readonly none = new Facts(undefined, [], false);
   readonly parent: Facts | undefined;
   readonly own: readonly Cond[];
+  /** Conditions of the way here: branches, loop ranges, guards. The others hold of themselves. */
+  readonly path: boolean;
   /** The least constants of own inequalities, by the linear part. */
   private readonly bounds = new Map<string, number>();
   private cachedAll: readonly Cond[] | undefined;
   readonly answers = new Map<string, boolean>();
 
-  private constructor(parent: Facts | undefined, own: readonly Cond[]) {
+  /** Facts on sizes alone that matter only to questions that mention all of them. */
+  readonly background: readonly Cond[];
+
+  private constructor(
+    parent: Facts | undefined,
+    own: readonly Cond[],
+    path: boolean,
+    background: readonly Cond[] = parent?.background ?? [],
+  ) {
     this.parent = parent;
     this.own = own;
+    this.path = path;
+    this.background = background;
     for (const cond of own) {
       if (cond.kind === "ge") this.note(cond.poly.linearKey, cond.poly.constant);
       if (cond.kind === "eq") {
@@ -33,10 +45,24 @@ export class Facts {
     if (old === undefined || constant < old) this.bounds.set(key, constant);
   }
 
-  /** These facts and more. */
-  with(...conds: readonly Cond[]): Facts {
+  /** These facts and a condition under which control goes on. */
+  under(...conds: readonly Cond[]): Facts {
+    return this.with(conds, true);
+  }
+
+  /** These facts and what is known besides: definitions, invariants, assertions that held. */
+  knowing(...conds: readonly Cond[]): Facts {
+    return this.with(conds, false);
+  }
+
+  /** The same facts with others in the background. */
+  against(background: readonly Cond[]): Facts {
+    return new Facts(this, [], false, background);
+  }
+
+  private with(conds: readonly Cond[], path: boolean): Facts {
     const own = conds.flatMap(conjuncts);
-    return own.length === 0 ? this : new Facts(this, own);
+    return own.length === 0 ? this : new Facts(this, own, path);
   }
 
   /** All conditions, the oldest first. */
@@ -48,6 +74,14 @@ export class Facts {
   since(older: Facts): readonly Cond[] {
     const found: Cond[] = [];
     for (let at: Facts | undefined = this; at && at !== older; at = at.parent) found.unshift(...at.own);
+    return found;
+  }
+
+  /** Of those, the conditions under which control comes here. */
+  pathSince(older: Facts): readonly Cond[] {
+    const found: Cond[] = [];
+    for (let at: Facts | undefined = this; at && at !== older; at = at.parent)
+      if (at.path) found.unshift(...at.own);
     return found;
   }
 
@@ -82,10 +116,65 @@ function provesOne(facts: Facts, goal: Cond, budget: number): boolean {
   const key = condKey(goal);
   let answer = facts.answers.get(key);
   if (answer === undefined) {
-    answer = refutes([...facts.all, not(goal)], budget);
+    const near = relevant(facts, [goal]);
+    answer = refutes([...near, not(goal)], budget);
+    // What is known of sizes may follow from anything around: that a loop runs says that its bound isn't 0.
+    const sizesAlone = namesOf(goal).own.length === 0;
+    if (!answer && near.length < facts.all.length && (sizesAlone || budget >= effort.usual))
+      answer = refutes([...facts.all, not(goal)], budget);
     facts.answers.set(key, answer);
   }
   return answer;
+}
+
+/**
+ * The facts that can matter to a question: those connected to it by values of their own. Sizes connect nothing, as
+ * they stand in nearly every fact.
+ */
+export function relevant(facts: Facts, goals: readonly Cond[]): Cond[] {
+  const reached = new Set<string>();
+  for (const goal of goals) for (const key of namesOf(goal).all) reached.add(key);
+  const chosen = new Set<Cond>();
+  const all = facts.all;
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const fact of all) {
+      if (chosen.has(fact)) continue;
+      const { all: names, own } = namesOf(fact);
+      const linking = own.length > 0 ? own : names;
+      if (!linking.some((name) => reached.has(name))) continue;
+      chosen.add(fact);
+      for (const name of names) reached.add(name);
+      changed = true;
+    }
+  }
+  const found = all.filter((fact) => chosen.has(fact));
+  for (const fact of facts.background)
+    if (namesOf(fact).all.every((name) => reached.has(name))) found.push(fact);
+  return found;
+}
+
+interface NamesOf {
+  readonly all: readonly string[];
+  /** Those that aren't sizes or scalar parameters. */
+  readonly own: readonly string[];
+}
+const knownNames = new WeakMap<Cond, NamesOf>();
+
+function namesOf(cond: Cond): NamesOf {
+  let found = knownNames.get(cond);
+  if (!found) {
+    const [all, own]: [string[], string[]] = [[], []];
+    visitCondAtoms(cond, (atom) => {
+      if (atom.kind === "name" || (atom.kind === "app" && atom.args.length === 0)) {
+        all.push(atom.key);
+        if (atom.kind === "app" || !atom.param) own.push(atom.key);
+      }
+    });
+    found = { all, own };
+    knownNames.set(cond, found);
+  }
+  return found;
 }
 
 /** Whether the point can't be reached. */

@@ -38,10 +38,11 @@ export interface ProofResult {
 /** Proves a kernel in `nest` form; what can't be proved is reported to `sink`. */
 export function prove(kernel: IrKernel, sink: DiagnosticSink): ProofResult {
   const { scope, names, terms, shapes } = openKernel(kernel, sink);
+  const entry = scope.facts;
   const judge = new Judge(kernel, shapes, terms, sink);
   const walker = new Walker(kernel, terms, names, judge);
   const body = walker.block(kernel.body, scope);
-  judge.finish();
+  judge.finish(entry);
   return {
     kernel: withBody(kernel, body),
     facts: judge.facts,

@@ -9,7 +9,8 @@ import { TooLarge } from "../symbolic/integers.ts";
 import { constantPoly, mod, sub, type Poly } from "../symbolic/poly.ts";
 import { printCond, printPoly } from "../symbolic/print.ts";
 import { checkBounds } from "./bounds.ts";
-import { accessText, exprText, loopsText, withSizes } from "./describe.ts";
+import { checkInput, checkOutput, checkRead } from "./coverage.ts";
+import { accessText, exprText, loopsText, shownName, withSizes } from "./describe.ts";
 import { proves, type Facts } from "./facts.ts";
 import type { ProofFact } from "./index.ts";
 import type { Access, ForLoop, Listener, Loop } from "./listener.ts";
@@ -231,8 +232,48 @@ export class Judge implements Listener {
     });
   }
 
-  /** What can be said only once everything was seen. */
-  finish(): void {}
+  /** What can be said only once everything was seen: outputs, definedness, inputs that are dropped. */
+  finish(entry: Facts): void {
+    const covered = {
+      kernel: this.kernel,
+      entry,
+      accesses: this.accesses,
+      broken: this.broken,
+      sink: this.sink,
+    };
+    const clean = !this.sink.hasErrors;
+    const modes = new Map(
+      this.kernel.params.flatMap((param) =>
+        param.kind === "tensor" ? [[param.buffer, param] as const] : [],
+      ),
+    );
+    for (const access of this.accesses) {
+      if (access.node.kind === "store" && !access.node.atomic) continue;
+      const name = access.buffer.name;
+      const births = this.allocations.filter((each) => each.stmt.buffer === name);
+      const param = modes.get(name);
+      if (param ? param.mode !== "out" : births.some((birth) => birth.stmt.fill)) continue;
+      if (checkRead(access, births[0], covered))
+        this.note({
+          span: access.node.span,
+          subject: accessText(access.node),
+          claim: "written before it is read",
+          how: "by earlier statements and iterations",
+        });
+    }
+    for (const param of modes.values()) {
+      const shape = this.shapes.get(param.buffer)!;
+      if (param.mode === "out") {
+        if (checkOutput(param.buffer, shape, param.span, covered))
+          this.note({
+            span: param.span,
+            subject: shownName(param.buffer),
+            claim: "every element is written",
+            how: "the statements that write it cover its shape",
+          });
+      } else if (param.mode === "in" && clean) checkInput(param.buffer, param.span, this.shapes, covered);
+    }
+  }
 }
 
 function writesIn(accesses: readonly Access[], loop: Loop): number {

@@ -4,7 +4,7 @@
 import { dtypeInfo } from "../../lang/dtypes.ts";
 import type { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import type { Expr, IrKernel } from "../ir/ir.ts";
-import { ge, isNotZero, le } from "../symbolic/cond.ts";
+import { ge, isNotZero, le, type Cond } from "../symbolic/cond.ts";
 import { TooLarge } from "../symbolic/integers.ts";
 import { atomPoly, constantPoly, mul, one, zero, type Poly } from "../symbolic/poly.ts";
 import { visitExpr } from "../ir/walk.ts";
@@ -28,10 +28,10 @@ export function openKernel(kernel: IrKernel, sink: DiagnosticSink): OpenKernel {
   const scope = new Scope();
   for (const dim of kernel.dims) {
     const [lo, hi] = dim.of === "stride" ? [-(2 ** 31), 2 ** 31 - 1] : [0, largestDim];
-    scope.names.set(dim.name, { kind: "poly", poly: atomPoly(names.fresh(dim.name, lo, hi)) });
+    scope.names.set(dim.name, { kind: "poly", poly: atomPoly(names.param(dim.name, lo, hi)) });
   }
   for (const param of kernel.params)
-    if (param.kind === "scalar") scope.names.set(param.name, names.value(param.name, param.dtype));
+    if (param.kind === "scalar") scope.names.set(param.name, names.value(param.name, param.dtype, true));
   const readOnly = new Set(
     kernel.params.flatMap((param) => (param.kind === "tensor" && param.mode === "in" ? [param.buffer] : [])),
   );
@@ -42,25 +42,34 @@ export function openKernel(kernel: IrKernel, sink: DiagnosticSink): OpenKernel {
   const signature = new Terms(true);
   for (const clause of kernel.requires) scope.assume(signature.cond(clause.cond, scope));
   const shapes = new Map<string, readonly Poly[]>();
+  const background: Cond[] = [];
   const shapeScope = scope.fork();
   for (const buffer of kernel.buffers) {
     if (buffer.space === "param")
       for (const extent of buffer.shape) checkDivisors(extent, signature, shapeScope, sink);
     const shape = buffer.shape.map((extent) => signature.poly(extent, scope));
     shapes.set(buffer.name, shape);
-    if (buffer.space === "param") assumeSize(scope, shape, dtypeInfo(buffer.dtype).bits);
+    if (buffer.space === "param") assumeSize(scope, shape, dtypeInfo(buffer.dtype).bits, background);
   }
+  scope.facts = scope.facts.against(background);
   return { scope, names, terms: new Terms(), shapes };
 }
 
-function assumeSize(scope: Scope, shape: readonly Poly[], bits: number): void {
+/**
+ * The bounds of a tensor's extents, and of the products of any of them: the runtime counts an extent of 0 as 1 when
+ * it checks the size, so that H·W can't overflow either where C is 0. Products are told apart as background.
+ */
+function assumeSize(scope: Scope, shape: readonly Poly[], bits: number, background: Cond[]): void {
   const most = Math.floor(((2 ** 32 - 1) * 8) / bits);
-  let product: Poly | undefined = one;
-  for (const extent of shape) {
-    scope.assume(ge(extent, zero), le(extent, constantPoly(Math.min(most, largestDim))));
-    product = product && times(product, extent);
-  }
-  if (product && shape.length > 1) scope.assume(le(product, constantPoly(most)));
+  for (const extent of shape)
+    if (!extent.isConstant)
+      scope.assume(ge(extent, zero), le(extent, constantPoly(Math.min(most, largestDim))));
+  let products: (Poly | undefined)[] = [one];
+  for (const extent of shape.length <= 5 ? shape : [])
+    products = products.flatMap((product) => [product, product && times(product, extent)]);
+  for (const product of products)
+    if (product && product.terms.some((term) => term.atoms.length > 1))
+      background.push(le(product, constantPoly(most)));
 }
 
 function times(a: Poly, b: Poly): Poly | undefined {

@@ -42,6 +42,8 @@ export interface WhileLoop {
   readonly entry: Facts;
   /** Values of names at the head of an iteration. */
   readonly head: ReadonlyMap<string, Value>;
+  /** Values of names before the loop. */
+  readonly start: ReadonlyMap<string, Value>;
 }
 
 export interface Access {

@@ -11,7 +11,7 @@ import { atomPoly, type Atom } from "../symbolic/poly.ts";
 import { refutes } from "../symbolic/refute.ts";
 import { someAtom, Substitution } from "../symbolic/substitute.ts";
 import { accessText, elementText, exprText, loopsText, shownName, withSizes } from "./describe.ts";
-import { effort, rename } from "./facts.ts";
+import { effort, relevant, rename } from "./facts.ts";
 import type { Access, ForLoop } from "./listener.ts";
 import { search } from "./search.ts";
 import type { Finding, Happened } from "./trace.ts";
@@ -83,13 +83,12 @@ function mayMeet(loop: ForLoop, early: Access, late: Access): boolean {
   const apart = new Substitution((atom) => primed(atom, loop.order));
   const index = atomPoly(loop.atom);
   const conds: Cond[] = [
-    ...loop.entry.all,
     ...early.facts.since(loop.entry),
     ...rename(late.facts.since(loop.entry), apart),
     lt(index, apart.apply(index)),
   ];
   early.index.forEach((part, axis) => conds.push(eq(part, apart.apply(late.index[axis]!))));
-  return !refutes(conds, effort.usual);
+  return !refutes([...relevant(loop.entry, conds), ...conds], effort.usual);
 }
 
 /** The atom of another iteration, if it belongs to the loop's body. */

@@ -21,6 +21,11 @@ export class Names {
     return this.made;
   }
 
+  /** A dim or scalar parameter. */
+  param(name: string, lo: number, hi: number): NameAtom {
+    return { ...this.fresh(name, lo, hi), param: true };
+  }
+
   fresh(name: string, lo: number, hi: number, shown?: string): NameAtom {
     const again = this.taken.get(name) ?? 0;
     this.taken.set(name, again + 1);
@@ -29,9 +34,9 @@ export class Names {
   }
 
   /** An unknown value of a dtype. */
-  value(name: string, dtype: Dtype, shown?: string): Value {
+  value(name: string, dtype: Dtype, param = false): Value {
     const { lo, hi } = rangeOf(dtype);
-    const poly = atomPoly(this.fresh(name, lo, hi, shown));
+    const poly = atomPoly(param ? this.param(name, lo, hi) : this.fresh(name, lo, hi));
     return dtype === "bool" ? { kind: "cond", cond: isTrue(poly) } : { kind: "poly", poly };
   }
 }
@@ -77,13 +82,18 @@ export class Scope {
   }
 
   fork(...conds: readonly Cond[]): Scope {
-    const copy = new Scope(new Map(this.names), new Map(this.versions), this.facts.with(...conds));
+    const copy = new Scope(new Map(this.names), new Map(this.versions), this.facts.under(...conds));
     copy.dead = this.dead;
     return copy;
   }
 
   assume(...conds: readonly Cond[]): void {
-    this.facts = this.facts.with(...conds);
+    this.facts = this.facts.knowing(...conds);
+  }
+
+  /** Goes on only where the conditions hold. */
+  restrict(...conds: readonly Cond[]): void {
+    this.facts = this.facts.under(...conds);
   }
 
   /** Becomes what holds after one of `ends`, each of which came from this scope by a fork. */

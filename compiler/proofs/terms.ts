@@ -44,6 +44,9 @@ export function laneAtom(lanes: number): NameAtom {
   return { kind: "name", key: `lane:${lanes}`, name: "lane", lo: 0, hi: lanes - 1, order: Infinity };
 }
 
+/** Whether an atom is the number of a lane. */
+export const isLane = (atom: NameAtom): boolean => atom.name === "lane" && atom.key.startsWith("lane:");
+
 export class Terms {
   /** Opaque values that stand for operations which may wrap, by atom key. */
   readonly overflows = new Map<string, Overflow>();

@@ -14,6 +14,7 @@ import type {
   Stmt,
   StoreStmt,
 } from "../ir/ir.ts";
+import { opInfo } from "../ir/ops.ts";
 import type { Block } from "../ir/walk.ts";
 import { combineYield } from "./trace-reduce.ts";
 import { evaluateExpr, lanesOf, type Concrete, type Evaluation } from "./trace-values.ts";
@@ -23,7 +24,7 @@ export type Watch =
   | { readonly kind: "outside"; readonly node: LoadExpr | StoreStmt }
   | { readonly kind: "unfit"; readonly node: OpExpr }
   | { readonly kind: "assert"; readonly node: Stmt }
-  | { readonly kind: "undefined-read"; readonly node: LoadExpr }
+  | { readonly kind: "undefined-read"; readonly node: LoadExpr | StoreStmt }
   | { readonly kind: "unwritten"; readonly buffer: string }
   | { readonly kind: "unread"; readonly buffer: string }
   | { readonly kind: "conflict"; readonly loop: ForStmt };
@@ -117,10 +118,10 @@ export class Trace implements Evaluation {
   private atEnd(): Finding | undefined {
     if (this.watch.kind !== "unwritten" && this.watch.kind !== "unread") return undefined;
     const memory = this.memories.get(this.watch.buffer)!;
-    const missing =
-      this.watch.kind === "unwritten"
-        ? Array.from(memory.cells).findIndex((cell) => cell === undefined)
-        : (memory.read?.findIndex((count) => count === 0) ?? -1);
+    let missing = -1;
+    if (this.watch.kind === "unwritten") missing = memory.cells.findIndex((cell) => cell === undefined);
+    // Where nothing at all is read, the sizes are too small to tell.
+    else if (memory.read?.includes(1)) missing = memory.read.indexOf(0);
     return missing < 0
       ? undefined
       : this.finding(this.happened(memory, coordinates(missing, memory.shape), false));
@@ -235,8 +236,10 @@ export class Trace implements Evaluation {
       if (!memory.input) {
         if (this.watch.kind === "undefined-read" && this.watch.node === expr)
           throw new Caught(this.finding(this.happened(memory, index, false)));
-        // Only what happens before undefined data comes into play is certain.
-        throw new Stop();
+        // Undefined data may be anything, so it may be 0; but where it decides what goes wrong, the mistake is
+        // the reading, and that has a message of its own.
+        if (this.watch.kind === "outside" || this.watch.kind === "assert") throw new Stop();
+        return zeroOf(expr);
       }
       value = this.setting.data(expr.buffer, offset);
       memory.cells[offset] = value;
@@ -260,8 +263,28 @@ export class Trace implements Evaluation {
       const at = index.map((part) => Number(part[lane % part.length]));
       const offset = this.offset(stmt, memory, at, true);
       this.touch(memory, offset, at, true, stmt.atomic);
-      memory.cells[offset] = value[lane]!;
+      memory.cells[offset] = this.stored(stmt, memory, offset, at, value[lane]!);
     }
+  }
+
+  /** What a store leaves: its value, or the element combined with it. */
+  private stored(
+    stmt: StoreStmt,
+    memory: Memory,
+    offset: number,
+    index: readonly number[],
+    value: Scalar,
+  ): Scalar {
+    if (!stmt.atomic) return value;
+    const { dtype } = stmt.value.type;
+    let old = memory.cells[offset];
+    if (old === undefined && memory.input) old = this.setting.data(memory.name, offset);
+    if (old === undefined) {
+      if (this.watch.kind === "undefined-read" && this.watch.node === stmt)
+        throw new Caught(this.finding(this.happened(memory, index, false)));
+      return value;
+    }
+    return opInfo(stmt.atomic).lane!([old, value], dtype, dtype);
   }
 
   // ---- statements ----

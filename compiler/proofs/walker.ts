@@ -218,6 +218,13 @@ export class Walker {
     return { block, ends: [...(scope.dead ? [] : [scope]), ...jumps.continues], breaks: jumps.breaks };
   }
 
+  /** Goes on behind a loop. What its last iteration met is known by then: no condition for getting here. */
+  private resume(scope: Scope, ends: readonly Scope[]): void {
+    const before = scope.facts;
+    scope.join(ends, this.names, this.dtypeOf);
+    scope.facts = before.knowing(...scope.facts.since(before));
+  }
+
   private forLoop(stmt: ForStmt, scope: Scope): Stmt {
     const [loExpr, hiExpr] = [this.exprs.visit(stmt.lo, scope), this.exprs.visit(stmt.hi, scope)];
     const [lo, hi] = [this.terms.poly(loExpr, scope), this.terms.poly(hiExpr, scope)];
@@ -232,7 +239,7 @@ export class Walker {
       const atom = this.names.fresh(stmt.name, span.lo, Math.max(span.lo, span.hi), stmt.marks.label);
       const index = atomPoly(atom);
       head.names.set(stmt.name, { kind: "poly", poly: index });
-      head.assume(...within(index, lo, hi));
+      head.restrict(...within(index, lo, hi));
       let turn = sub(index, lo);
       if (stmt.step > 1) {
         turn = atomPoly(this.names.fresh(`${stmt.name}.turn`, 0, 2 ** 31));
@@ -273,7 +280,7 @@ export class Walker {
         this.assumeAll(end, kept, past);
       }
     }
-    scope.join([end, ...breaks], this.names, this.dtypeOf);
+    this.resume(scope, [end, ...breaks]);
     if (block === stmt.body && loExpr === stmt.lo && hiExpr === stmt.hi) return stmt;
     return { ...stmt, lo: loExpr, hi: hiExpr, body: block };
   }
@@ -288,7 +295,14 @@ export class Walker {
       const head = scope.fork();
       this.havoc(head, changed, buffers);
       this.assumeAll(head, kept, undefined);
-      const loop: Loop = { kind: "while", stmt, order, entry: scope.facts, head: new Map(head.names) };
+      const loop: Loop = {
+        kind: "while",
+        stmt,
+        order,
+        entry: scope.facts,
+        head: new Map(head.names),
+        start: new Map(scope.names),
+      };
       this.loops.push(loop);
       const cond = this.exprs.visit(stmt.cond, head);
       const test = this.terms.cond(cond, head);
@@ -306,9 +320,9 @@ export class Walker {
     this.listener?.enters(loop);
     const { block, breaks } = this.iterate(stmt.body, loop, body);
     this.listener?.left(loop);
-    head.assume(not(test));
+    head.restrict(not(test));
     if (test.kind === "true") head.dead = true;
-    scope.join([head, ...breaks], this.names, this.dtypeOf);
+    this.resume(scope, [head, ...breaks]);
     return block === stmt.body && cond === stmt.cond ? stmt : { ...stmt, cond, body: block };
   }
 

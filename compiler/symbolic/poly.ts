@@ -19,6 +19,8 @@ export interface NameAtom {
   readonly order: number;
   /** What a message calls it, where that isn't `name`. */
   readonly shown?: string;
+  /** A dim or scalar parameter: fixed for the whole call. */
+  readonly param?: true;
 }
 /** An uninterpreted function: equal arguments give equal values. Loads and operations that aren't integer arithmetic. */
 export interface AppAtom {
@@ -254,6 +256,14 @@ function divideByMonomial(num: Poly, den: Poly, divisor: Term): Poly {
   const whole = outside.reduce(add, zero);
   const left = new Poly(inside, num.constant);
   if (left.isConstant && left.constant === 0) return whole;
+  // floor(floor(a / b) / c) = floor(a / (b·c)) for c > 0, and c isn't negative here if no factor is.
+  const inner = asAtom(left);
+  if (
+    inner?.kind === "div" &&
+    divisor.coef > 0 &&
+    divisor.atoms.every((atom) => "lo" in atom && atom.lo >= 0)
+  )
+    return add(whole, floordiv(inner.num, mul(inner.den, den)));
   // c·a / (c·b) = a / b
   const common = gcdAll([divisor.coef, left.constant, ...inside.map((term) => term.coef)]);
   if (common > 1) return add(whole, floordiv(exactScale(left, common), exactScale(den, common)));

@@ -27,14 +27,17 @@ export function products(constraints: readonly Poly[], bounds: Intervals): Poly[
     atoms.every((atom) => bounds.of(atom.key, [atom]).lo >= 0);
   const mentions = byAtom(constraints);
   for (const atoms of wanted.values()) {
-    for (const [at, atom] of atoms.entries()) {
-      if (at > 0 && atoms[at - 1]!.key === atom.key) continue;
-      const rest = withoutAtoms(atoms, [atom])!;
-      const bounding = mentions.get(atom.key) ?? [];
-      if (nonNegative(rest)) for (const poly of bounding) offer(poly, monomial(rest));
-      else if (rest.length === 1)
-        for (const left of bounding) for (const right of mentions.get(rest[0]!.key) ?? []) offer(left, right);
+    // A constraint on a part of the monomial, times what is left of it.
+    for (const poly of constraints) {
+      for (const term of poly.terms) {
+        if (term.atoms.length >= atoms.length) continue;
+        const rest = withoutAtoms(atoms, term.atoms);
+        if (rest && nonNegative(rest)) offer(poly, monomial(rest));
+      }
     }
+    if (atoms.length !== 2 || nonNegative(atoms)) continue;
+    for (const left of mentions.get(atoms[0]!.key) ?? [])
+      for (const right of mentions.get(atoms[1]!.key) ?? []) offer(left, right);
   }
   // Products of two bounds of different atoms, where both are short: they carry "both are extreme".
   for (const atoms of wanted.values()) {

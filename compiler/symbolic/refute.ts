@@ -33,7 +33,7 @@ import {
   Poly,
   sub,
   zero,
-  type Atom,
+  type DivAtom,
 } from "./poly.ts";
 import { products } from "./products.ts";
 import { Substitution, visitAtoms } from "./substitute.ts";
@@ -67,7 +67,9 @@ class State {
   private pending: Cond[] = [];
   private readonly defined = new Set<string>();
   /** Divisions whose divisor isn't known to be positive yet. */
-  private readonly undecided = new Map<string, Extract<Atom, { kind: "div" }>>();
+  private readonly undecided = new Map<string, DivAtom>();
+  /** Divisions by what is known to be positive but isn't a constant. */
+  private readonly symbolic = new Map<string, DivAtom>();
   private solved = 0;
 
   assume(cond: Cond): void {
@@ -79,6 +81,7 @@ class State {
     for (const [key, poly] of this.atLeast) copy.atLeast.set(key, poly);
     for (const key of this.defined) copy.defined.add(key);
     for (const [key, atom] of this.undecided) copy.undecided.set(key, atom);
+    for (const [key, atom] of this.symbolic) copy.symbolic.set(key, atom);
     copy.unequal = [...this.unequal];
     copy.choices = [...this.choices];
     copy.solved = this.solved;
@@ -92,8 +95,23 @@ class State {
     const bounds = this.bounds();
     if (bounds === "contradiction") return true;
     const constraints = [...this.atLeast.values()];
-    if (hasNoSolution([...constraints, ...this.consequences(constraints, bounds)])) return true;
+    constraints.push(...this.consequences(constraints, bounds));
+    if (hasNoSolution(constraints)) return true;
+    if (this.findZeroQuotients(constraints, purse)) return this.refute(purse);
     return this.split(bounds, purse);
+  }
+
+  /** num / den is 0 where 0 <= num < den: that is beyond linear reasoning when den isn't a constant. */
+  private findZeroQuotients(constraints: readonly Poly[], purse: { left: number }): boolean {
+    let found = false;
+    for (const [key, atom] of this.symbolic) {
+      this.symbolic.delete(key);
+      const small = [negate(addConstant(atom.num, 1)), sub(atom.num, atom.den)];
+      if (purse.left-- <= 0 || !small.every((outside) => hasNoSolution([...constraints, outside]))) continue;
+      this.assume(eq(atomPoly(atom), zero));
+      found = true;
+    }
+    return found;
   }
 
   /** Propagates bounds; divisors found positive or negative bring facts, which bring bounds. */
@@ -108,6 +126,7 @@ class State {
         if (den.lo <= 0 && den.hi >= 0) continue;
         this.undecided.delete(key);
         this.assume(divisionFacts(atom, den.lo > 0));
+        if (den.lo > 0) this.symbolic.set(key, atom);
         more = true;
       }
       if (!more) return bounds;
@@ -278,6 +297,9 @@ class State {
     for (const [key, atom] of this.undecided) {
       if (by.atom(atom) !== undefined) this.undecided.delete(key);
     }
+    for (const [key, atom] of this.symbolic) {
+      if (by.atom(atom) !== undefined) this.symbolic.delete(key);
+    }
   }
 
   private define(cond: Cond): void {
@@ -310,7 +332,7 @@ class State {
 }
 
 /** 0 <= num - den·q < den, mirrored for a negative divisor. */
-function divisionFacts(atom: Extract<Atom, { kind: "div" }>, positive: boolean): Cond {
+function divisionFacts(atom: DivAtom, positive: boolean): Cond {
   const rest = sub(atom.num, mul(atom.den, atomPoly(atom)));
   return positive ? and(ge(rest, zero), lt(rest, atom.den)) : and(le(rest, zero), gt(rest, atom.den));
 }

@@ -28,7 +28,8 @@ export function proveSource(text: string): Proved {
 export function report(text: string): string {
   return proveSource(text)
     .found.map(
-      ({ code, message, counterexample }) => `${code} ${message}${counterexample ? ` | ${counterexample}` : ""}`,
+      ({ code, message, counterexample }) =>
+        `${code} ${message}${counterexample ? ` | ${counterexample}` : ""}`,
     )
     .join("\n");
 }
