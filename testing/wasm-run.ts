@@ -22,6 +22,8 @@ export interface WasmRunOptions {
   readonly features?: readonly string[];
   /** Into how many shares each parallel phase is cut, run last first. */
   readonly shares?: number;
+  /** False: without Binaryen's optimiser, which takes most of the time. */
+  readonly optimize?: boolean;
 }
 
 /** A module that is ready to be run. */
@@ -39,7 +41,10 @@ export async function wasmProgram(text: string, options: WasmRunOptions = {}): P
 }
 
 export async function programOf(kernel: IrKernel, options: WasmRunOptions = {}): Promise<WasmProgram> {
-  const emitted = await emitWasm([kernel], { features: options.features ?? [] });
+  const emitted = await emitWasm([kernel], {
+    features: options.features ?? [],
+    optimize: options.optimize ?? true,
+  });
   const module = new WebAssembly.Module(emitted.code as Uint8Array<ArrayBuffer>);
   return { kernel, emitted, module };
 }

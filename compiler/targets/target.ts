@@ -25,6 +25,8 @@ export interface Capabilities {
 export interface EmitOptions {
   /** Optional features to use, by the names the artifact's `features` has. */
   readonly features?: readonly string[];
+  /** False leaves the code as it was written, for tests and for reading it. */
+  readonly optimize?: boolean;
 }
 
 /** One kernel as emitted; the driver adds the signature and the report to make a `KernelArtifact`. */

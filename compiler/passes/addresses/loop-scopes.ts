@@ -4,6 +4,7 @@
 
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { i32, int, op, ref, type Expr, type RefExpr, type Stmt } from "../../ir/ir.ts";
+import { isPartial } from "../../ir/facts.ts";
 import type { FreshNames } from "../../ir/names.ts";
 import { visitExpr } from "../../ir/walk.ts";
 import { add } from "../fold.ts";
@@ -233,8 +234,7 @@ export class LoopScopes {
     let depth = 0;
     visitExpr(expr, (part) => {
       // What is loaded, or may not be evaluated early, stays where it stands.
-      if (part.kind === "load" || (part.kind === "op" && (part.op === "floordiv" || part.op === "mod")))
-        depth = this.loops.length;
+      if (part.kind === "load" || (part.kind === "op" && isPartial(part))) depth = this.loops.length;
       if (part.kind === "ref") depth = Math.max(depth, this.depthOfName(part.name));
     });
     return depth;

@@ -31,11 +31,11 @@ export async function emitWasm(
     [...[...helpers].map((name) => helperTexts[name]!), ...written.map((each) => each.text)],
     features,
   );
-  const { binary, sourceMap } = await assemble(
-    text,
-    kernels.map((kernel) => kernel.name).join(", "),
+  const { binary, sourceMap } = await assemble(text, {
+    names: kernels.map((kernel) => kernel.name).join(", "),
     features,
-  );
+    optimize: options.optimize ?? true,
+  });
   return { code: binary, sourceMap, text, kernels: written };
 }
 

@@ -5,7 +5,7 @@ import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { isFloat, type Dtype } from "../../../lang/dtypes.ts";
 import type { Buffer, Expr, OpExpr } from "../../ir/ir.ts";
 import { opInfo } from "../../ir/ops.ts";
-import { loadValue } from "./load.ts";
+import { loadSplat, loadValue } from "./load.ts";
 import { constantValue, scalarValue } from "./lanes.ts";
 import { isHalf, laneBits, scalarRep, shapeOf, type Value } from "./representation.ts";
 import { bitcastScalar, convertScalar, saturateScalar } from "./scalar-convert.ts";
@@ -45,8 +45,13 @@ function applied(expr: OpExpr, scope: Scope): Value {
   const { w } = scope;
   const contracted = contraction(expr, scope);
   if (contracted) return contracted;
-  const args = expr.args.map((arg) => evaluate(arg, scope));
   const { op, type } = expr;
+  const [only] = expr.args;
+  if (op === "splat" && only?.kind === "load") {
+    const loaded = loadSplat(only, type.lanes, scope);
+    if (loaded) return loaded;
+  }
+  const args = expr.args.map((arg) => evaluate(arg, scope));
   const from = args[0]!.type.dtype;
   if (opInfo(op).band === "vector") return shapeOp(op, type, args, expr.imm ?? [], w);
   if (op === "convert" || op === "saturate" || op === "bitcast") {

@@ -53,6 +53,20 @@ export function loadValue(load: LoadExpr, scope: Scope): Value {
   return fromStorage(loadLanes(places, lanes, bits, active, w), dtype, lanes, w);
 }
 
+/** A scalar load that is wanted in every lane, as one instruction, or undefined where there is none. */
+export function loadSplat(load: LoadExpr, lanes: number, scope: Scope): Value | undefined {
+  const { dtype } = scope.buffers.get(load.buffer)!;
+  if (load.guard || load.type.lanes > 1 || isSubByte(dtype) || isHalf(dtype) || dtype === "bool")
+    return undefined;
+  const where = addressing(load, 1, scope);
+  if (where.kind === "lanes") return undefined;
+  const bits = storageBits(dtype);
+  const part = `(${memory(`v128.load${bits}_splat`, where.place)})`;
+  const count = partCount(lanes, bits);
+  const kept = count > 1 ? scope.w.bindVector(part) : part;
+  return { type: { dtype, lanes }, bits, parts: Array.from({ length: count }, () => kept) };
+}
+
 const zeroOf = (dtype: Dtype): number | bigint | boolean =>
   dtype === "bool" ? false : dtype === "i64" || dtype === "u64" ? 0n : 0;
 

@@ -114,6 +114,7 @@ async function compare(
   });
   const program = await programOf(
     parseKernel(`kernel k(${params.join(", ")}) dims(N = a.0) {\n${loops.join("\n")}\n}`),
+    { optimize: false },
   );
   const args = (): InterpretArgs =>
     Object.fromEntries(

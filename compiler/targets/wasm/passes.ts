@@ -4,24 +4,26 @@ import { eliminateCommon } from "../../passes/cse.ts";
 import { expandReductions } from "../../passes/expand-reductions.ts";
 import { hoistInvariants } from "../../passes/licm.ts";
 import type { Pass } from "../../passes/index.ts";
+import { promoteArrays } from "../../passes/promote-arrays.ts";
 import { simplify } from "../../passes/simplify/index.ts";
 import { splitBorders } from "../../passes/split-borders.ts";
+import { splatLoads } from "../../passes/splat-loads.ts";
 import { splitParallel } from "../../passes/split-parallel.ts";
 import { unroll } from "../../passes/unroll.ts";
 import { vectorize } from "../../passes/vectorize/index.ts";
 
 export const wasmPasses: readonly Pass[] = [
   // A loop that is parallel and vectorized becomes chunks for workers with a vector loop inside.
-  { name: "split-parallel", run: splitParallel },
-  // Before vectorize, so that clamped and guarded accesses lie side by side in the interior; behind the chunks, since a
-  // parallel loop in three parts would be three phases.
-  { name: "split-borders", run: splitBorders },
-  { name: "vectorize", run: vectorize },
-  // What is left of reductions: several accumulators where that pays.
-  { name: "expand-reductions", run: expandReductions },
-  // After vectorize, so that unrolled copies are copies of vectors.
-  { name: "unroll", run: unroll },
-  { name: "simplify-2", run: simplify },
-  { name: "cse-2", run: eliminateCommon },
-  { name: "licm-2", run: hoistInvariants },
+  { name: "split-parallel", doc: "chunks of parallel vector loops", run: splitParallel },
+  { name: "vectorize", doc: "marked loops and reductions to vectors", run: vectorize },
+  { name: "expand-reductions", doc: "what is left of reductions, to accumulators", run: expandReductions },
+  // After vectorize, so that the copies are copies of vectors.
+  { name: "unroll", doc: "copies of loop bodies", run: unroll },
+  // Unrolled indices become constants, by which arrays can become registers.
+  { name: "simplify-unrolled", run: simplify },
+  { name: "promote-arrays", doc: "arrays with known indices to registers", run: promoteArrays },
+  { name: "cse-unrolled", run: eliminateCommon },
+  { name: "licm-unrolled", run: hoistInvariants },
+  // After what moves and merges loads, before addresses are made.
+  { name: "splat-loads", doc: "loads that broadcast", run: splatLoads },
 ];

@@ -113,7 +113,9 @@ function assign(name: string, value: Value, scope: BodyScope): void {
   );
   const rep = target.bits === 0 ? scalarRep(target.type.dtype) : "v128";
   if (mixed)
-    parts = parts.map((part) => (part.startsWith("(local.get") ? copied(part, rep, scope) : w.bind(part, rep)));
+    parts = parts.map((part) =>
+      part.startsWith("(local.get") ? copied(part, rep, scope) : w.bind(part, rep),
+    );
   parts.forEach((part, at) => w.push(`(local.set ${locals[at]} ${part})`));
 }
 
