@@ -12,10 +12,9 @@ export function splatLoads(kernel: IrKernel): IrKernel {
   if (wanted.size === 0) return kernel;
   const uses = (expr: Expr): Expr =>
     mapExpr(expr, (part) => {
-      const name =
-        part.kind === "op" && part.op === "splat" && part.args[0]!.kind === "ref" && part.args[0].name;
-      const type = name ? wanted.get(name) : undefined;
-      return name && type ? ref(name, type, part.span) : part;
+      const arg = part.kind === "op" && part.op === "splat" ? part.args[0] : undefined;
+      const type = arg?.kind === "ref" ? wanted.get(arg.name) : undefined;
+      return arg?.kind === "ref" && type ? ref(arg.name, type, part.span) : part;
     });
   const body = mapBlock(kernel.body, (stmt) => {
     const type = stmt.kind === "let" ? wanted.get(stmt.name) : undefined;

@@ -15,6 +15,9 @@ import { vectorize } from "../../passes/vectorize/index.ts";
 export const wasmPasses: readonly Pass[] = [
   // A loop that is parallel and vectorized becomes chunks for workers with a vector loop inside.
   { name: "split-parallel", doc: "chunks of parallel vector loops", run: splitParallel },
+  // Before vectorize, so that clamped and guarded accesses lie side by side in the interior; behind the chunks, since a
+  // parallel loop in three parts would be three phases.
+  { name: "split-borders", doc: "borders and interiors of vector loops", run: splitBorders },
   { name: "vectorize", doc: "marked loops and reductions to vectors", run: vectorize },
   { name: "expand-reductions", doc: "what is left of reductions, to accumulators", run: expandReductions },
   // After vectorize, so that the copies are copies of vectors.
