@@ -7,6 +7,7 @@ import type { IrKernel, Scalar } from "../compiler/ir/ir.ts";
 import { parseKernel } from "../compiler/ir/parse.ts";
 import { readerOf } from "../compiler/ir/storage.ts";
 import { verify } from "../compiler/ir/verify.ts";
+import { runPasses, sharedPasses } from "../compiler/passes/index.ts";
 import { emitModule, wgslTarget } from "../compiler/targets/wgsl/index.ts";
 import type { Emitted } from "../compiler/targets/target.ts";
 import type { WgslLaunch } from "../compiler/artifact.ts";
@@ -25,7 +26,7 @@ export function parseKernels(text: string, path = "test.ir"): readonly IrKernel[
 /** A kernel after the target's own passes. */
 export function prepared(kernel: IrKernel): IrKernel {
   verify(kernel, "the test");
-  const ready = wgslTarget.passes.reduce((each, pass) => pass.run(each), kernel);
+  const ready = runPasses(kernel, wgslTarget.passes);
   verify(ready, "the target's passes");
   return ready;
 }
@@ -49,14 +50,14 @@ export interface Closeness {
   readonly accept?: (want: Scalar, got: Scalar, at: number) => boolean;
 }
 
-/** Runs a kernel on the interpreter and on the device with the same arguments, and compares all results. */
+/** Runs a kernel on the interpreter and, after the passes of every target, on the device with the same arguments, and compares all results. */
 export async function sameOnWgsl(
   runner: WgslRunner,
   kernel: IrKernel,
   args: () => InterpretArgs,
   { tolerance = 0, accept = () => false }: Closeness = {},
 ): Promise<void> {
-  const module = emitted([kernel]);
+  const module = emitted([runPasses(kernel, sharedPasses, { verifyEach: true })]);
   const [launch] = launchesOf(module);
   const given = args();
   const names: Record<string, number> = {};

@@ -338,7 +338,8 @@ kernel \`loop\`(\`fn\`: in f32[N], \`array\`: out f32[N], \`f32\`: i32) dims(N =
     let status: f32 = \`select\` + 1.0
     let x.1: f32 = status
     let __y: f32 = x.1
-    \`array\`[id] = __y
+    let \`größe\`: f32 = __y * 2.0
+    \`array\`[id] = \`größe\`
   }
 }`,
     dims: lengths,

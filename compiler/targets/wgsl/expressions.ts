@@ -4,6 +4,7 @@
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { valueDtype } from "../../ir/op-types.ts";
 import { i32, int, ref, type Buffer, type Expr, type LoadExpr, type OpExpr } from "../../ir/ir.ts";
+import { operandsOf } from "../../ir/walk.ts";
 import { add, mul } from "../../passes/fold.ts";
 import { isUnfit } from "./fold.ts";
 import type { HelperSet } from "./helpers.ts";
@@ -41,11 +42,33 @@ export function emitExpr(expr: Expr, scope: Scope, out: Lines): Text {
       return literal(expr.value, expr.type.dtype, scope.helpers);
     case "ref":
       return scope.values.get(expr.name) ?? internalError("wgsl", `the value ${expr.name} is not in scope`);
-    case "op":
-      return emitOp(expr, scope, out);
+    case "op": {
+      const text = emitOp(expr, scope, out);
+      if (heightOf(expr) % tallest !== 0) return text;
+      const name = scope.names.give("part");
+      out.add(`let ${name} = ${text.text};`);
+      return primary(name);
+    }
     case "load":
       return expr.guard ? guardedLoad(expr, expr.guard, scope, out) : plainLoad(expr, scope, out);
   }
+}
+
+/** Shader compilers refuse expressions that nest deeply: at this height a part gets a name. */
+const tallest = 32;
+
+const heights = new WeakMap<Expr, number>();
+/** The operations on the longest way from an expression to a leaf. */
+function heightOf(expr: Expr): number {
+  let height = heights.get(expr);
+  if (height === undefined) {
+    const operands = operandsOf(expr).map(heightOf);
+    heights.set(
+      expr,
+      (height = expr.kind === "op" ? 1 + Math.max(0, ...operands) : Math.max(0, ...operands)),
+    );
+  }
+  return height;
 }
 
 function emitOp(expr: OpExpr, scope: Scope, out: Lines): Text {

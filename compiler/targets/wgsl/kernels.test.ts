@@ -37,6 +37,17 @@ describe.skipIf(typeof validator === "string")(`Tint accepts ${whyNot(validator)
     expect(await validator.validate(module.text, launchesOf(module)), module.text).toEqual([]);
   });
 
+  it("expressions that nest deeply", async () => {
+    if (typeof validator === "string") return;
+    const sum = (count: number): string => Array.from({ length: count }, () => "x[i]").join(" + ");
+    const nested = (count: number): string => (count === 0 ? "x[i]" : `abs(${nested(count - 1)})`);
+    for (const value of [sum(700), nested(300)]) {
+      const text = `kernel deep(x: in f32[N], y: out f32[N]) dims(N = x.0) { parallel for i in 0..N { y[i] = ${value} } }`;
+      const module = emitted(parseKernels(text));
+      expect(await validator.validate(module.text, launchesOf(module))).toEqual([]);
+    }
+  });
+
   it("all of them as one module", async () => {
     if (typeof validator === "string") return;
     const module = emitted(cases.flatMap(([, { text }]) => parseKernels(text)));

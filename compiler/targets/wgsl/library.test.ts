@@ -13,6 +13,7 @@ import { emitted, launchesOf, sameOnWgsl } from "../../../testing/wgsl-equivalen
 import { openWgslRunner } from "../../../testing/wgsl-run.ts";
 import { instanceRequests } from "../../instances.ts";
 import type { IrKernel } from "../../ir/ir.ts";
+import { runPasses, sharedPasses } from "../../passes/index.ts";
 import { lower } from "../../lower/index.ts";
 
 const validator = await openWgslValidator();
@@ -50,7 +51,7 @@ describe.skipIf(typeof validator === "string")(`Tint accepts ${whyNot(validator)
     it.each(files)("%s", async (path) => {
       if (typeof validator === "string") return;
       for (const kernel of kernelsOf(path, read(path), { T: dtype })) {
-        const module = emitted([kernel]);
+        const module = emitted([runPasses(kernel, sharedPasses)]);
         expect(await validator.validate(module.text, launchesOf(module)), module.text).toEqual([]);
       }
     });
@@ -59,6 +60,8 @@ describe.skipIf(typeof validator === "string")(`Tint accepts ${whyNot(validator)
 
 /** Kernels whose shapes are names, with sizes to run them at. */
 const runs: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  "stdlib/activations.kern": { S_0: 131 },
+  "stdlib/linalg.kern": { M: 5, N: 67, K: 19 },
   "stdlib/normalization.kern": { M: 5, N: 67 },
   "stdlib/image.kern": { H: 13, W: 29 },
   "samples/edges/edges.kern": { H: 13, W: 29 },
