@@ -21,7 +21,7 @@ export class ExprCompiler {
     switch (expr.kind) {
       case "const": {
         const { value, type } = expr;
-        const whole: Value = type.lanes === 1 ? value : new Array<Scalar>(type.lanes).fill(value);
+        const whole: Value = type.lanes === 1 ? value : Array.from({ length: type.lanes }, () => value);
         return () => whole;
       }
       case "ref":
@@ -112,14 +112,17 @@ function lanesThunk(expr: OpExpr, args: readonly Thunk[], lane: LaneFunction): T
     const x = a!();
     const y = b?.();
     const z = c?.();
-    const out = new Array<Scalar>(lanes);
+    const out: Scalar[] = [];
     for (let at = 0; at < lanes; at++) out[at] = lane(x[at]!, y ? y[at]! : 0, z ? z[at]! : 0);
     return out;
   };
 }
 
 function spread(thunk: Thunk, lanes: number): Thunk {
-  return () => new Array<Scalar>(lanes).fill(thunk() as Scalar);
+  return () => {
+    const value = thunk() as Scalar;
+    return Array.from({ length: lanes }, () => value);
+  };
 }
 
 function vectorThunk(expr: OpExpr, args: readonly Thunk[]): Thunk {

@@ -80,7 +80,7 @@ export class Machine {
   constructor(kernel: IrKernel) {
     const names = declaredIn(kernel.body).size + kernel.dims.length + kernel.params.length;
     this.numbers = new Float64Array(names);
-    this.others = new Array<Value>(names).fill(0);
+    this.others = Array.from({ length: names }, () => 0);
     this.cells = new Map(kernel.buffers.map((buffer) => [buffer.name, emptyCell(buffer)]));
   }
 
