@@ -20,7 +20,7 @@ import {
 } from "./describe.ts";
 import { effort, proves, type Facts } from "./facts.ts";
 import type { Access } from "./listener.ts";
-import { overflowExample } from "./overflow.ts";
+import { innermost, overflowExample } from "./overflow.ts";
 import { search } from "./search.ts";
 import type { Overflow, Terms } from "./terms.ts";
 
@@ -71,8 +71,9 @@ function report(
   const dim = `${access.buffer.shape.length === 1 ? "" : `dimension ${axis} of `}\`${name}\`, ${sizeOf(extent)}`;
   const span = node.span;
   const related = declaration(access);
-  const wrapped = overflowIn(index, terms) ?? overflowOf(access.facts, index, terms);
-  if (wrapped) {
+  const outer = overflowIn(index, terms) ?? overflowOf(access.facts, index, terms);
+  if (outer) {
+    const wrapped = innermost(outer, terms);
     const example = overflowExample(wrapped);
     sink.report("K0404", { expr: exprText(wrapped.expr) }, wrapped.expr.span ?? span, {
       counterexample: example,

@@ -72,32 +72,24 @@ export class Facts {
 
   /** The conditions that these facts have and `older`, an ancestor of theirs, has not. */
   since(older: Facts): readonly Cond[] {
-    const found: Cond[] = [];
-    for (let at: Facts | undefined = this; at && at !== older; at = at.parent) found.unshift(...at.own);
-    return found;
+    return this === older ? [] : [...(this.parent?.since(older) ?? []), ...this.own];
   }
 
   /** Of those, the conditions under which control comes here. */
   pathSince(older: Facts): readonly Cond[] {
-    const found: Cond[] = [];
-    for (let at: Facts | undefined = this; at && at !== older; at = at.parent)
-      if (at.path) found.unshift(...at.own);
-    return found;
+    if (this === older) return [];
+    const before = this.parent?.pathSince(older) ?? [];
+    return this.path ? [...before, ...this.own] : before;
   }
 
   /** Whether a condition is one of the facts, or weaker than one. */
   includes(cond: Cond): boolean {
-    for (let at: Facts | undefined = this; at; at = at.parent) {
-      if (cond.kind === "ge") {
-        const constant = at.bounds.get(cond.poly.linearKey);
-        if (constant !== undefined && constant <= cond.poly.constant) return true;
-      } else if (
-        cond.kind !== "true" &&
-        at.own.some((own) => own.kind === cond.kind && condKey(own) === condKey(cond))
-      )
-        return true;
-    }
-    return cond.kind === "true";
+    if (cond.kind === "true") return true;
+    if (cond.kind === "ge") {
+      const constant = this.bounds.get(cond.poly.linearKey);
+      if (constant !== undefined && constant <= cond.poly.constant) return true;
+    } else if (this.own.some((own) => own.kind === cond.kind && condKey(own) === condKey(cond))) return true;
+    return this.parent?.includes(cond) ?? false;
   }
 }
 
@@ -168,7 +160,7 @@ function namesOf(cond: Cond): NamesOf {
     visitCondAtoms(cond, (atom) => {
       if (atom.kind === "name" || (atom.kind === "app" && atom.args.length === 0)) {
         all.push(atom.key);
-        if (atom.kind === "app" || !atom.param) own.push(atom.key);
+        if (atom.kind === "app" || atom.origin !== "param") own.push(atom.key);
       }
     });
     found = { all, own };

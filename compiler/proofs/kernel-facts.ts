@@ -4,7 +4,8 @@
 import { dtypeInfo } from "../../lang/dtypes.ts";
 import type { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import type { Expr, IrKernel } from "../ir/ir.ts";
-import { ge, isNotZero, le, type Cond } from "../symbolic/cond.ts";
+import { condKey, ge, isNotZero, le, type Cond } from "../symbolic/cond.ts";
+import { Intervals } from "../symbolic/intervals.ts";
 import { TooLarge } from "../symbolic/integers.ts";
 import { atomPoly, constantPoly, mul, one, zero, type Poly } from "../symbolic/poly.ts";
 import { visitExpr } from "../ir/walk.ts";
@@ -61,15 +62,20 @@ export function openKernel(kernel: IrKernel, sink: DiagnosticSink): OpenKernel {
  */
 function assumeSize(scope: Scope, shape: readonly Poly[], bits: number, background: Cond[]): void {
   const most = Math.floor(((2 ** 32 - 1) * 8) / bits);
-  for (const extent of shape)
-    if (!extent.isConstant)
-      scope.assume(ge(extent, zero), le(extent, constantPoly(Math.min(most, largestDim))));
+  for (const extent of shape) {
+    const size = new Intervals().ofPoly(extent);
+    if (size.lo < 0) scope.assume(ge(extent, zero));
+    const limit = Math.min(most, largestDim);
+    if (size.hi > limit) scope.assume(le(extent, constantPoly(limit)));
+  }
   let products: (Poly | undefined)[] = [one];
   for (const extent of shape.length <= 5 ? shape : [])
     products = products.flatMap((product) => [product, product && times(product, extent)]);
   for (const product of products)
-    if (product && product.terms.some((term) => term.atoms.length > 1))
-      background.push(le(product, constantPoly(most)));
+    if (product && product.terms.some((term) => term.atoms.length > 1)) {
+      const bound = le(product, constantPoly(most));
+      if (!background.some((known) => condKey(known) === condKey(bound))) background.push(bound);
+    }
 }
 
 function times(a: Poly, b: Poly): Poly | undefined {

@@ -10,10 +10,19 @@ import { visitCondAtoms } from "../symbolic/cond.ts";
 import { visitAtoms } from "../symbolic/substitute.ts";
 import { exprText } from "./describe.ts";
 import { rangeOf } from "./scope.ts";
-import type { Overflow } from "./terms.ts";
+import type { Overflow, Terms } from "./terms.ts";
 
 const sizes = [1, 2, 3, 46341, 65536, 2 ** 20, 2 ** 24, 2 ** 28, 2 ** 30 - 1];
 const maxTries = 20_000;
+
+/** The operation that overflows first: others are made of its wrapped result. */
+export function innermost(overflow: Overflow, terms: Terms): Overflow {
+  let inner: Overflow | undefined;
+  visitAtoms(overflow.exact, (atom) => {
+    inner ??= terms.overflows.get(atom.key);
+  });
+  return inner && inner !== overflow ? innermost(inner, terms) : overflow;
+}
 
 /** "with M = 65536, N = 65536: M * N is 4294967296, and an i32 ends at 2147483647", or undefined. */
 export function overflowExample(overflow: Overflow): string | undefined {
@@ -24,6 +33,8 @@ export function overflowExample(overflow: Overflow): string | undefined {
   };
   visitAtoms(overflow.exact, collect, seen);
   const own = new Set(atoms.map((atom) => atom.key));
+  // Of other values only facts are known: which of the values that fit those really occur, nobody can say.
+  if (atoms.some((atom) => (atom.kind === "name" ? !atom.origin : !isLoad(atom)))) return undefined;
   const facts = overflow.facts.all;
   for (const fact of facts) visitCondAtoms(fact, collect, seen);
   // Sizes first, then what is bounded by them; the bounds leave few values for the later ones.
@@ -60,6 +71,8 @@ export function overflowExample(overflow: Overflow): string | undefined {
   return `with ${shown}: ${exprText(overflow.expr)} is ${result}, and ${overflow.expr.type.dtype} ${end}`;
 }
 
+const isLoad = (atom: Atom): boolean => atom.kind === "app" && atom.fn.startsWith("load ");
+
 const orderOf = (atom: Atom): number => (atom.kind === "name" ? atom.order : 1e9);
 
 function choices(atom: Atom, facts: Overflow["facts"]["all"], values: ReadonlyMap<string, number>): number[] {
@@ -77,7 +90,7 @@ function choices(atom: Atom, facts: Overflow["facts"]["all"], values: ReadonlyMa
   if (Number.isSafeInteger(own.lo)) found.add(own.lo);
   if (Number.isSafeInteger(own.hi)) found.add(own.hi);
   const all = [...found, ...sizes].filter((candidate) => candidate >= own.lo && candidate <= own.hi);
-  return [...new Set(all)].sort((a, b) => b - a).slice(0, 14);
+  return [...new Set(all)].toSorted((a, b) => b - a).slice(0, 14);
 }
 
 function value(poly: Poly, values: ReadonlyMap<string, number>): number | undefined {

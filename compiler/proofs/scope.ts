@@ -23,7 +23,7 @@ export class Names {
 
   /** A dim or scalar parameter. */
   param(name: string, lo: number, hi: number): NameAtom {
-    return { ...this.fresh(name, lo, hi), param: true };
+    return { ...this.fresh(name, lo, hi), origin: "param" };
   }
 
   fresh(name: string, lo: number, hi: number, shown?: string): NameAtom {

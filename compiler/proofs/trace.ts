@@ -157,7 +157,7 @@ export class Trace implements Evaluation {
     this.stepsLeft -= size / 8;
     const read =
       this.watch.kind === "unread" && this.watch.buffer === name ? new Uint8Array(size) : undefined;
-    const cells = new Array<Scalar | undefined>(size).fill(fill);
+    const cells = Array.from({ length: size }, (): Scalar | undefined => fill);
     this.memories.set(name, { name, shape, cells, input, read, touched: new Map() });
   }
 

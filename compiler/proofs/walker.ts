@@ -11,13 +11,23 @@ import { writtenIn } from "../ir/facts.ts";
 import { mapSame, type Block } from "../ir/walk.ts";
 import { eq, ge, le, lt, not, or, and, type Cond } from "../symbolic/cond.ts";
 import { Intervals } from "../symbolic/intervals.ts";
-import { add, addConstant, atomPoly, max, scale, sub, zero, type Poly } from "../symbolic/poly.ts";
+import {
+  add,
+  addConstant,
+  atomPoly,
+  max,
+  scale,
+  sub,
+  zero,
+  type NameAtom,
+  type Poly,
+} from "../symbolic/poly.ts";
 import { someAtom } from "../symbolic/substitute.ts";
 import { ExprWalk } from "./expr-walk.ts";
 import { effort, proves } from "./facts.ts";
 import { candidates, changedBy, valuesIn, type Candidate } from "./invariants.ts";
 import type { Listener, Loop } from "./listener.ts";
-import { Names, rangeOf, Scope, type Value } from "./scope.ts";
+import { rangeOf, type Names, type Scope, type Value } from "./scope.ts";
 import type { Terms } from "./terms.ts";
 
 /** Where `break` and `continue` lead, while a loop's body is walked. */
@@ -236,7 +246,8 @@ export class Walker {
       const order = this.names.count;
       const head = scope.fork();
       const span = { lo: Math.max(low.lo, -(2 ** 31)), hi: Math.min(high.hi, 2 ** 31) - 1 };
-      const atom = this.names.fresh(stmt.name, span.lo, Math.max(span.lo, span.hi), stmt.marks.label);
+      const made = this.names.fresh(stmt.name, span.lo, Math.max(span.lo, span.hi), stmt.marks.label);
+      const atom: NameAtom = { ...made, origin: "loop" };
       const index = atomPoly(atom);
       head.names.set(stmt.name, { kind: "poly", poly: index });
       head.restrict(...within(index, lo, hi));

@@ -19,8 +19,8 @@ export interface NameAtom {
   readonly order: number;
   /** What a message calls it, where that isn't `name`. */
   readonly shown?: string;
-  /** A dim or scalar parameter: fixed for the whole call. */
-  readonly param?: true;
+  /** A dim or scalar parameter, fixed for the whole call; or a loop variable. Others are known by their facts only. */
+  readonly origin?: "param" | "loop";
 }
 /** An uninterpreted function: equal arguments give equal values. Loads and operations that aren't integer arithmetic. */
 export interface AppAtom {
@@ -180,7 +180,7 @@ function fromTerms(
 export function mergeAtoms(a: readonly Atom[], b: readonly Atom[]): readonly Atom[] {
   if (a.length === 0) return b;
   if (b.length === 0) return a;
-  return [...a, ...b].sort((left, right) => (left.key < right.key ? -1 : left.key > right.key ? 1 : 0));
+  return [...a, ...b].toSorted((left, right) => (left.key < right.key ? -1 : left.key > right.key ? 1 : 0));
 }
 export function monomialKey(atoms: readonly Atom[]): string {
   return atoms.length === 1 ? atoms[0]!.key : atoms.map((atom) => atom.key).join("·");
@@ -316,7 +316,7 @@ export function extremum(kind: "min" | "max", args: readonly Poly[]): Poly {
   const left = [...best.values()];
   if (left.length === 1) return left[0]!;
   const shared = sharedPart(left);
-  const inner = left.map((arg) => sub(arg, shared)).sort((a, b) => (a.key < b.key ? -1 : 1));
+  const inner = left.map((arg) => sub(arg, shared)).toSorted((a, b) => (a.key < b.key ? -1 : 1));
   return add(
     shared,
     atomPoly({ kind, key: `${kind}(${inner.map((arg) => arg.key).join(",")})`, args: inner }),

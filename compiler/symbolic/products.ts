@@ -49,7 +49,7 @@ export function products(constraints: readonly Poly[], bounds: Intervals): Poly[
   const known = new Set(constraints.map((poly) => poly.key));
   return [...found.values()]
     .filter(({ poly }) => !known.has(poly.key))
-    .sort((a, b) => a.fresh - b.fresh || a.poly.terms.length - b.poly.terms.length)
+    .toSorted((a, b) => a.fresh - b.fresh || a.poly.terms.length - b.poly.terms.length)
     .slice(0, maxProducts)
     .map(({ poly }) => poly);
 }

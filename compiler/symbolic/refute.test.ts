@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { and, eq, ge, gt, le, lt, ne, not, or, type Cond } from "./cond.ts";
 import { evaluate, holds } from "./evaluate.ts";

@@ -7,7 +7,7 @@ import { add, constantPoly, floordiv, max, min, mod, mul, sub, zero, type Atom, 
 /** The shape expression with the poly's value; undefined if the poly has values that a caller doesn't know. */
 export function toShapeExpr(poly: Poly): ShapeExpr | undefined {
   let sum: ShapeExpr | undefined;
-  for (const term of [...poly.terms].sort((a, b) => Number(a.coef < 0) - Number(b.coef < 0))) {
+  for (const term of poly.terms.toSorted((a, b) => Number(a.coef < 0) - Number(b.coef < 0))) {
     let product: ShapeExpr | undefined;
     for (const atom of term.atoms) {
       const factor = atomShape(atom);
