@@ -9,6 +9,8 @@ const bad = (why: string) => kernError("K0717", { why });
 
 /** Channels by PNG colour type; palettes are looked up. */
 const channelsOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 3, 4: 2, 6: 4 };
+/** Numbers stored for a pixel: as many, but for palettes one. */
+const samplesOf: Readonly<Record<number, number>> = { ...channelsOf, 3: 1 };
 const colourTypes = [0, 0, 4, 2, 6] as const;
 /** A bound on what a header may claim before anything is unpacked. */
 const maxPixels = 2 ** 28;
@@ -20,6 +22,9 @@ interface Header {
   readonly colour: number;
   /** A palette or a single colour is declared transparent. */
   readonly transparent: boolean;
+  readonly interlaced: boolean;
+  /** The compressed data, in its parts. */
+  readonly packed: readonly Uint8Array[];
 }
 
 /** Walks the chunks: a lying length is found here, before pngjs allocates. */
@@ -28,9 +33,9 @@ function readHeader(file: Uint8Array): Header {
   if (!signature.every((byte, at) => file[at] === byte))
     throw bad("it doesn’t begin with the bytes that mark one");
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  let header: Header | undefined;
+  let header: Omit<Header, "transparent" | "packed"> | undefined;
   let transparent = false;
-  let packed = 0;
+  const packed: Uint8Array[] = [];
   for (let at = 8; ;) {
     if (at + 12 > file.length) throw bad("it ends before its last chunk");
     const length = view.getUint32(at);
@@ -40,10 +45,10 @@ function readHeader(file: Uint8Array): Header {
     if (at === 8) {
       if (type !== "IHDR" || length !== 13) throw bad("it doesn’t begin with a header chunk");
       const [width, height] = [view.getUint32(16), view.getUint32(20)];
-      header = { width, height, depth: file[24]!, colour: file[25]!, transparent: false };
+      header = { width, height, depth: file[24]!, colour: file[25]!, interlaced: file[28] === 1 };
     }
     if (type === "tRNS") transparent = true;
-    if (type === "IDAT") packed += length;
+    if (type === "IDAT") packed.push(file.subarray(at + 8, at + 8 + length));
     if (type === "IEND") break;
     at += 12 + length;
   }
@@ -52,15 +57,57 @@ function readHeader(file: Uint8Array): Header {
   if (header.width * header.height > maxPixels)
     throw bad(`its header claims ${header.width} × ${header.height} pixels, more than I read`);
   // Deflate shrinks at most 1032 times, so this much data can't hold what the header claims.
-  const rowBytes = (header.width * channelsOf[header.colour]! * header.depth) / 8;
-  if (rowBytes * header.height > packed * 1032 + 1024)
+  if (rawBytes(header) > packed.reduce((sum, part) => sum + part.length, 0) * 1032 + 1024)
     throw bad(`its header claims ${header.width} × ${header.height} pixels, far more than its data can hold`);
-  return { ...header, transparent };
+  return { ...header, transparent, packed };
+}
+
+/** Bytes of the filtered rows: those of the image, or of the seven that an interlaced one consists of. */
+function rawBytes({
+  width,
+  height,
+  depth,
+  colour,
+  interlaced,
+}: Omit<Header, "transparent" | "packed">): number {
+  const bits = samplesOf[colour]! * depth;
+  const image = (w: number, h: number) => (w === 0 || h === 0 ? 0 : (Math.ceil((w * bits) / 8) + 1) * h);
+  if (!interlaced) return image(width, height);
+  const passes = [
+    [0, 0, 8, 8],
+    [4, 0, 8, 8],
+    [0, 4, 4, 8],
+    [2, 0, 4, 4],
+    [0, 2, 2, 4],
+    [1, 0, 2, 2],
+    [0, 1, 1, 2],
+  ] as const;
+  return passes.reduce(
+    (sum, [x, y, dx, dy]) =>
+      sum + image(Math.ceil(Math.max(width - x, 0) / dx), Math.ceil(Math.max(height - y, 0) / dy)),
+    0,
+  );
+}
+
+/** Missing rows would read as black: the data must unpack to as many bytes as the header says. */
+function checkData(header: Header): void {
+  const zlib = globalThis.process?.getBuiltinModule?.("node:zlib");
+  if (!zlib) return;
+  const expected = rawBytes(header);
+  let length: number;
+  try {
+    length = zlib.inflateSync(Buffer.concat(header.packed), { maxOutputLength: expected + 65536 }).length;
+  } catch (error) {
+    throw bad(`its data can’t be unpacked (${error instanceof Error ? error.message : String(error)})`);
+  }
+  if (length < expected)
+    throw bad(`it holds fewer pixels than its header claims: ${length} bytes instead of ${expected}`);
 }
 
 /** Reads a .png file. A transparent colour or palette becomes an alpha channel. */
 export async function readPng(file: Uint8Array): Promise<Tensor> {
   const header = readHeader(file);
+  checkData(header);
   const { PNG } = (await import("pngjs")).default;
   const wide = header.depth === 16;
   let rgba: Uint8Array | Uint16Array;

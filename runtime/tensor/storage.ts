@@ -17,6 +17,50 @@ export type TypedArray =
   | Float32Array<ArrayBufferLike>
   | Float64Array<ArrayBufferLike>;
 
+/** The class that holds elements of a dtype. */
+export interface ArrayOfDtype {
+  bool: Uint8Array;
+  i8: Int8Array;
+  i16: Int16Array;
+  i32: Int32Array;
+  i64: BigInt64Array;
+  u8: Uint8Array;
+  u16: Uint16Array;
+  u32: Uint32Array;
+  u64: BigUint64Array;
+  i4: Uint8Array;
+  u4: Uint8Array;
+  i2: Uint8Array;
+  u2: Uint8Array;
+  f16: Uint16Array;
+  bf16: Uint16Array;
+  f32: Float32Array;
+  f64: Float64Array;
+}
+
+/** The dtype that a typed array alone says. */
+export type DtypeOfArray<A> = A extends Float32Array
+  ? "f32"
+  : A extends Float64Array
+    ? "f64"
+    : A extends Uint8Array | Uint8ClampedArray
+      ? "u8"
+      : A extends Int8Array
+        ? "i8"
+        : A extends Uint16Array
+          ? "u16"
+          : A extends Int16Array
+            ? "i16"
+            : A extends Uint32Array
+              ? "u32"
+              : A extends Int32Array
+                ? "i32"
+                : A extends BigUint64Array
+                  ? "u64"
+                  : A extends BigInt64Array
+                    ? "i64"
+                    : Dtype;
+
 /** Bytes on the host or on a device, shared by a tensor and its views. */
 export interface Storage {
   /** The device that holds it; undefined for the host. */

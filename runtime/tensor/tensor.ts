@@ -6,13 +6,25 @@ import { isDtype } from "../../lang/dtypes.ts";
 import { kernError } from "../error.ts";
 import { gather } from "./copy.ts";
 import { checkShape, contiguousStrides, isContiguous, layoutEnd, sizeOf, type Layout } from "./layout.ts";
-import { arrayClass, bytesOf, dtypeOfArray, HostStorage, type Storage, type TypedArray } from "./storage.ts";
+import {
+  type ArrayOfDtype,
+  type DtypeOfArray,
+  arrayClass,
+  bytesOf,
+  dtypeOfArray,
+  HostStorage,
+  type Storage,
+  type TypedArray,
+} from "./storage.ts";
+
+/** What a tensor can be made of. */
+export type TensorData = TypedArray | readonly (number | bigint | boolean)[];
 
 /** One axis of `slice`: a position (drops the axis), [low, high], [low, high, step], or null for all of it. */
 export type SliceRange = number | null | readonly [number, number] | readonly [number, number, number];
 
-export class Tensor implements Layout {
-  readonly dtype: Dtype;
+export class Tensor<D extends Dtype = Dtype> implements Layout {
+  readonly dtype: D;
   readonly shape: readonly number[];
   /** Elements between neighbours along each axis. */
   readonly strides: readonly number[];
@@ -20,7 +32,7 @@ export class Tensor implements Layout {
   readonly offset: number;
   readonly storage: Storage;
 
-  constructor(storage: Storage, dtype: Dtype, { shape, strides, offset }: Layout) {
+  constructor(storage: Storage, dtype: D, { shape, strides, offset }: Layout) {
     this.storage = storage;
     this.dtype = dtype;
     this.shape = shape;
@@ -40,19 +52,20 @@ export class Tensor implements Layout {
   }
 
   /** The elements in row-major order, as a fresh typed array (bits for f16 and bf16, packed bytes below 8 bits). */
-  async data(): Promise<TypedArray> {
+  async data(): Promise<ArrayOfDtype[D]> {
     if (this.storage.disposed) throw kernError("K0713", { what: "the tensor" });
-    if (this.size === 0) return new (arrayClass(this.dtype))(new ArrayBuffer(0), 0, 0);
+    if (this.size === 0) return emptyArray(this.dtype);
     const bits = dtypeInfo(this.dtype).bits;
     // From a whole 8-byte word on, so that what is read can be seen as a typed array of any width.
     const firstWord = Math.floor((this.offset * bits) / 64);
     const end = bytesOf(this.dtype, layoutEnd(this));
     const bytes = await this.storage.read(firstWord * 8, end);
-    return gather(this.dtype, bytes, { ...layoutOf(this), offset: this.offset - (firstWord * 64) / bits });
+    const layout = { ...layoutOf(this), offset: this.offset - (firstWord * 64) / bits };
+    return gather(this.dtype, bytes, layout) as ArrayOfDtype[D];
   }
 
   /** The same elements with the axes in another order; without arguments, reversed. */
-  transpose(...axes: number[]): Tensor {
+  transpose(...axes: number[]): Tensor<D> {
     const order = axes.length > 0 ? axes : this.shape.map((_, axis) => this.rank - 1 - axis);
     const sorted = order.toSorted((a, b) => a - b);
     if (order.length !== this.rank || sorted.some((axis, at) => axis !== at))
@@ -70,7 +83,7 @@ export class Tensor implements Layout {
    * A part of the tensor, one argument an axis: `t.slice(2, [0, 3], null, [1, 9, 2])`. Numbers below 0 count from
    * the end and ranges are cut to the axis, as in Python; axes left out are kept whole.
    */
-  slice(...ranges: SliceRange[]): Tensor {
+  slice(...ranges: SliceRange[]): Tensor<D> {
     const view = `slice(${ranges.map((range) => JSON.stringify(range)).join(", ")})`;
     const refuse = (why: string) => kernError("K0715", { view, why });
     if (ranges.length > this.rank) throw refuse(`the tensor has only ${this.rank} axes`);
@@ -101,7 +114,7 @@ export class Tensor implements Layout {
   }
 
   /** Repeats axes of size 1, and adds axes in front, without copying. */
-  broadcastTo(shape: readonly number[]): Tensor {
+  broadcastTo(shape: readonly number[]): Tensor<D> {
     checkShape(shape, "u8");
     const added = shape.length - this.rank;
     const fits = this.shape.every((dim, axis) => dim === 1 || dim === shape[axis + added]);
@@ -119,7 +132,7 @@ export class Tensor implements Layout {
   }
 
   /** Another shape over the same elements, which must lie one behind the other. */
-  reshape(shape: readonly number[]): Tensor {
+  reshape(shape: readonly number[]): Tensor<D> {
     const view = `reshape([${shape.join(", ")}])`;
     checkShape(shape, this.dtype);
     if (sizeOf(shape) !== this.size)
@@ -136,7 +149,7 @@ export class Tensor implements Layout {
   }
 
   /** This tensor if its elements lie in row-major order, else a copy on the host that does. */
-  async contiguous(): Promise<Tensor> {
+  async contiguous(): Promise<Tensor<D>> {
     return this.isContiguous ? this : hostTensor(await this.data(), this.shape, this.dtype);
   }
 
@@ -149,7 +162,7 @@ export class Tensor implements Layout {
     return `Tensor[${[this.dtype, ...this.shape].join(", ")}]`;
   }
 
-  private view(shape: readonly number[], strides: readonly number[]): Tensor {
+  private view(shape: readonly number[], strides: readonly number[]): Tensor<D> {
     return new Tensor(this.storage, this.dtype, { shape: [...shape], strides, offset: this.offset });
   }
 }
@@ -158,6 +171,10 @@ export class Tensor implements Layout {
 const disposal: unknown = (Symbol as { dispose?: symbol }).dispose;
 if (typeof disposal === "symbol")
   Object.defineProperty(Tensor.prototype, disposal, { value: Tensor.prototype.dispose });
+
+function emptyArray<D extends Dtype>(dtype: D): ArrayOfDtype[D] {
+  return new (arrayClass(dtype))(new ArrayBuffer(0), 0, 0) as ArrayOfDtype[D];
+}
 
 function layoutOf({ shape, strides, offset }: Layout): Layout {
   return { shape, strides, offset };
@@ -168,11 +185,11 @@ function layoutOf({ shape, strides, offset }: Layout): Layout {
  * it for f16 and bf16 (bits in a Uint16Array), bool and packed integers (a Uint8Array). A plain array of numbers
  * or booleans is converted to `dtype`, f32 if none is named.
  */
-export function tensor(
-  data: TypedArray | readonly (number | bigint | boolean)[],
-  shape: readonly number[] = [data.length],
-  dtype?: Dtype,
-): Tensor {
+export function tensor<A extends TypedArray>(data: A, shape?: readonly number[]): Tensor<DtypeOfArray<A>>;
+export function tensor(data: readonly number[], shape?: readonly number[]): Tensor<"f32">;
+export function tensor<D extends Dtype>(data: TensorData, shape: readonly number[], dtype: D): Tensor<D>;
+export function tensor(data: TensorData, shape?: readonly number[], dtype?: Dtype): Tensor;
+export function tensor(data: TensorData, shape: readonly number[] = [data.length], dtype?: Dtype): Tensor {
   if (dtype !== undefined && !isDtype(dtype))
     throw kernError("K0709", { why: `\`${String(dtype)}\` is not a dtype` });
   if (!Array.isArray(shape)) throw kernError("K0710", { shape: String(shape), why: "it is not an array" });
@@ -184,7 +201,7 @@ export function tensor(
   return hostTensor(data as TypedArray, shape, dtype ?? dtypeOfArray(data as TypedArray));
 }
 
-function hostTensor(data: TypedArray, shape: readonly number[], dtype: Dtype): Tensor {
+function hostTensor<D extends Dtype>(data: TypedArray, shape: readonly number[], dtype: D): Tensor<D> {
   checkShape(shape, dtype);
   const Class = arrayClass(dtype);
   const fits = data instanceof Class || (Class === Uint8Array && data instanceof Uint8ClampedArray);

@@ -1,8 +1,10 @@
 // Hands out parts of one growing memory: best fit, neighbours joined when they are given back. It knows numbers
 // only; the memory grows through a callback. Blocks start at multiples of 64, and at least 64 bytes of the memory
-// lie before the first and behind the last, since vector loads may read 16 bytes past either end.
+// lie behind the last, since vector loads may read 16 bytes past the end. The first 64 KiB stay free: code may form
+// addresses that far below a block before it adds a displacement.
 
 const alignment = 64;
+const lowest = 65536;
 
 interface Block {
   start: number;
@@ -21,7 +23,7 @@ export class Allocator {
   /** `grow(n)` makes the memory at least n bytes longer and gives its new length, or undefined if it can't. */
   constructor(length: number, grow: (bytes: number) => number | undefined) {
     this.grow = grow;
-    this.end = alignment;
+    this.end = lowest;
     this.extend(length);
   }
 
