@@ -6,7 +6,7 @@ import { isFloat, isInteger } from "../dtypes.ts";
 import type { BinaryExpr, BinaryOp, CompareExpr, CompareOp, LogicalExpr, UnaryExpr } from "../syntax/ast.ts";
 import type { ScalarType, SimdType, TBinaryOp, TCompareOp, TExpr, Type } from "../typed.ts";
 import type { Cx } from "./context.ts";
-import { binaryExact, compareValues, exactBool, exactInt, negate } from "./exact.ts";
+import { binaryExact, compareValues, exactBool, exactInt, exactReal, negate } from "./exact.ts";
 import { coerce, settle, together, whatIs } from "./coercion.ts";
 import { check } from "./expressions.ts";
 import {
@@ -163,7 +163,7 @@ export function arithmetic(
     default:
       if (isBool) return refuse();
   }
-  if (isIndexLike(type)) return indexBinary(binaryOps[op], left, right, span);
+  if (isIndexLike(type)) return indexBinary(binaryOps[op], left, right, span, type);
   return { kind: "binary", op: binaryOps[op], left, right, type, span };
 }
 
@@ -251,6 +251,9 @@ export function checkUnary(cx: Cx, expr: UnaryExpr): Value {
   if (operand.kind === "exact") {
     const { value } = operand;
     if (value.kind === "int" || value.kind === "real") {
+      // A fraction has no negative zero, a float has.
+      if (op === "-" && value.kind === "real" && value.num === 0n && value.den !== 0n)
+        return negativeZero(cx, span);
       if (op === "-") return exact(negate(value), span);
       if (op === "+") return exact(value, span);
       if (value.kind === "int") return exact(exactInt(~value.value), span);
@@ -263,6 +266,14 @@ export function checkUnary(cx: Cx, expr: UnaryExpr): Value {
     mixed: () => reportOperand(cx, op, operand),
     other: (value) => reportOperand(cx, op, value),
   });
+}
+
+function negativeZero(cx: Cx, span: Span): Value {
+  const make = (type: Type): TExpr =>
+    isLanes(type) && isFloat(type.dtype)
+      ? constant(-0, type, span)
+      : coerce(cx, exact(exactReal(0n, 1n), span), type, "this operand");
+  return { kind: "flex", literal: "real", make, span };
 }
 
 function unary(cx: Cx, op: "-" | "+" | "~", operand: TExpr, type: ScalarType | SimdType, span: Span): TExpr {

@@ -82,7 +82,9 @@ export function emit(
     return errorExpr(span);
   }
   const pair = (op: TBinaryOp, left: TExpr, right: TExpr): TExpr =>
-    isIndexLike(type) ? indexBinary(op, left, right, span) : { kind: "binary", op, left, right, type, span };
+    isIndexLike(type)
+      ? indexBinary(op, left, right, span, type)
+      : { kind: "binary", op, left, right, type, span };
   const how = form.emit;
   switch (how.kind) {
     case "unary":

@@ -22,12 +22,19 @@ interface Variant {
   readonly label: string;
 }
 
+function resultOf(param: CompParam): string | undefined {
+  const sort = sortOf(param);
+  return sort.kind === "function" && sort.type.result?.kind === "name" ? sort.type.result.text : undefined;
+}
+
 function variantsOf(params: readonly CompParam[], packs: readonly string[], span: Span): Variant[] {
   const variants: Variant[] = [{ given: new Map(), packs: new Map(), label: "" }];
   for (const param of params) {
     const sort = sortOf(param);
     const name = param.name.text;
     if (sort.kind === "dtype") {
+      // The result of a function that has a default is decided by that function.
+      if (params.some((other) => other.fallback && resultOf(other) === name)) continue;
       const usual = param.fallback?.kind === "name" ? param.fallback.text : defaultDtype(sort.trait);
       for (const dtype of traits[sort.trait]) {
         if (dtype === usual) continue;

@@ -1,7 +1,7 @@
 // Instances: a `def` or a kernel elaborated for one choice of compile-time values and ranks. Each instance is
 // made once and remembered with its diagnostics, which are passed on to whoever asks for it.
 
-import type { SourceFile, Span } from "../source.ts";
+import { textOf, type SourceFile, type Span } from "../source.ts";
 import { DiagnosticSink, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { TFunction, TKernel, TParam, TStmt, Type } from "../typed.ts";
 import { arityError } from "./arguments.ts";
@@ -125,7 +125,7 @@ function elaborateFunction(
   const facts: TStmt[] = checkWhere(cx, decl.where).map((cond) => ({
     kind: "assert",
     cond,
-    message: `\`${decl.name.text}\` is called against its \`where\` clause`,
+    message: `\`${decl.name.text}\` needs \`${textOf(cond.span)}\``,
     span: cond.span,
   }));
   const body = checkBlock(cx, decl.body);
@@ -309,24 +309,20 @@ function instanceName(
   values: ReadonlyMap<string, Value>,
   ranks: ReadonlyMap<string, number>,
 ): string {
-  const quiet = makeBody({ kind: "kernel", name: decl.name.text, module, sink: new DiagnosticSink() });
-  const defaults = bindParams(
-    new Cx(cx.session, quiet, new Scope(module.scope)),
-    { name: decl.name.text, params: decl.compParams },
-    new Map(),
-    decl.name.span,
-    new Cx(cx.session, quiet, module.scope),
-    "sample",
-  );
-  const parts = [decl.name.text];
+  const owner = { name: decl.name.text, params: decl.compParams };
+  const quiet = makeBody({ kind: "kernel", name: owner.name, module, sink: new DiagnosticSink() });
+  const parts = [owner.name];
+  const before = new Map<string, Value>();
   for (const param of decl.compParams) {
     const name = param.name.text;
     const value = values.get(name)!;
-    const usual = defaults?.get(name);
+    // What it would be if nothing were said of it, given those before it.
+    const place = new Cx(cx.session, quiet, new Scope(module.scope));
+    const usual = bindParams(place, owner, before, param.span, place, "sample")?.get(name);
     const hasDefault = param.fallback !== undefined || sortOf(param).kind === "dtype";
-    const one = (found: Value): string => keyOf(cx.session, new Map([[name, found]]), new Map());
-    if (hasDefault && usual && one(value) === one(usual)) continue;
-    parts.push(suffix(name, value));
+    const key = (found: Value): string => keyOf(cx.session, new Map([[name, found]]), new Map());
+    if (!hasDefault || !usual || key(value) !== key(usual)) parts.push(suffix(name, value));
+    before.set(name, value);
   }
   for (const rank of ranks.values()) if (rank !== 1) parts.push(`r${rank}`);
   return parts.join("_");

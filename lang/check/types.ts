@@ -146,8 +146,13 @@ const foldable: Partial<Record<TBinaryOp, (a: number, b: number) => number>> = {
 };
 
 /** An i32 index expression; two constants are folded, so that shapes in messages read well. */
-export function indexBinary(op: TBinaryOp, left: TExpr, right: TExpr, span: Span): TExpr {
-  const type = left.type.kind === "scalar" && left.type.index ? left.type : i32Type;
+export function indexBinary(
+  op: TBinaryOp,
+  left: TExpr,
+  right: TExpr,
+  span: Span,
+  type: Type = left.type.kind === "scalar" && left.type.index ? left.type : i32Type,
+): TExpr {
   if (left.kind === "const" && right.kind === "const") {
     const value = foldable[op]?.(Number(left.value), Number(right.value));
     if (value !== undefined && Number.isInteger(value) && Math.abs(value) < 2 ** 31)
