@@ -71,6 +71,7 @@ describe.skipIf(typeof runner === "string")(`computes what the interpreter does 
   it.each(Object.entries(runs))("%s", async (path, dims) => {
     if (typeof runner === "string") return;
     for (const kernel of kernelsOf(path, read(path))) {
+      for (const { name } of kernel.dims) expect(dims, `${kernel.name} needs a size`).toHaveProperty(name);
       const scalars = { epsilon: 0.25 };
       // A sum that contracts, or is rounded half to even at a tie, may end one integer further.
       const accept = (want: unknown, got: unknown): boolean =>
