@@ -31,7 +31,9 @@ export async function assemble(
   const module = parsed(binaryen, text, names);
   try {
     const { Features } = binaryen;
-    const used = Features.SIMD128 | Features.NontrappingFPToInt | Features.SignExt | Features.BulkMemory;
+    // memory.copy and memory.fill are a feature of their own to Binaryen, implied by bulk memory.
+    const bulk = Features.BulkMemory | Features.BulkMemoryOpt;
+    const used = Features.SIMD128 | Features.NontrappingFPToInt | Features.SignExt | bulk;
     module.setFeatures(
       used |
         Features.MutableGlobals |
