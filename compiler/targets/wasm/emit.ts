@@ -2,12 +2,11 @@
 // Binaryen.
 
 import type { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
-import type { ShapeExpr, WasmLaunch, WasmPhase } from "../../artifact.ts";
+import type { WasmLaunch, WasmPhase } from "../../artifact.ts";
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import type { AssertStmt, IrKernel } from "../../ir/ir.ts";
-import { substitute } from "../../ir/names.ts";
-import { ceilDiv, sub } from "../../passes/fold.ts";
-import { parallelLoopOf, phases, type Phase } from "../../passes/phases.ts";
+import { phases, type Phase } from "../../passes/phases.ts";
+import { extentOf } from "../../passes/shares.ts";
 import { toShapeExpr } from "../../shape-expr.ts";
 import type { EmitOptions, Emitted, EmittedKernel } from "../target.ts";
 import { assemble } from "./binaryen.ts";
@@ -45,7 +44,10 @@ function moduleText(functions: readonly string[], features: ReadonlySet<string>)
 }
 
 function writeKernel(source: IrKernel, features: ReadonlySet<string>, helpers: Set<string>): EmittedKernel {
-  const { kernel, phases: list } = phases(source);
+  const notHonoured: NonNullable<EmittedKernel["notHonoured"]>[number][] = [];
+  const { kernel, phases: list } = phases(source, {
+    notHonoured: (annotation, why, span) => notHonoured.push({ annotation, why, span }),
+  });
   const scratch = scratchOf(kernel);
   const asserts: AssertStmt[] = [];
   // An assert that unrolling or a second layout copied is one and the same check.
@@ -59,7 +61,7 @@ function writeKernel(source: IrKernel, features: ReadonlySet<string>, helpers: S
   );
   const launch: WasmLaunch = {
     kind: "wasm",
-    phases: list.map(launchOf),
+    phases: list.map((phase) => launchOf(kernel, phase)),
     workerScratch: scratch.worker,
     callScratch: scratch.call,
     features: ["simd128", ...known.filter((name) => features.has(name))],
@@ -70,20 +72,17 @@ function writeKernel(source: IrKernel, features: ReadonlySet<string>, helpers: S
     launch,
     asserts: asserts.map(({ message, span }) => ({ message, span })),
     text,
+    notHonoured,
   };
 }
 
 const sameSpan = (a: AssertStmt, b: AssertStmt): boolean =>
   a.span === b.span || (a.span?.file === b.span?.file && a.span?.start === b.span?.start);
 
-/** How often a phase's loop runs, over dims and scalar parameters. */
-function launchOf(phase: Phase): WasmPhase {
+/** How many iterations of a phase there are to share, over dims and scalar parameters. */
+function launchOf(kernel: IrKernel, phase: Phase): WasmPhase {
   if (!phase.parallel) return { extent: 1, parallel: false };
-  const loop = parallelLoopOf(phase);
-  let extent = ceilDiv(sub(loop.hi, loop.lo), loop.step);
-  for (const stmt of phase.body.toReversed())
-    if (stmt.kind === "let") extent = substitute(extent, new Map([[stmt.name, stmt.value]]));
-  const shape: ShapeExpr | undefined = toShapeExpr(extent);
+  const shape = toShapeExpr(extentOf(kernel, phase));
   if (shape === undefined) return internalError("wasm", "the extent of a parallel loop isn't known");
-  return { extent: typeof shape === "number" ? Math.max(0, shape) : ["max", 0, shape], parallel: true };
+  return { extent: shape, parallel: true };
 }

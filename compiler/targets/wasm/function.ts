@@ -1,10 +1,11 @@
 // Functions of one kernel: one for each phase and layout of the arguments, and the exported one that picks.
 
-import type { AssertStmt, Expr, ForStmt, IrKernel } from "../../ir/ir.ts";
+import type { AssertStmt, IrKernel } from "../../ir/ir.ts";
 import { i32, ref } from "../../ir/ir.ts";
 import { flattenAddresses, rowMajor, strideName, type Layout } from "../../passes/flatten-addresses.ts";
-import { add, mul } from "../../passes/fold.ts";
+import { add } from "../../passes/fold.ts";
 import type { Phase } from "../../passes/phases.ts";
+import { shareOf } from "../../passes/shares.ts";
 import { pointerName, strengthReduce } from "../../passes/strength-reduce.ts";
 import { dtypeInfo } from "../../../lang/dtypes.ts";
 import {
@@ -40,9 +41,7 @@ export function phaseFunction(
   context: FunctionContext,
 ): string {
   const { kernel, scratch } = context;
-  const shared = phase.parallel
-    ? [...phase.body.slice(0, -1), share(phase.body.at(-1) as ForStmt)]
-    : phase.body;
+  const shared = shareOf(kernel, phase, ref(beginName, i32), ref(endName, i32));
   const flat = strengthReduce(flattenAddresses({ ...kernel, body: shared }, layout));
   const w = new Writer(context.helpers, context.features);
   const params = phaseParams(kernel);
@@ -80,19 +79,6 @@ const phaseFunctionName = (kernel: IrKernel, number: number, layout: Layout): st
 /** All parameters but the phase. */
 function phaseParams(kernel: IrKernel): readonly AbiParam[] {
   return abiParams(kernel).filter((param) => param.name !== phaseName);
-}
-
-/** The parallel loop over its share [begin, end) of iterations. */
-function share(loop: ForStmt): ForStmt {
-  const at = (name: string): Expr => {
-    const iterations = ref(name, i32);
-    return add(
-      loop.lo,
-      loop.step === 1 ? iterations : mul(iterations, { kind: "const", type: i32, value: loop.step }),
-    );
-  };
-  const { parallel: _shared, ...marks } = loop.marks;
-  return { ...loop, lo: at(beginName), hi: at(endName), marks };
 }
 
 /**
