@@ -91,14 +91,12 @@ const mod: Rule = (expr, { make, range }) => {
   return make("and", [a, make("sub", [b, literal(1, b.type)])]);
 };
 
-/** min and max by ranges; NaN and the zeros keep floats out. */
+/** min and max of operands whose order is known; NaN and the zeros keep floats out. */
 function extreme(isMin: boolean): Rule {
-  return (expr, { range }) => {
+  return (expr, { make }) => {
     const [a, b] = expr.args as [Expr, Expr];
-    const [left, right] = [range(a), range(b)];
-    if (!Number.isFinite(left.high + right.high)) return undefined;
-    if (left.high <= right.low) return isMin ? a : b;
-    if (right.high <= left.low) return isMin ? b : a;
+    if (isTrue(make("le", [a, b]))) return isMin ? a : b;
+    if (isTrue(make("ge", [a, b]))) return isMin ? b : a;
     return undefined;
   };
 }
@@ -152,12 +150,36 @@ function compare(name: OpName): Rule {
     if (context.table.equal(a, b)) return bool(expr, name === "eq" || name === "le" || name === "ge");
     const known = byRange(name, a, b, context);
     if (known !== undefined) return bool(expr, known);
+    const strict = withoutOne(name, a, b, context);
+    if (strict) return strict;
     const inner = asOp(a, "add");
     if ((name === "eq" || name === "ne") && inner && b.kind === "const" && inner.args[1]!.kind === "const") {
       return context.make(name, [inner.args[0]!, context.make("sub", [b, inner.args[1]!])]);
     }
     return undefined;
   };
+}
+
+/** a <= n - 1 is a < n, and a >= n + 1 is a > n, where n - 1 and n + 1 don't wrap: loops' bounds are known as a < n. */
+function withoutOne(name: OpName, a: Expr, b: Expr, { range, make }: RuleContext): Expr | undefined {
+  if (isWide(a.type.dtype)) return undefined;
+  const { min, max } = dtypeInfo(a.type.dtype);
+  const rest = (part: Expr, by: number): Expr | undefined => {
+    const sum = asOp(part, "add");
+    if (!sum || !isValue(sum.args[1], by)) return undefined;
+    const { low, high } = range(sum.args[0]!);
+    const fits = by < 0 ? low > Number(min) : high < Number(max);
+    return fits ? sum.args[0] : undefined;
+  };
+  if (name === "le") {
+    const [right, left] = [rest(b, -1), rest(a, 1)];
+    return right ? make("lt", [a, right]) : left && make("lt", [left, b]);
+  }
+  if (name === "ge") {
+    const [right, left] = [rest(b, 1), rest(a, -1)];
+    return right ? make("gt", [a, right]) : left && make("gt", [left, b]);
+  }
+  return undefined;
 }
 
 const bool = (expr: OpExpr, value: boolean): Expr => ({ kind: "const", type: expr.type, value });
