@@ -20,7 +20,7 @@ import {
 } from "./describe.ts";
 import { effort, proves, type Facts } from "./facts.ts";
 import type { Access } from "./listener.ts";
-import { innermost, overflowExample } from "./overflow.ts";
+import { innermost, overflowExample, overflowIn } from "./overflow.ts";
 import { search } from "./search.ts";
 import type { Overflow, Terms } from "./terms.ts";
 
@@ -151,14 +151,6 @@ export function loadedValues(poly: Poly): AppAtom[] {
   const found: AppAtom[] = [];
   visitAtoms(poly, (atom) => {
     if (atom.kind === "app" && atom.fn.startsWith("load ")) found.push(atom);
-  });
-  return found;
-}
-
-function overflowIn(poly: Poly, terms: Terms): Overflow | undefined {
-  let found: Overflow | undefined;
-  visitAtoms(poly, (atom) => {
-    found ??= terms.overflows.get(atom.key);
   });
   return found;
 }

@@ -207,7 +207,8 @@ export class Judge implements Listener {
     const shared = this.accesses.filter((access) => !inner.has(access.buffer.name));
     const found = conflict(loop, shared);
     if (found)
-      for (const annotation of annotations) reportConflict(loop, found, annotation, this.kernel, this.sink);
+      for (const annotation of annotations)
+        reportConflict(loop, found, annotation, this.kernel, this.terms, this.sink);
     else
       for (const annotation of annotations)
         this.note({

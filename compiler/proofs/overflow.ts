@@ -15,6 +15,15 @@ import type { Overflow, Terms } from "./terms.ts";
 const sizes = [1, 2, 3, 46341, 65536, 2 ** 20, 2 ** 24, 2 ** 28, 2 ** 30 - 1];
 const maxTries = 20_000;
 
+/** An operation that may wrap and that the poly is made of. */
+export function overflowIn(poly: Poly, terms: Terms): Overflow | undefined {
+  let found: Overflow | undefined;
+  visitAtoms(poly, (atom) => {
+    found ??= terms.overflows.get(atom.key);
+  });
+  return found;
+}
+
 /** The operation that overflows first: others are made of its wrapped result. */
 export function innermost(overflow: Overflow, terms: Terms): Overflow {
   let inner: Overflow | undefined;

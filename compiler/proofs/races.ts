@@ -7,13 +7,15 @@ import type { DiagnosticSink, Fix } from "../../lang/diagnostics/diagnostic.ts";
 import type { AssignStmt, Expr, ForStmt, IrKernel, StoreStmt } from "../ir/ir.ts";
 import { someExpr } from "../ir/walk.ts";
 import { eq, lt, type Cond } from "../symbolic/cond.ts";
-import { atomPoly, type Atom } from "../symbolic/poly.ts";
+import { atomPoly, type Atom, type Poly } from "../symbolic/poly.ts";
 import { refutes } from "../symbolic/refute.ts";
 import { someAtom, Substitution } from "../symbolic/substitute.ts";
 import { accessText, elementText, exprText, loopsText, shownName, withSizes } from "./describe.ts";
 import { effort, relevant, rename } from "./facts.ts";
 import type { Access, ForLoop } from "./listener.ts";
+import { innermost, overflowExample, overflowIn } from "./overflow.ts";
 import { search } from "./search.ts";
+import type { Terms } from "./terms.ts";
 import type { Finding, Happened } from "./trace.ts";
 import { condKey } from "../symbolic/cond.ts";
 
@@ -110,6 +112,7 @@ export function reportConflict(
   [first, second]: [Access, Access],
   annotation: string,
   kernel: IrKernel,
+  terms: Terms,
   sink: DiagnosticSink,
 ): void {
   const name = loopName(loop.stmt);
@@ -131,6 +134,7 @@ export function reportConflict(
   } else {
     const notes = [
       `\`${accessText(first.node)}\` and \`${accessText(second.node)}\` may be the same element`,
+      ...wrapNote([...first.index, ...second.index], terms),
     ];
     sink.report("K0521", params, span, { related, notes, fix });
   }
@@ -138,6 +142,18 @@ export function reportConflict(
 
 function spanOf(loop: ForLoop, first: Access, second: Access): Span | undefined {
   return loop.stmt.span ?? first.node.span ?? second.node.span;
+}
+
+/** Says so if the subscripts are unknown because an operation in them may wrap. */
+function wrapNote(index: readonly Poly[], terms: Terms): string[] {
+  const wrapped = index.map((part) => overflowIn(part, terms)).find((each) => each !== undefined);
+  if (!wrapped) return [];
+  const inner = innermost(wrapped, terms);
+  const example = overflowExample(inner);
+  return [
+    `\`${exprText(inner.expr)}\` can overflow, so I know nothing of its value${example ? `: ${example}` : ""}`,
+    "a `where` clause that bounds its operands helps",
+  ];
 }
 
 /** "with M = 3: i = 0 writes y[0], and i = 1 reads it" */
