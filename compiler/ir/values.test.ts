@@ -89,7 +89,9 @@ describe.each(integers)("integer arithmetic of %s", (dtype) => {
     fc.assert(
       fc.property(integer(dtype), (a) => {
         const text = BigInt.asUintN(bits, a).toString(2).padStart(bits, "0");
-        const counts = [text.indexOf("1"), [...text].toReversed().indexOf("1")].map((n) => (n < 0 ? bits : n));
+        const counts = [text.indexOf("1"), [...text].toReversed().indexOf("1")].map((n) =>
+          n < 0 ? bits : n,
+        );
         const x = asScalar(a, dtype);
         expect(value.clz(x, dtype)).toBe(asScalar(BigInt(counts[0]!), dtype));
         expect(value.ctz(x, dtype)).toBe(asScalar(BigInt(counts[1]!), dtype));
