@@ -9,6 +9,7 @@ import type { Cx } from "./context.ts";
 import { binaryExact, compareValues, exactBool, exactInt, exactReal, negate } from "./exact.ts";
 import { coerce, settle, together, whatIs } from "./coercion.ts";
 import { check } from "./expressions.ts";
+import { weightLimit, weightOf } from "./operands.ts";
 import {
   boolType,
   constant,
@@ -156,6 +157,7 @@ export function arithmetic(
         const divided: TExpr = { kind: "binary", op: "div", left, right, type, span };
         const floored: TExpr = { kind: "unary", op: "floor", operand: divided, type, span };
         if (op === "//") return floored;
+        if (tooHeavy(cx, [left, right])) return errorExpr(span);
         const whole: TExpr = { kind: "binary", op: "mul", left: floored, right, type, span };
         return { kind: "binary", op: "sub", left, right: whole, type, span };
       }
@@ -288,9 +290,18 @@ function unary(cx: Cx, op: "-" | "+" | "~", operand: TExpr, type: ScalarType | S
   return { kind: "unary", op: "neg", operand, type, span };
 }
 
+/** Reports operands that are too large to stand twice. */
+function tooHeavy(cx: Cx, operands: readonly TExpr[]): boolean {
+  const heavy = operands.find((operand) => weightOf(operand) > weightLimit);
+  if (heavy) cx.report("K0347", {}, heavy.span);
+  return heavy !== undefined;
+}
+
 /** A chain `a < b <= c` is `a < b and b <= c`; the operands are pure, so the middle one may stand twice. */
 export function checkCompare(cx: Cx, expr: CompareExpr): Value {
   const operands = expr.operands.map((operand) => check(cx, operand));
+  const middle = operands.slice(1, -1).flatMap((one) => (one.kind === "typed" ? [one.expr] : []));
+  if (tooHeavy(cx, middle)) return errorValue(expr.span);
   let result: Value | undefined;
   expr.ops.forEach((op, at) => {
     const link = compare(cx, op, operands[at]!, operands[at + 1]!, expr.span);

@@ -17,7 +17,7 @@ import type { Entity } from "./scope.ts";
 import { checkIndex } from "./subscripts.ts";
 import { isTestValue } from "./test-values.ts";
 import { describe, errorExpr, indexType, isLanes, sameType, scalarType, typeName } from "./types.ts";
-import { errorValue, exact, typed, typeValue, type Value } from "./values.ts";
+import { errorValue, exact, sizeOfItems, typed, typeValue, type Value } from "./values.ts";
 
 /** What an expression means. */
 export function check(cx: Cx, expr: Expr): Value {
@@ -93,12 +93,10 @@ function dispatch(cx: Cx, expr: Expr): Value {
     case "attribute":
       return checkAttribute(cx, expr);
     case "tuple":
-      return tupleOf(
-        expr.items.flatMap((item) => spread(cx, item)),
-        expr.span,
-      );
-    case "list":
-      return { kind: "list", items: expr.items.map((item) => check(cx, item)), span: expr.span };
+    case "list": {
+      const items = expr.items.flatMap((item) => spread(cx, item));
+      return groupOf(cx, expr.kind, items, expr.span);
+    }
     case "star":
       cx.report("K0346", {}, expr.span);
       return errorValue(expr.span);
@@ -110,9 +108,14 @@ function dispatch(cx: Cx, expr: Expr): Value {
   }
 }
 
-function tupleOf(items: readonly Value[], span: Span): Value {
+/** Constants named in constants can double at every step. */
+const groupLimit = 10_000;
+
+function groupOf(cx: Cx, kind: "tuple" | "list", items: readonly Value[], span: Span): Value {
   if (items.some((item) => item.kind === "error")) return errorValue(span);
-  return { kind: "tuple", items, span };
+  if (sizeOfItems(items) <= groupLimit) return { kind, items, span };
+  cx.report("K0323", { why: `it has more than ${groupLimit} elements` }, span);
+  return errorValue(span);
 }
 
 /** One expression of a list, or the parts of a pack where it is written `*i`. */

@@ -2,6 +2,7 @@
 // that carries the set of variables not yet assigned; loops count as not run.
 
 import type { Sym, TExpr, TStmt } from "../typed.ts";
+import { operandsOf } from "./operands.ts";
 import { diagnostic, type DiagnosticSink } from "../diagnostics/diagnostic.ts";
 
 /** Reports reads of variables that may have no value yet. */
@@ -94,67 +95,5 @@ class Walk {
       return;
     }
     for (const part of operandsOf(expr)) this.reads(part, open);
-  }
-}
-
-/** The expressions directly inside one. */
-function operandsOf(expr: TExpr): readonly TExpr[] {
-  switch (expr.kind) {
-    case "const":
-    case "ref":
-      return [];
-    case "unary":
-    case "convert":
-    case "simd-reduce":
-    case "shuffle":
-      return [expr.operand];
-    case "binary":
-    case "compare":
-    case "logical":
-      return [expr.left, expr.right];
-    case "cond":
-    case "select":
-      return [expr.cond, expr.then, expr.orelse];
-    case "fma":
-      return [expr.a, expr.b, expr.c];
-    case "dot4":
-      return [expr.a, expr.b, expr.acc];
-    case "call":
-    case "kernel-call":
-    case "simd-new":
-      return expr.args;
-    case "test-value":
-      return [...expr.args, ...Object.values(expr.options)];
-    case "index":
-    case "simd-load":
-      return [expr.base, ...expr.indices];
-    case "get":
-      return [expr.base, ...expr.indices, expr.fallback];
-    case "view":
-      return [
-        expr.base,
-        ...expr.items.flatMap((item) =>
-          item.kind === "at" ? [item.index] : [item.low, item.high].filter((end) => end !== undefined),
-        ),
-      ];
-    case "shape":
-    case "tuple-item":
-    case "field":
-    case "lane":
-      return [expr.base];
-    case "reduce":
-      return [
-        ...expr.clauses.flatMap((clause) =>
-          clause.kind === "filter" ? [clause.cond] : [clause.loop.low, clause.loop.high],
-        ),
-        expr.value,
-        ...(expr.init ? [expr.init] : []),
-      ];
-    case "tuple":
-      return expr.items;
-    case "struct-new":
-      return expr.fields;
-    case "array-new":
-      return expr.fill ? [expr.fill] : [];
   }
 }

@@ -570,4 +570,8 @@ kernel k[relu: bool = False](x: Tensor[f32, *S], out y: Tensor[f32, *S]):
         else:
             y[*i] = x[*i]
 `,
+  "operands that double": `
+def f(x: f32, y: f32) -> f32:
+    return x ${"% y ".repeat(20)}  # error[K0347]
+`,
 };

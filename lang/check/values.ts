@@ -65,6 +65,20 @@ export const exact = (value: Exact, span: Span): Value => ({ kind: "exact", valu
 export const typeValue = (type: Type, span: Span): Value => ({ kind: "type", type, span });
 export const errorValue = (span: Span): Value => ({ kind: "error", span });
 
+const sizes = new WeakMap<readonly Value[], number>();
+
+/** How many values a tuple or a list holds, those inside its items included. */
+export function sizeOfItems(items: readonly Value[]): number {
+  let size = sizes.get(items);
+  if (size === undefined) {
+    size = items.length;
+    for (const item of items)
+      if (item.kind === "tuple" || item.kind === "list") size += sizeOfItems(item.items);
+    sizes.set(items, size);
+  }
+  return size;
+}
+
 /** Known when compiling, and usable as a compile-time constant. */
 export function isComptime(value: Value): boolean {
   switch (value.kind) {

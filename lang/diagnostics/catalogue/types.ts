@@ -301,4 +301,11 @@ is an \`assert\` in the body.`,
     message: () => `a star has no meaning here`,
     explain: `\`*S\` spells out a pack in a shape, a subscript, \`grid(…)\`, or the arguments of a call.`,
   }),
+  K0347: entry({
+    severity: "error",
+    name: "too-large",
+    message: () => `this operand is too large to stand in a comparison chain or beside \`%\``,
+    explain: `The middle of \`a < b < c\`, and both sides of a float \`%\`, are computed in two places. Give the
+operand a name with \`let\`.`,
+  }),
 };
