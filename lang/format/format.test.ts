@@ -1,7 +1,7 @@
 // The formatter keeps the tree and every comment, and its own output is where it stops changing things.
 
 import { readFileSync, readdirSync } from "node:fs";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { format as prettierFormat } from "prettier";
 import { describe, expect, test } from "vitest";
 import { DiagnosticSink, renderShort } from "../diagnostics/index.ts";

@@ -50,7 +50,7 @@ export function checkToken(token: IToken, problems: Problems): boolean {
 
 function checkWord(token: IToken, problems: Problems): boolean {
   const text = token.image;
-  const beyond = /[^\x00-\x7f]/u.exec(text);
+  const beyond = /\P{ASCII}/u.exec(text);
   if (!beyond) return true;
   if (/^[\p{L}\p{M}\p{N}_]+$/u.test(text)) {
     problems.report("K0122", { name: excerpt(text) }, problems.span(token.startOffset, t.endOf(token)));

@@ -68,7 +68,8 @@ export function layOut(lines: readonly Line[], problems: Problems): IToken[] {
     before = line;
   }
   const end = before ? t.endOf(before.tokens.at(-1)!) : 0;
-  for (const level of levels.slice(1).reverse()) if (!level.phantom) tokens.push(t.synthetic(t.Dedent, end));
+  for (const level of levels.slice(1).toReversed())
+    if (!level.phantom) tokens.push(t.synthetic(t.Dedent, end));
   return tokens;
 }
 

@@ -91,8 +91,11 @@ export abstract class StatementGrammar extends ExpressionGrammar {
   }
 
   private skipLine(): void {
-    const tooMany = this.errors.length > errorLimit * 2 || this.problems.full;
-    while (!this.nextIs(EOF) && (tooMany || !this.nextIs(t.Newline, t.Dedent, t.Indent))) this.step();
+    const ends =
+      this.errors.length > errorLimit * 2 || this.problems.full
+        ? [EOF]
+        : [EOF, t.Newline, t.Dedent, t.Indent];
+    while (!this.nextIs(...ends)) this.step();
     if (this.nextIs(t.Newline)) this.step();
     if (this.nextIs(t.Indent)) this.orRecover(() => this.SUBRULE(this.block));
   }

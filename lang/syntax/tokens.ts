@@ -149,10 +149,26 @@ export const LineJoin = createToken({
   pattern: /\\[ \t]*(?:\r\n|[\n\r])/,
   line_breaks: true,
 });
+/** The ASCII characters that begin no other token. Beyond ASCII everything is part of a word. */
+const unknownCharacters: number[] = Array.from({ length: 0x80 }, (_, code) => code).filter(
+  (code) =>
+    (code < 0x20 && !"\t\n\f\r".includes(String.fromCharCode(code))) ||
+    code === 0x7f ||
+    "$`\\".includes(String.fromCharCode(code)),
+);
+const isUnknown: ReadonlySet<number> = new Set(unknownCharacters);
+
+function matchUnknown(text: string, offset: number): [string] | null {
+  let end = offset;
+  while (end < text.length && isUnknown.has(text.charCodeAt(end))) end++;
+  return end > offset ? [text.slice(offset, end)] : null;
+}
+
 /** Everything else that there is, so that the lexer itself never fails. */
 export const Unknown = createToken({
   name: "Unknown",
-  pattern: /[\x00-\x08\x0b\x0e-\x1f\x7f]+|[$`\\]/,
+  pattern: { exec: matchUnknown },
+  start_chars_hint: unknownCharacters,
   line_breaks: true,
   label: "an unknown character",
 });
@@ -227,10 +243,10 @@ export const vocabulary: TokenType[] = [
 
 let lexer: Lexer | undefined;
 
-/** The flat tokens of a text: no layout yet, every word but a hard keyword a name. Never fails. */
+/** The flat tokens of a text, a byte order mark apart: no layout yet, every word but a hard keyword a name. Never fails. */
 export function lex(text: string): IToken[] {
   lexer ??= new Lexer(lexed, { positionTracking: "onlyOffset", ensureOptimizations: true });
-  const tokens = lexer.tokenize(text).tokens;
+  const tokens = lexer.tokenize(text.startsWith("\ufeff") ? ` ${text.slice(1)}` : text).tokens;
   for (const token of tokens) {
     if (token.tokenType !== Identifier) continue;
     const word = hardKeywords.get(token.image);

@@ -40,7 +40,7 @@ export function frame(
   const { paint, margin, primary } = options;
   const byLine = new Map<number, Placed[]>();
   for (const mark of marks) place(file, mark, byLine);
-  const lines = [...byLine.keys()].sort((a, b) => a - b);
+  const lines = [...byLine.keys()].toSorted((a, b) => a - b);
   const bar = `${" ".repeat(margin)} ${paint("frame", "│")}`;
   const out: string[] = [bar];
   let before: number | undefined;
@@ -134,7 +134,7 @@ function underlines(placed: readonly Placed[], window: Window, paint: Paint, pri
       to: Math.min(mark.to, window.to) - window.from,
     }))
     .filter(({ from, to }) => to > from)
-    .sort((a, b) => a.from - b.from || Number(b.primary) - Number(a.primary));
+    .toSorted((a, b) => a.from - b.from || Number(b.primary) - Number(a.primary));
   const style = (mark: Placed): Style => (mark.primary ? primary : "frame");
   // Where marks overlap, the primary one shows.
   const cells: { char: string; style: Style }[] = [];

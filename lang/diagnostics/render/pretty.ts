@@ -82,7 +82,7 @@ function fixedLines(fix: Fix, paint: Paint, margin: number, width: number): stri
   const file = edits[0]?.span.file;
   if (!file) return [];
   const own = edits.filter(({ span }) => span.file === file);
-  const touched = [...new Set(own.map(({ span }) => positionAt(file, span.start).line))].sort(
+  const touched = [...new Set(own.map(({ span }) => positionAt(file, span.start).line))].toSorted(
     (a, b) => a - b,
   );
   const out: string[] = [];

@@ -8,7 +8,7 @@ const schema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schem
 
 /** A SARIF log of one run. `version` is the version of the tool. */
 export function renderSarif(diagnostics: readonly Diagnostic[], options: { version?: string } = {}): string {
-  const codes = [...new Set(diagnostics.map(({ code }) => code))].sort();
+  const codes = [...new Set(diagnostics.map(({ code }) => code))].toSorted();
   const log = {
     $schema: schema,
     version: "2.1.0",

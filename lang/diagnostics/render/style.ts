@@ -22,7 +22,7 @@ export function painter(color: boolean): Paint {
 /** Code points drawn two columns wide: East Asian wide and fullwidth forms, and emoji. */
 const wide =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-const zero = /[\p{Mn}\p{Me}\u200b-\u200d\u2060\ufe00-\ufe0f]/u;
+const zero = /\p{Mn}|\p{Me}|[\u200b-\u200d\u2060]/u;
 
 /** A source line as a terminal shows it, with the column where each UTF-16 unit begins. */
 export interface Shown {

@@ -153,11 +153,10 @@ function splitSemicolons(editor: LineEditor): Line[] {
       continue;
     }
     const last = index === line.tokens.length - 1;
-    editor.report("K0132", { mark: ";", instead: "a statement ends with its line" }, token, token, {
-      ...(last
-        ? { replacement: "", advice: "remove it" }
-        : { notes: ["write each statement on a line of its own"] }),
-    });
+    const details = last
+      ? { replacement: "", advice: "remove it" }
+      : { notes: ["write each statement on a line of its own"] };
+    editor.report("K0132", { mark: ";", instead: "a statement ends with its line" }, token, token, details);
     if (depth === 0) parts.push([]);
   }
   return parts
