@@ -128,7 +128,7 @@ class StrengthReduction {
     const { atoms } = this.scopes;
     const whole = atoms.polynomial(offset);
     const elements = withoutConstant(whole);
-    const constant = (constantTerm(whole) * bits) / 8;
+    const constant = bits < 8 ? (constantTerm(whole) * bits) / 8 : Math.imul(constantTerm(whole), bits / 8);
     const address = share && Number.isInteger(constant) && this.scopes.address(elements, bits, pointer);
     if (address && address.kind === "ref")
       return [address, this.displacements.add(address.name, constant, lowest)];

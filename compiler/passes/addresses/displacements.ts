@@ -32,8 +32,8 @@ export class Displacements {
     const by = this.lowest.get(stmt.name) ?? 0;
     if (by === 0) return stmt;
     return stmt.kind === "let"
-      ? { ...stmt, value: add(stmt.value, int(by)) }
-      : { ...stmt, init: add(stmt.init, int(by)) };
+      ? { ...stmt, value: add(stmt.value, int(by | 0)) }
+      : { ...stmt, init: add(stmt.init, int(by | 0)) };
   }
 
   private settled(index: readonly Expr[]): readonly Expr[] {
@@ -46,7 +46,7 @@ export class Displacements {
       return internalError("strength-reduce", "a displacement isn't constant");
     const rest = (displacement.value as number) - by;
     if (rest < limit) return [address!, int(rest)];
-    return [shifted(address!, rest), int(0)];
+    return [shifted(address!, rest | 0), int(0)];
   }
 }
 

@@ -56,7 +56,10 @@ function parsed(binaryen: Binaryen, text: string, names: string): ReturnType<Bin
   try {
     return binaryen.parseText(text);
   } catch (error) {
-    return internalError("wasm", `unreadable code for ${names}: ${String(error)}`);
+    return internalError(
+      "wasm",
+      `unreadable code for ${names}: ${error instanceof Error ? error.message : "no reason given"}`,
+    );
   }
 }
 
