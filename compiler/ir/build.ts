@@ -4,10 +4,9 @@
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import type { Span } from "../../lang/source.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
-import { bool, constant, i32, type Expr, type IrType, type OpExpr } from "./ir.ts";
+import type { Expr, IrType, OpExpr } from "./ir.ts";
 import { resultType, valueDtype } from "./op-types.ts";
 import type { OpName } from "./ops.ts";
-import { normalise } from "./values.ts";
 
 /** Applies an op whose result type follows from its operands. */
 export function apply(name: OpName, args: readonly Expr[], span?: Span, imm?: readonly number[]): OpExpr {
@@ -45,13 +44,6 @@ export function ramp(base: Expr, stride: Expr, lanes: number): Expr {
   };
 }
 
-/** The constant `value`, brought into the type. */
-export function number(value: number | bigint, type: IrType, span?: Span): Expr {
-  return constant(normalise(value, type.dtype), type, span);
-}
-
-export const truth = (value: boolean, lanes = 1): Expr => constant(value, { ...bool, lanes });
-
 /** Reads a buffer of the given dtype; as many lanes as the widest index. */
 export function load(
   buffer: { readonly name: string; readonly dtype: Dtype },
@@ -63,5 +55,3 @@ export function load(
   const type: IrType = { dtype: valueDtype(buffer.dtype), lanes };
   return { kind: "load", type, buffer: buffer.name, index, ...(guard && { guard }), span };
 }
-
-export const zero = (lanes = 1): Expr => constant(0, { ...i32, lanes });

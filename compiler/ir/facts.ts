@@ -1,7 +1,7 @@
 // Facts that passes ask about pieces of IR: what they read and write, whether they may be evaluated where the
 // source doesn't evaluate them, what they cost.
 
-import type { Expr, IrKernel, Stmt } from "./ir.ts";
+import type { Expr, IrKernel } from "./ir.ts";
 import { allocatedIn, assignedIn, declaredIn } from "./names.ts";
 import { opInfo } from "./ops.ts";
 import { operandsOf, someExpr, visitBlock, visitExpr, visitExprs, type Block } from "./walk.ts";
@@ -56,29 +56,6 @@ export function costOf(expr: Expr): number {
   return operandsOf(expr).reduce((sum, operand) => sum + costOf(operand), own);
 }
 
-/** Whether running a statement can be noticed other than by the values it declares. */
-export function hasEffects(stmt: Stmt): boolean {
-  switch (stmt.kind) {
-    case "let":
-    case "var":
-      return false;
-    case "alloc":
-      return true;
-    case "assign":
-    case "store":
-    case "assert":
-    case "break":
-    case "continue":
-    case "yield":
-    case "while":
-      return true;
-    case "for":
-    case "if":
-    case "reduce":
-      return !isSelfContained([stmt]);
-  }
-}
-
 /** Whether a block touches nothing that outlives it: no stores, assignments, yields or jumps to outside. */
 export function isSelfContained(block: Block): boolean {
   return isQuiet(block, declaredIn(block), allocatedIn(block), 0);
@@ -123,12 +100,5 @@ function isQuiet(
 export function outsideAssigned(block: Block): Set<string> {
   const names = assignedIn(block);
   for (const name of declaredIn(block)) names.delete(name);
-  return names;
-}
-
-/** The outside buffers that a block writes. */
-export function outsideWritten(block: Block): Set<string> {
-  const names = writtenIn(block);
-  for (const name of allocatedIn(block)) names.delete(name);
   return names;
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { randomKernel } from "../../testing/ir-generator.ts";
 import { parseKernel } from "./parse.ts";
@@ -56,6 +57,12 @@ describe("text form", () => {
 `;
     const kernel = parseKernel(text);
     expect(printKernel(kernel)).toBe(text);
+  });
+
+  it("reads the example of the README", () => {
+    const page = readFileSync(new URL("README.md", import.meta.url), "utf8");
+    const example = /```\n(kernel[^`]*)```/.exec(page)?.[1] ?? "";
+    expect(problemOf(parseKernel(example))).toBeUndefined();
   });
 
   it("keeps strange names apart from words of its own", () => {
