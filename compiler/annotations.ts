@@ -123,16 +123,16 @@ function operandsOf(expr: TExpr): readonly TExpr[] {
 
 const present = <T>(value: T | undefined): value is T => value !== undefined;
 
-/** Annotations that hold for a target but which it doesn't carry out, and why. */
+/** Annotations that hold for a target but no pass carries out yet; what passes themselves drop, they report. */
 export function notHonoured(kernel: TKernel, target: Target): KernelReport["notHonoured"] {
   return annotationsOf(kernel).flatMap((annotation) => {
     if (annotation.target !== undefined && annotation.target !== target.name) return [];
-    const why = reason(annotation, target);
+    const why = reason(annotation);
     return why ? [{ annotation: textOf(annotation.span), why, place: placeOf(annotation.span) }] : [];
   });
 }
 
-function reason(annotation: TAnnotation, target: Target): string | undefined {
+function reason(annotation: TAnnotation): string | undefined {
   switch (annotation.name) {
     case "tile":
     case "order":
@@ -140,10 +140,6 @@ function reason(annotation: TAnnotation, target: Target): string | undefined {
     case "stage":
     case "threads":
       return "this version of the compiler doesn't apply it yet";
-    case "vectorize":
-      return target.capabilities.vectorBytes > 0
-        ? undefined
-        : "lanes are invocations here, so the loop stays scalar";
     default:
       return undefined;
   }
