@@ -61,7 +61,7 @@ describe("text form", () => {
 
   it("reads the example of the README", () => {
     const page = readFileSync(new URL("README.md", import.meta.url), "utf8");
-    const example = /```\n(kernel[^`]*)```/.exec(page)?.[1] ?? "";
+    const example = /```\n(kernel[\s\S]*?)```/.exec(page)?.[1] ?? "";
     expect(problemOf(parseKernel(example))).toBeUndefined();
   });
 
