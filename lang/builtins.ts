@@ -139,7 +139,7 @@ const table = {
   },
   saturate: {
     signatures: ["saturate[T](x) -> T"],
-    doc: "Converts to an integer dtype; what lies outside its range becomes its nearest end. NaN becomes 0.",
+    doc: "Converts to an integer dtype, floats rounded half to even first; what lies outside its range becomes its nearest end. NaN becomes 0.",
     form: { kind: "convert", mode: "saturate" },
   },
   bitcast: {

@@ -3,16 +3,16 @@
 
 import type { Span } from "../source.ts";
 import { dtypeInfo, isFloat, isInteger, isTrait, traits, type Dtype, type TraitName } from "../dtypes.ts";
-import { DiagnosticSink } from "../diagnostics/diagnostic.ts";
 import type { CompParam, Expr, FunctionTypeExpr } from "../syntax/ast.ts";
-import type { ComptimeValue, KernelTemplate, Sym, TFunction, Type } from "../typed.ts";
+import type { Sym, TFunction, Type } from "../typed.ts";
 import { coerce, whatIs } from "./coercion.ts";
-import { Cx, makeBody, type Body, type Session } from "./context.ts";
-import { exactInt, exactReal, showExact, type Exact } from "./exact.ts";
+import type { Cx } from "./context.ts";
+import { exactInt, exactReal, type Exact } from "./exact.ts";
 import { check } from "./expressions.ts";
 import { functionForTypes } from "./instances.ts";
+import { isDimName, namesIn } from "./signatures.ts";
 import { resultType, resolveType } from "./type-expressions.ts";
-import { inTrait, isError, isLanes, sameType, scalarType, typeName } from "./types.ts";
+import { indexType, inTrait, isError, isLanes, sameType, scalarType, typeName } from "./types.ts";
 import { exact, typed, typeValue, type Value } from "./values.ts";
 
 export type ParamSort =
@@ -151,7 +151,7 @@ function resultInferred(
     const value =
       given.get(other.name.text) ?? (other.fallback && ready ? check(cx, other.fallback) : undefined);
     if (!value || !ready) continue;
-    const params = sort.type.params.map((type) => resolveType(cx, type));
+    const params = signatureTypes(cx, sort.type);
     const fn = functionForTypes(caller, value, params, value.span, other.name.text);
     if (fn && isLanes(fn.result)) return typeValue(fn.result, value.span);
   }
@@ -168,7 +168,7 @@ function functionParam(
   caller: Cx,
   missing: Missing,
 ): Value {
-  const params = type.params.map((one) => resolveType(cx, one));
+  const params = signatureTypes(cx, type);
   const result = resultType(cx, type.result);
   const value = given ?? (param.fallback ? check(cx, param.fallback) : undefined);
   if (params.some(isError) || isError(result)) return { kind: "error", span };
@@ -194,6 +194,15 @@ function functionParam(
     return { kind: "error", span };
   }
   return { kind: "instance", fn, span: value.span };
+}
+
+/** The parameter types of a function type; dimensions in them, `def(Tensor[T, N]) -> T`, are its own. */
+function signatureTypes(cx: Cx, type: FunctionTypeExpr): Type[] {
+  const inner = cx.inner();
+  for (const { text: name, span } of type.params.flatMap(namesIn)) {
+    if (isDimName(inner.scope, name)) inner.declareSym({ kind: "dim", name, type: indexType, span });
+  }
+  return type.params.map((one) => resolveType(inner, one));
 }
 
 function opaqueFunction(param: CompParam, params: readonly Type[], result: Type): TFunction {
@@ -269,7 +278,7 @@ function valueParam(
 }
 
 /** A constant without its type. */
-function exactOf(value: Value): Exact | undefined {
+export function exactOf(value: Value): Exact | undefined {
   if (value.kind === "exact") return value.value;
   if (value.kind !== "typed" || value.expr.kind !== "const" || value.expr.type.kind !== "scalar")
     return undefined;
@@ -307,92 +316,4 @@ function sampleOf(kind: "int" | "bool" | "number" | "string", span: Span): Value
     string: { kind: "string", value: "" },
   };
   return exact(values[kind], span);
-}
-
-// ---- keys, public values -------------------------------------------------------------------------
-
-/** Tells instances apart. */
-export function keyOf(
-  session: Session,
-  values: ReadonlyMap<string, Value>,
-  packs: ReadonlyMap<string, number>,
-): string {
-  const parts: string[] = [];
-  for (const [name, value] of values) parts.push(`${name}=${valueKey(session, value)}`);
-  for (const [name, rank] of packs) parts.push(`*${name}=${rank}`);
-  return parts.join(";");
-}
-
-function valueKey(session: Session, value: Value): string {
-  switch (value.kind) {
-    case "type":
-      return typeName(value.type);
-    case "exact":
-      return value.value.kind === "real"
-        ? `${value.value.num}/${value.value.den}`
-        : `${value.value.kind}:${showExact(value.value)}`;
-    case "typed":
-      return value.expr.kind === "const" ? `${typeName(value.expr.type)}:${value.expr.value}` : "?";
-    case "instance":
-      return `#${session.idOf(value.fn)}`;
-    default:
-      return value.kind;
-  }
-}
-
-/** A bound parameter as the compiler sees it. */
-export function toComptime(value: Value): ComptimeValue | undefined {
-  if (value.kind === "type" && isLanes(value.type)) return { kind: "dtype", dtype: value.type.dtype };
-  if (value.kind === "instance") return { kind: "function", fn: value.fn };
-  const found = exactOf(value);
-  if (!found) return undefined;
-  return found.kind === "real" ? { kind: "real", numerator: found.num, denominator: found.den } : found;
-}
-
-/** The other way, for a request from outside. */
-export function fromComptime(value: ComptimeValue, span: Span): Value {
-  switch (value.kind) {
-    case "dtype":
-      return typeValue(scalarType(value.dtype), span);
-    case "function":
-      return { kind: "instance", fn: value.fn, span };
-    case "real":
-      return exact(exactReal(value.numerator, value.denominator), span);
-    default:
-      return exact(value, span);
-  }
-}
-
-/** Rows of a KernelTemplate. */
-export function describeParams(cx: Cx, params: readonly CompParam[]): KernelTemplate["compParams"] {
-  const quiet = new Cx(cx.session, silent(cx.body), cx.scope);
-  return params.map((param) => {
-    const sort = sortOf(param);
-    const name = param.name.text;
-    if (sort.kind === "function") return { name, kind: "function" };
-    const value = param.fallback ? check(quiet, param.fallback) : undefined;
-    const fallback = value && toComptime(value);
-    if (sort.kind === "dtype") {
-      return {
-        name,
-        kind: "dtype",
-        choices: traits[sort.trait],
-        fallback: fallback ?? { kind: "dtype", dtype: defaultDtype(sort.trait) },
-      };
-    }
-    if (sort.kind !== "typed") return { name, kind: sort.kind, fallback };
-    const type = sort.type.kind === "name" ? sort.type.text : "";
-    return { name, kind: /^[iu]\d|^index$/.test(type) ? "int" : "number", fallback };
-  });
-}
-
-/** A body whose diagnostics nobody sees: what is asked is checked, and reported, elsewhere as well. */
-export function silent(body: Body): Body {
-  return makeBody({
-    kind: body.kind,
-    name: body.name,
-    module: body.module,
-    sink: new DiagnosticSink(),
-    outer: body.outer,
-  });
 }

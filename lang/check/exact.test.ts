@@ -1,7 +1,7 @@
 // Exact numbers: correct rounding against the platform's own floats, and arithmetic without loss.
 
 import { expect, test } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import {
   binaryExact,
   exactInt,

@@ -2,7 +2,7 @@
 // chains beyond any depth.
 
 import { expect, test } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { checkSource, miniMath } from "./checking.ts";
 import { mistakes } from "./mistakes.ts";
 

@@ -12,7 +12,7 @@ import type {
   TTest,
   TypedModule,
 } from "../typed.ts";
-import { describeParams, fromComptime } from "./comptime-params.ts";
+import { describeParams, fromComptime } from "./comptime-values.ts";
 import { Cx, forward, makeBody, Session, suggestion, type ModuleInfo } from "./context.ts";
 import { checkDefinitions } from "./definitions.ts";
 import { checkInitialised } from "./initialisation.ts";

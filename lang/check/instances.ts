@@ -6,7 +6,8 @@ import { DiagnosticSink, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { TFunction, TKernel, TParam, TStmt, Type } from "../typed.ts";
 import { arityError } from "./arguments.ts";
 import { whatIs } from "./coercion.ts";
-import { bindParams, keyOf, sortOf, toComptime, type Missing } from "./comptime-params.ts";
+import { bindParams, sortOf, type Missing } from "./comptime-params.ts";
+import { keyOf, toComptime } from "./comptime-values.ts";
 import { Cx, forward, makeBody, type Session } from "./context.ts";
 import { showExact } from "./exact.ts";
 import { infer } from "./inference.ts";
@@ -72,7 +73,8 @@ export function instantiateFunction(
     return undefined;
   }
   const ranks = new Map(packNames(decl.params, template.scope).map((pack) => [pack, packs.get(pack) ?? 1]));
-  const key = keyOf(session, values, ranks);
+  // A sample excuses failed assertions, so it is no instance that anybody else may have.
+  const key = keyOf(session, values, ranks) + (body.sampled ? ";sample" : "");
   let known = template.memo.get(key);
   if (!known) {
     session.elaborating.push({ decl, name });
@@ -243,7 +245,8 @@ export function instantiateKernel(
     return undefined;
   }
   const ranks = new Map(packNames(decl.params, module.scope).map((pack) => [pack, packs.get(pack) ?? 1]));
-  const key = keyOf(session, values, ranks);
+  // A sample excuses failed assertions, so it is no instance that anybody else may have.
+  const key = keyOf(session, values, ranks) + (body.sampled ? ";sample" : "");
   let known = template.memo.get(key);
   if (!known) {
     session.elaborating.push({ decl, name });
