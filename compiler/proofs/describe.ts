@@ -56,11 +56,10 @@ export function shownName(name: string): string {
 /** The access as the source writes it. */
 export function accessText(node: LoadExpr | StoreStmt): string {
   const text = oneLine(node.span);
+  // An update is one statement: the place before its operator is what it reads and writes.
+  const place = text && /^[^=<>]*?\](?=\s*(\/\/|\*\*|<<|>>|[-+*/%&|^])?=[^=])/.exec(text);
+  if (place) return place[0];
   if (node.kind === "load" && text !== undefined) return text;
-  if (node.kind === "store" && text !== undefined) {
-    const place = /^[^=]*?\](?=\s*([-+*/%&|^<>]|\/\/|\*\*)*=)/.exec(text);
-    if (place) return place[0];
-  }
   return `${shownName(node.buffer)}[${node.index.map((part) => exprText(part)).join(", ")}]`;
 }
 

@@ -7,8 +7,8 @@ import { constant, type Buffer, type Expr, type LoadExpr, type OpExpr, type Stor
 import { opInfo } from "../ir/ops.ts";
 import { mapSame } from "../ir/walk.ts";
 import { isWide } from "../../lang/dtypes.ts";
-import { and, ge, isNotZero, lt, not, yes, type Cond } from "../symbolic/cond.ts";
-import { constantPoly, zero } from "../symbolic/poly.ts";
+import { and, condKey, conjuncts, ge, isNotZero, lt, not, yes, type Cond } from "../symbolic/cond.ts";
+import { constantPoly, zero, type Poly } from "../symbolic/poly.ts";
 import { effort, proves } from "./facts.ts";
 import type { Listener, Loop } from "./listener.ts";
 import type { Scope } from "./scope.ts";
@@ -17,6 +17,7 @@ import type { Terms } from "./terms.ts";
 export class ExprWalk {
   private readonly terms: Terms;
   private readonly buffers: ReadonlyMap<string, Buffer>;
+  private readonly shapes: ReadonlyMap<string, readonly Poly[]>;
   private readonly loops: readonly Loop[];
   private readonly listener: () => Listener | undefined;
   private order = 0;
@@ -24,11 +25,13 @@ export class ExprWalk {
   constructor(
     terms: Terms,
     buffers: ReadonlyMap<string, Buffer>,
+    shapes: ReadonlyMap<string, readonly Poly[]>,
     loops: readonly Loop[],
     listener: () => Listener | undefined,
   ) {
     this.terms = terms;
     this.buffers = buffers;
+    this.shapes = shapes;
     this.loops = loops;
     this.listener = listener;
   }
@@ -43,11 +46,29 @@ export class ExprWalk {
     return expr.kind === "load" ? this.load(expr, scope) : expr;
   }
 
+  /** Conditions where the value being walked is used at all: a selection drops it elsewhere. */
+  private masks: readonly Cond[] = [];
+
   private op(expr: OpExpr, scope: Scope): Expr {
-    const args = mapSame(expr.args, (arg) => this.visit(arg, scope));
+    let at = 0;
+    const args = mapSame(expr.args, (arg) => this.masked(expr, at++, arg, scope));
     const next = args === expr.args ? expr : { ...expr, args };
     if (opInfo(expr.op).partial) this.partial(expr, next.args[1]!, scope);
     return expr.op === "select" ? this.selection(next, scope) : next;
+  }
+
+  private masked(expr: OpExpr, at: number, arg: Expr, scope: Scope): Expr {
+    const test = expr.args[0]!;
+    const dropping =
+      expr.op === "select" || ((expr.op === "and" || expr.op === "or") && test.type.dtype === "bool");
+    if (at === 0 || !dropping) return this.visit(arg, scope);
+    const before = this.masks;
+    const cond = this.terms.cond(test, scope);
+    const kept = expr.op === "select" ? at === 1 : expr.op === "and";
+    this.masks = [...before, ...conjuncts(kept ? cond : not(cond))];
+    const next = this.visit(arg, scope);
+    this.masks = before;
+    return next;
   }
 
   private partial(expr: OpExpr, operand: Expr, scope: Scope): void {
@@ -71,8 +92,26 @@ export class ExprWalk {
     if (mask!.type.lanes !== then!.type.lanes) return expr;
     const cond = this.terms.cond(mask!, scope);
     if (!isArithmetic(cond)) return expr;
-    if (proves(scope.facts, cond, effort.optional)) return then!;
-    return proves(scope.facts, not(cond), effort.optional) ? orelse! : expr;
+    const test = this.simplified(mask!, scope);
+    if (!test) return then!;
+    if (proves(scope.facts, not(cond), effort.optional)) return orelse!;
+    return test === mask ? expr : { ...expr, args: [test, then!, orelse!] };
+  }
+
+  /** The condition without the conjuncts that hold anyway; undefined if nothing is left. */
+  private simplified(expr: Expr, scope: Scope): Expr | undefined {
+    if (expr.kind !== "op" || expr.op !== "and" || expr.type.dtype !== "bool")
+      return proves(scope.facts, this.terms.cond(expr, scope), effort.optional) ? undefined : expr;
+    const [left, right] = [this.simplified(expr.args[0]!, scope), this.simplified(expr.args[1]!, scope)];
+    if (!left || !right) return left ?? right;
+    return left === expr.args[0] && right === expr.args[1] ? expr : { ...expr, args: [left, right] };
+  }
+
+  /** Whether a load's value is used only where its guard holds, and nothing ever writes what it reads. */
+  private idle(expr: LoadExpr, guard: Cond, scope: Scope): boolean {
+    if (scope.versions.has(expr.buffer)) return false;
+    const keys = new Set(this.masks.map(condKey));
+    return conjuncts(guard).every((part) => keys.has(condKey(part)));
   }
 
   private load(expr: LoadExpr, scope: Scope): Expr {
@@ -85,12 +124,23 @@ export class ExprWalk {
         return nothing(expr);
       }
     }
-    if (guard && proves(scope.facts, cond, effort.optional)) {
-      this.listener()?.guarded(expr, "true");
-      guard = undefined;
+    if (guard) {
+      const left = this.simplified(guard, scope);
+      if (!left) this.listener()?.guarded(expr, "true");
+      guard = left;
     }
+    // Read where it isn't needed, it spares the machine the test.
+    if (guard && this.idle(expr, cond, scope) && this.inside(expr, index, scope)) guard = undefined;
     this.access(expr, index, guard ? cond : yes, scope);
     return index === expr.index && guard === expr.guard ? expr : { ...expr, index, guard };
+  }
+
+  private inside(expr: LoadExpr, index: readonly Expr[], scope: Scope): boolean {
+    const shape = this.shapes.get(expr.buffer);
+    return index.every((part, axis) => {
+      const value = this.terms.poly(part, scope);
+      return shape && proves(scope.facts, and(ge(value, zero), lt(value, shape[axis]!)), effort.optional);
+    });
   }
 
   /** A store: its index, value and guard, and then the access itself. */

@@ -40,7 +40,7 @@ export function prove(kernel: IrKernel, sink: DiagnosticSink): ProofResult {
   const { scope, names, terms, shapes } = openKernel(kernel, sink);
   const entry = scope.facts;
   const judge = new Judge(kernel, shapes, terms, sink);
-  const walker = new Walker(kernel, terms, names, judge);
+  const walker = new Walker(kernel, shapes, terms, names, judge);
   const body = walker.block(kernel.body, scope);
   judge.finish(entry);
   return {

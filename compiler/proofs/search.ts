@@ -8,9 +8,12 @@ import { Trace, type Finding, type Watch } from "./trace.ts";
 
 const totalSteps = 600_000;
 const stepsARun = 60_000;
+/** After a find that tells little, how long to look for a better one. */
+const triviality = 30_000;
 
 /** A run in which what is watched for happens, or undefined. */
 export function search(kernel: IrKernel, watch: Watch): Finding | undefined {
+  let first: Finding | undefined;
   // A warning isn't worth as long a search as an error.
   let left = watch.kind === "unread" ? totalSteps / 20 : totalSteps;
   const dtypes = new Map(kernel.buffers.map((buffer) => [buffer.name, buffer.dtype]));
@@ -20,12 +23,13 @@ export function search(kernel: IrKernel, watch: Watch): Finding | undefined {
         made(kind, dtypes.get(buffer) ?? "f32", offset, sizes);
       const trace = new Trace(kernel, watch, { sizes, data, steps: Math.min(stepsARun, left) });
       const found = trace.run();
-      if (found) return found;
+      if (found && !found.trivial) return found;
+      first ??= found;
       left -= Math.min(stepsARun, left) - Math.max(0, trace.stepsLeft) + 40;
-      if (left <= 0) return undefined;
+      if (left <= (first ? totalSteps - triviality : 0)) return first;
     }
   }
-  return undefined;
+  return first;
 }
 
 // ---- sizes -------------------------------------------------------------------------------------------

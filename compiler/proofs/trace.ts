@@ -47,6 +47,8 @@ export interface Finding {
   readonly reads: readonly Happened[];
   readonly values: ReadonlyMap<Happened, Scalar>;
   readonly loops: readonly (readonly [name: string, value: number])[];
+  /** A case in which next to nothing runs: true, but it tells little. */
+  readonly trivial?: boolean;
 }
 
 interface Memory {
@@ -122,9 +124,9 @@ export class Trace implements Evaluation {
     if (this.watch.kind === "unwritten") missing = memory.cells.findIndex((cell) => cell === undefined);
     // Where nothing at all is read, the sizes are too small to tell.
     else if (memory.read?.includes(1)) missing = memory.read.indexOf(0);
-    return missing < 0
-      ? undefined
-      : this.finding(this.happened(memory, coordinates(missing, memory.shape), false));
+    if (missing < 0) return undefined;
+    const trivial = this.watch.kind === "unwritten" && memory.cells.every((cell) => cell === undefined);
+    return { ...this.finding(this.happened(memory, coordinates(missing, memory.shape), false)), trivial };
   }
 
   step(): void {

@@ -11,35 +11,19 @@ import { writtenIn } from "../ir/facts.ts";
 import { mapSame, type Block } from "../ir/walk.ts";
 import { eq, ge, le, lt, not, or, and, type Cond } from "../symbolic/cond.ts";
 import { Intervals } from "../symbolic/intervals.ts";
-import {
-  add,
-  addConstant,
-  atomPoly,
-  max,
-  scale,
-  sub,
-  zero,
-  type NameAtom,
-  type Poly,
-} from "../symbolic/poly.ts";
-import { someAtom } from "../symbolic/substitute.ts";
+import { add, addConstant, atomPoly, max, scale, sub, type NameAtom, type Poly } from "../symbolic/poly.ts";
 import { ExprWalk } from "./expr-walk.ts";
 import { effort, proves } from "./facts.ts";
 import { candidates, changedBy, valuesIn, type Candidate } from "./invariants.ts";
 import type { Listener, Loop } from "./listener.ts";
 import { rangeOf, type Names, type Scope, type Value } from "./scope.ts";
 import type { Terms } from "./terms.ts";
+import { picks, rangeOfYields, type Yields } from "./yields.ts";
 
 /** Where `break` and `continue` lead, while a loop's body is walked. */
 interface Jumps {
   readonly breaks: Scope[];
   readonly continues: Scope[];
-}
-
-/** Values yielded into a reduction, where they were yielded. */
-interface Yields {
-  readonly into: string;
-  readonly found: { readonly values: readonly Value[]; readonly scope: Scope }[];
 }
 
 export class Walker {
@@ -54,12 +38,18 @@ export class Walker {
   /** Unset while a loop is walked only to see whether its invariants hold. */
   private listener: Listener | undefined;
 
-  constructor(kernel: IrKernel, terms: Terms, names: Names, listener: Listener) {
+  constructor(
+    kernel: IrKernel,
+    shapes: ReadonlyMap<string, readonly Poly[]>,
+    terms: Terms,
+    names: Names,
+    listener: Listener,
+  ) {
     this.terms = terms;
     this.names = names;
     this.listener = listener;
     const buffers = new Map<string, Buffer>(kernel.buffers.map((buffer) => [buffer.name, buffer]));
-    this.exprs = new ExprWalk(terms, buffers, this.loops, () => this.listener);
+    this.exprs = new ExprWalk(terms, buffers, shapes, this.loops, () => this.listener);
   }
 
   block(block: Block, scope: Scope): readonly Stmt[] {
@@ -356,8 +346,7 @@ export class Walker {
       this.dtypes.set(name, type.dtype);
       if (value.kind === "poly" && picks(stmt, at)) {
         const starts = stmt.op === "max" || stmt.op === "min" ? [this.terms.poly(init[at]!, scope)] : [];
-        for (const cond of this.rangeOfYields(yields, at, value.poly, starts, scope, order))
-          scope.assume(cond);
+        for (const cond of rangeOfYields(yields, at, value.poly, starts, scope, order)) scope.assume(cond);
       }
     }
     if (this.loops.length !== depth) internalError("proofs", "a reduction left a loop open");
@@ -374,47 +363,6 @@ export class Walker {
     const values = mapSame(combine.values, (value) => this.exprs.visit(value, inner));
     return body === combine.body && values === combine.values ? combine : { ...combine, body, values };
   }
-
-  /** Bounds of a result that is one of the yielded values: what bounds them all and doesn't change inside. */
-  private rangeOfYields(
-    yields: Yields,
-    at: number,
-    result: Poly,
-    starts: readonly Poly[],
-    outside: Scope,
-    order: number,
-  ): Cond[] {
-    const limits = new Map<string, Poly>([[zero.key, zero]]);
-    for (const { scope } of yields.found)
-      for (const cond of scope.facts.since(outside.facts)) {
-        if (cond.kind !== "ge" || cond.poly.terms.length > 4) continue;
-        for (const term of cond.poly.terms) {
-          if (term.atoms.length !== 1 || Math.abs(term.coef) !== 1) continue;
-          const rest = sub(cond.poly, scale(atomPoly(term.atoms[0]!), term.coef));
-          if (someAtom(rest, (atom) => atom.kind === "name" && atom.order >= order)) continue;
-          const limit = scale(rest, -term.coef);
-          limits.set(limit.key, limit);
-        }
-      }
-    const found: Cond[] = [];
-    for (const limit of [...limits.values()].slice(0, 12))
-      for (const side of [ge, le]) {
-        const always =
-          yields.found.length > 0 &&
-          starts.every((start) => proves(outside.facts, side(start, limit), effort.optional)) &&
-          yields.found.every(({ values, scope }) => {
-            const value = values[at];
-            return value?.kind === "poly" && proves(scope.facts, side(value.poly, limit), effort.optional);
-          });
-        if (always) found.push(side(result, limit));
-      }
-    return found;
-  }
-}
-
-/** Whether result number `at` is one of the yielded values, or the initial one. */
-function picks(stmt: ReduceStmt, at: number): boolean {
-  return stmt.op === "max" || stmt.op === "min" || ((stmt.op === "argmax" || stmt.op === "argmin") && at > 0);
 }
 
 /** Buffers that a loop's body writes and that live longer than an iteration. */
