@@ -1,14 +1,13 @@
 // The grammar of a module: imports, constants, def, kernel, struct, test. Constructed once and on first use,
 // since the analysis of the grammar takes longer than parsing a file.
 
-import { EOF, type IToken, type ParserMethod } from "chevrotain";
+import { EOF, type IToken } from "chevrotain";
 import type * as ast from "./ast.ts";
+import type { Rule } from "./grammar-base.ts";
 import { StatementGrammar, type Body } from "./statement-grammar.ts";
 import { outerSpan } from "./operators.ts";
 import type { Problems } from "./problems.ts";
 import * as t from "./tokens.ts";
-
-type Rule<T, A extends unknown[] = []> = ParserMethod<A, T>;
 
 interface Signature {
   readonly name: ast.Name;

@@ -3,57 +3,21 @@
 //
 // Actions run inside ACTION(), so that Chevrotain's recording of the grammar never sees them.
 
-import { EmbeddedActionsParser, type IToken, type ParserMethod, type TokenType } from "chevrotain";
+import type { IToken } from "chevrotain";
 import type * as ast from "./ast.ts";
-import type { SourceFile, Span } from "../source.ts";
 import { cover } from "../source.ts";
 import { isDecimal, quoteLength, stringValue } from "./literals.ts";
 import { ExpressionBuilder, markParentheses, outerSpan, type InfixOp } from "./operators.ts";
-import { expectedOf } from "./faults.ts";
-import { Problems } from "./problems.ts";
+import { checkedArguments, type Arguments } from "./arguments.ts";
+import { GrammarBase, type Rule } from "./grammar-base.ts";
 import * as t from "./tokens.ts";
-
-export interface Arguments {
-  readonly args: ast.Argument[];
-  readonly generator?: ast.GeneratorFor[];
-}
 
 interface GeneratedArgument {
   readonly argument: ast.Argument;
   readonly clauses: ast.GeneratorFor[];
 }
 
-type Rule<T, A extends unknown[] = []> = ParserMethod<A, T>;
-
-export class ExpressionGrammar extends EmbeddedActionsParser {
-  protected problems = new Problems({ path: "", text: "" });
-
-  constructor(validate: boolean) {
-    super(t.vocabulary, {
-      maxLookahead: 2,
-      recoveryEnabled: false,
-      skipValidations: !validate,
-      errorMessageProvider: expectedOf,
-    });
-  }
-
-  protected get file(): SourceFile {
-    return this.problems.file;
-  }
-
-  protected spanOf(token: IToken): Span {
-    return { file: this.file, start: token.startOffset, end: t.endOf(token) };
-  }
-
-  /** From the beginning of `first` to the end of the token read last. */
-  protected spanFrom(first: IToken): Span {
-    return { file: this.file, start: first.startOffset, end: t.endOf(this.LA(0)) };
-  }
-
-  protected nameOf(token: IToken): ast.Name {
-    return { text: token.image, span: this.spanOf(token) };
-  }
-
+export class ExpressionGrammar extends GrammarBase {
   // ---- lists and conditionals -----------------------------------------------------------------------
 
   /** One expression, or a tuple without parentheses: `return a, b`. */
@@ -137,8 +101,6 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
     },
   );
 
-  // ---- calls, subscripts, attributes ----------------------------------------------------------------
-
   readonly postfix: Rule<ast.Expr> = this.RULE("postfix", (): ast.Expr => {
     let value: ast.Expr = this.SUBRULE(this.atom);
     this.MANY(() => {
@@ -195,7 +157,7 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
       });
     });
     this.CONSUME(t.RParen);
-    return this.ACTION(() => this.checkedArguments(args, generators));
+    return this.ACTION(() => checkedArguments(args, generators, this.problems));
   });
 
   readonly generatedArgument: Rule<GeneratedArgument> = this.RULE(
@@ -211,10 +173,13 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
   readonly argument: Rule<ast.Argument> = this.RULE("argument", (): ast.Argument => {
     const first = this.LA(1);
     let name: ast.Name | undefined;
-    this.OPTION(() => {
-      const token = this.CONSUME(t.Identifier);
-      this.CONSUME(t.Equals);
-      name = this.ACTION(() => this.nameOf(token));
+    this.OPTION({
+      MAX_LOOKAHEAD: 2,
+      DEF: () => {
+        const token = this.CONSUME(t.Identifier);
+        this.CONSUME(t.Equals);
+        name = this.ACTION(() => this.nameOf(token));
+      },
     });
     const value = this.SUBRULE(this.starred);
     return this.ACTION(() =>
@@ -323,8 +288,6 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
     },
   );
 
-  // ---- atoms ----------------------------------------------------------------------------------------
-
   readonly atom: Rule<ast.Expr> = this.RULE("atom", (): ast.Expr =>
     this.OR({
       DEF: [
@@ -432,29 +395,4 @@ export class ExpressionGrammar extends EmbeddedActionsParser {
     });
     return this.ACTION(() => ({ kind: "function-type", params, result, span: this.spanFrom(first) }));
   });
-
-  // ---- checks that need no names --------------------------------------------------------------------
-
-  private checkedArguments(
-    args: ast.Argument[],
-    generators: readonly { at: number; clauses: ast.GeneratorFor[] }[],
-  ): Arguments {
-    const lastPositional = args.findLastIndex((arg) => !arg.name);
-    let named = false;
-    for (const arg of args) {
-      if (arg.name) named = true;
-      else if (named) this.problems.report("K0120", {}, arg.span);
-    }
-    let generator: ast.GeneratorFor[] | undefined;
-    for (const { at, clauses } of generators) {
-      if (at === lastPositional) generator = clauses;
-      else this.problems.report("K0121", { why: "it is the last positional argument" }, clauses[0]!.span);
-    }
-    return { args, generator };
-  }
-
-  /** Is the next token one of these? Only while parsing, never while the grammar is recorded. */
-  protected nextIs(...types: TokenType[]): boolean {
-    return !this.RECORDING_PHASE && types.includes(this.LA(1).tokenType);
-  }
 }

@@ -43,8 +43,10 @@ export function parse(file: SourceFile, sink: DiagnosticSink): Module {
   const read = parser.read(tokens, problems);
   reportFaults(parser.errors, lines, problems);
   const doc = parser.moduleDoc;
+  // Only a long line can hold a deep expression: blocks and brackets are bounded already.
+  const suspicious = lines.some((line) => line.tokens.length > depthLimit / 4);
   const items = read.filter((item) => {
-    const deep = tooDeep(item);
+    const deep = suspicious ? tooDeep(item) : undefined;
     if (deep) problems.report("K0113", { what: "expressions", limit: depthLimit }, deep.span ?? item.span);
     return !deep;
   });

@@ -1,18 +1,13 @@
-// The grammar of statements and blocks, and the recovery: an error gives up one logical line and the block
-// under it is still read for errors of its own, so each mistake is reported once and at its own place.
+// The grammar of statements: what stands on a line, and the compound ones with blocks.
 
-import { isRecognitionException, EOF, type IToken, type ParserMethod } from "chevrotain";
+import type { IToken } from "chevrotain";
 import type * as ast from "./ast.ts";
-import { cover, type Span } from "../source.ts";
-import { ExpressionGrammar } from "./expression-grammar.ts";
-import { errorLimit } from "./problems.ts";
+import { foldArms, type Arm } from "./arms.ts";
+import { BlockGrammar, skipIndex } from "./block-grammar.ts";
+import type { Rule } from "./grammar-base.ts";
 import { outerSpan } from "./operators.ts";
+import { cover, type Span } from "../source.ts";
 import * as t from "./tokens.ts";
-
-type Rule<T, A extends unknown[] = []> = ParserMethod<A, T>;
-
-/** Any unused index: consuming a token of whatever type is only a step forward. */
-const skipIndex = 99;
 
 /** The statements of a block, its docstring apart. */
 export interface Body {
@@ -20,96 +15,15 @@ export interface Body {
   readonly body: readonly ast.Stmt[];
 }
 
-export abstract class StatementGrammar extends ExpressionGrammar {
-  // ---- blocks and recovery --------------------------------------------------------------------------
-
-  /** `: statement` or `:` and an indented block. */
-  readonly suite: Rule<ast.Stmt[]> = this.RULE("suite", (): ast.Stmt[] => {
-    const head = this.LA(0);
-    const statements: ast.Stmt[] = [];
-    this.CONSUME(t.Colon);
-    this.OR({
-      DEF: [
-        {
-          ALT: () => {
-            const lineEnd = this.CONSUME(t.Newline);
-            // A missing block is reported and read as empty: what follows is fine.
-            if (!this.RECORDING_PHASE && !this.nextIs(t.Indent)) this.missingBlock(head, lineEnd);
-            else {
-              const inner = this.SUBRULE(this.block);
-              this.ACTION(() => statements.push(...inner));
-            }
-          },
-        },
-        {
-          ALT: () => {
-            const statement = this.SUBRULE(this.simpleStatement);
-            this.CONSUME1(t.Newline);
-            this.ACTION(() => statements.push(statement));
-          },
-        },
-      ],
-      ERR_MSG: "a statement",
-    });
-    return statements;
-  });
-
-  readonly block: Rule<ast.Stmt[]> = this.RULE("block", (): ast.Stmt[] => {
-    const statements: ast.Stmt[] = [];
-    this.CONSUME(t.Indent);
-    if (this.RECORDING_PHASE) this.AT_LEAST_ONE(() => this.SUBRULE(this.statement));
-    else {
-      while (!this.nextIs(t.Dedent, EOF)) {
-        const statement = this.orRecover(() => this.SUBRULE(this.statement));
-        if (statement) statements.push(statement);
-      }
-    }
-    this.CONSUME(t.Dedent);
-    return statements;
-  });
-
-  private missingBlock(head: IToken, lineEnd: IToken): void {
-    let ahead = 1;
-    while (this.LA(ahead).tokenType === t.Dedent) ahead++;
-    if (this.problems.givenUp && this.LA(ahead).tokenType === EOF) return;
-    const at = this.problems.span(lineEnd.startOffset, lineEnd.startOffset);
-    const what = head.tokenType === t.Else ? "`else:`" : "this line";
-    this.problems.report("K0109", { what }, at, { fix: { text: "write `pass` if it is to do nothing" } });
-  }
-
-  /** Runs one rule; after an error, skips the rest of the line and reads an orphaned block for its errors. */
-  protected orRecover<T>(parse: () => T): T | undefined {
-    try {
-      return parse();
-    } catch (error) {
-      if (!(error instanceof Error) || !isRecognitionException(error)) throw error;
-      this.skipLine();
-      // `else` after a failed `if` is no mistake of its own.
-      while (this.nextIs(t.Else, t.Elif)) this.skipLine();
-      return undefined;
-    }
-  }
-
-  private skipLine(): void {
-    const ends =
-      this.errors.length > errorLimit * 2 || this.problems.full
-        ? [EOF]
-        : [EOF, t.Newline, t.Dedent, t.Indent];
-    while (!this.nextIs(...ends)) this.step();
-    if (this.nextIs(t.Newline)) this.step();
-    if (this.nextIs(t.Indent)) this.orRecover(() => this.SUBRULE(this.block));
-  }
-
-  private step(): void {
-    this.consume(skipIndex, this.LA(1).tokenType);
-  }
-
+export abstract class StatementGrammar extends BlockGrammar {
   // ---- statements -----------------------------------------------------------------------------------
 
   readonly statement: Rule<ast.Stmt> = this.RULE("statement", (): ast.Stmt => {
     const decorators: ast.Decorator[] = [];
     this.MANY(() => decorators.push(this.SUBRULE(this.decorator)));
+    // `def name` declares, `def(` is a function type.
     const statement = this.OR<ast.Stmt>({
+      MAX_LOOKAHEAD: 2,
       DEF: [
         { ALT: (): ast.Stmt => this.SUBRULE(this.ifStatement) },
         { ALT: (): ast.Stmt => this.SUBRULE(this.forStatement) },
@@ -478,41 +392,3 @@ const described: { readonly [kind in ast.Expr["kind"]]?: string } = {
   list: "a list",
   star: "a pack",
 };
-
-interface Arm {
-  readonly first: IToken;
-  readonly cond: ast.Expr;
-  readonly then: ast.Stmt[];
-  readonly end: number;
-}
-
-interface ArmNode {
-  readonly cond: ast.Expr;
-  readonly then: readonly ast.Stmt[];
-  readonly orelse?: readonly ast.Stmt[];
-  readonly elif?: boolean;
-  readonly span: Span;
-}
-
-/** `if`, `elif`, …, `else` into nodes that nest in `orelse`. */
-function foldArms<N extends ast.IfStmt | ast.ComptimeIf>(
-  arms: readonly Arm[],
-  orelse: readonly ast.Stmt[] | undefined,
-  spanOf: (arm: Arm) => Span,
-  make: (arm: ArmNode) => N,
-): N {
-  let node: N | undefined;
-  for (let index = arms.length - 1; index >= 0; index--) {
-    const arm = arms[index]!;
-    const rest = node ? [node as ast.Stmt] : orelse;
-    const { cond, then } = arm;
-    node = make({
-      cond,
-      then,
-      ...(rest ? { orelse: rest } : {}),
-      ...(index > 0 ? { elif: true } : {}),
-      span: spanOf(arm),
-    });
-  }
-  return node!;
-}
