@@ -1,15 +1,17 @@
-// What calls of the runtime throw or reject with: an Error that carries a Diagnostic. Only the K07 band of the
-// catalogue is reachable from here; importing all of it would put the compiler's prose into every application.
+// What calls of the runtime throw or reject with: an Error that carries a Diagnostic. Only the
+// sentences of the K07 band are reachable from here; the whole catalogue would put the compiler's prose into every
+// application.
 
 import type { SourcePlace } from "../compiler/artifact.ts";
 import type { Entry } from "../lang/diagnostics/catalogue/entry.ts";
 import type { Diagnostic, DiagnosticDetails } from "../lang/diagnostics/diagnostic.ts";
-import { calls } from "../lang/diagnostics/catalogue/calls.ts";
+import { callMessages } from "../lang/diagnostics/catalogue/call-messages.ts";
 import type { Span } from "../lang/source.ts";
 
 /** Entries of the catalogue that the runtime reports. */
-export type CallCode = keyof typeof calls;
-export type CallParams<C extends CallCode> = (typeof calls)[C] extends Entry<infer P> ? P : never;
+export type CallCode = keyof typeof callMessages;
+export type CallParams<C extends CallCode> =
+  (typeof callMessages)[C] extends Omit<Entry<infer P>, "explain"> ? P : never;
 
 /** A user's mistake met while running: `error.diagnostic` is the structured form. */
 export class KernError extends Error {
@@ -40,7 +42,7 @@ export function kernError<C extends CallCode>(
   params: CallParams<C>,
   details: DiagnosticDetails & { span?: Span } = {},
 ): KernError {
-  const { severity, message } = calls[code];
+  const { severity, message } = callMessages[code];
   return new KernError({
     code,
     severity,

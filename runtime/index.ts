@@ -15,7 +15,6 @@ export type { Device, DeviceName, Kernel, Kernels } from "./device.ts";
 export type { Arguments } from "./call/bind.ts";
 export type { CompiledFiles, CompiledSource, KernelSource } from "./source.ts";
 export { loadFiles, type FileAddresses } from "./files.ts";
-export { random, type RandomOptions } from "./random.ts";
 export type { Artifact, Manifest, Signature } from "../compiler/artifact.ts";
 export type { Dtype } from "../lang/dtypes.ts";
 

@@ -4,7 +4,6 @@
 import type { Signature } from "../compiler/artifact.ts";
 import { bindCall, type Arguments } from "./call/bind.ts";
 import { fitPacks, withDtypes, type Fitted } from "./call/instance.ts";
-import { requestFor } from "./call/specialize.ts";
 import type { Backend, Instance, Kernel, Kernels } from "./device.ts";
 import { kernError } from "./error.ts";
 import { isCompiled, type KernelSource } from "./source.ts";
@@ -46,6 +45,7 @@ function specializer(
   const typed = source.kernels.find((each) => each.typed.name === kernel)?.typed;
   if (!template || !typed) return undefined;
   return async (args) => {
+    const { requestFor } = await import("./call/specialize.ts");
     const request = requestFor(template, Object.fromEntries(typed.comptime), args);
     if (!request) return false;
     const added = await backend.instances(await source.specialize({ kernel, request }));

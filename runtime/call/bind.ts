@@ -85,11 +85,8 @@ export function bindCall(signature: Signature, args: Arguments, views: Views): B
 
 function refuseUnknown(signature: Signature, args: Arguments): void {
   const names = signature.params.map(({ name }) => name);
-  const outDims = signature.dims
-    .filter(({ param }) => signature.params[param]!.kind === "tensor")
-    .map(({ name }) => name);
   for (const argument of Object.keys(args)) {
-    if (names.includes(argument) || outDims.includes(argument)) continue;
+    if (names.includes(argument)) continue;
     const kernel = signature.name;
     const near = nearest(argument, names);
     const notes = near ? [] : [`its parameters are ${names.map((name) => `\`${name}\``).join(", ")}`];
@@ -144,27 +141,11 @@ function bindDims(
       { notes: [`the ranks differ: ${param.shape.length} and ${layout.shape.length}`] },
     );
   }
-  return signature.dims.map(({ name, param: at, axis }) => {
-    const param = signature.params[at]!;
-    const size = layouts.get(param.name)?.shape[axis] ?? outDim(kernel, name, args);
+  return signature.dims.map(({ name, param, axis }) => {
+    const size = layouts.get(signature.params[param]!.name)!.shape[axis]!;
     values.set(name, size);
     return size;
   });
-}
-
-/** A dimension that only an `out` shows, which no argument gives its size. */
-function outDim(kernel: string, name: string, args: Arguments): number {
-  const given = args[name];
-  const expected = "the size of a dimension that no other argument shows";
-  if (given === undefined) throw kernError("K0702", { kernel, argument: name, expected });
-  if (typeof given !== "number" || !Number.isInteger(given) || given < 0 || given >= 2 ** 30)
-    throw kernError("K0701", {
-      kernel,
-      argument: name,
-      expected: "a whole number from 0 up to 2^30",
-      given: describeValue(given),
-    });
-  return given;
 }
 
 function compareShape(kernel: string, param: TensorParam, layout: Layout, shape: readonly number[]): void {

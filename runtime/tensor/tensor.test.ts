@@ -133,13 +133,11 @@ describe("overlap", () => {
   const layout = fc
     .array(fc.record({ dim: fc.integer({ min: 1, max: 4 }), stride: fc.nat(5) }), { maxLength: 3 })
     .chain((axes) =>
-      fc
-        .nat(6)
-        .map((offset): Layout => ({
-          shape: axes.map(({ dim }) => dim),
-          strides: axes.map(({ stride }) => stride),
-          offset,
-        })),
+      fc.nat(6).map((offset): Layout => ({
+        shape: axes.map(({ dim }) => dim),
+        strides: axes.map(({ stride }) => stride),
+        offset,
+      })),
     );
   const offsets = (each: Layout): number[] => {
     const found: number[] = [];

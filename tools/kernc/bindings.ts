@@ -62,19 +62,8 @@ function kernelMembers(manifest: Manifest): string[] {
 
 function callTypes(signature: Signature, manifest: Manifest): string {
   const results = signature.params.filter((param) => param.kind === "tensor" && param.mode !== "in");
-  const dims = freeDims(signature).map(
-    (name) => `/** A dimension that only results show. */ ${name}: number;`,
-  );
   const args = signature.params.map((param) => argument(param, manifest));
-  return `(args: {\n${[...args, ...dims].join("\n")}\n}): Promise<{\n${results.map((param) => result(param)).join("\n")}\n}>;`;
-}
-
-/** Dims whose size no given tensor tells. */
-function freeDims({ dims, params }: Signature): string[] {
-  return dims.flatMap(({ name, param }) => {
-    const binding = params[param];
-    return binding?.kind === "tensor" && binding.mode === "out" ? [name] : [];
-  });
+  return `(args: {\n${args.join("\n")}\n}): Promise<{\n${results.map((param) => result(param)).join("\n")}\n}>;`;
 }
 
 function argument(param: ParamSpec, manifest: Manifest): string {

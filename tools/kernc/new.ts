@@ -39,14 +39,14 @@ export const newCommand: Command = {
 /** Every file of a fresh project. */
 export function projectFiles(name: string): Record<string, string> {
   return {
-    "blend.kern": kernel,
+    "mix.kern": kernel,
     "main.js": program,
     "package.json": `${JSON.stringify(
       {
         name,
         private: true,
         type: "module",
-        scripts: { start: "node main.js", test: "kernc test blend.kern", check: "kernc check blend.kern" },
+        scripts: { start: "node main.js", test: "kernc test mix.kern", check: "kernc check mix.kern" },
         dependencies: { kernc: `^${version}` },
       },
       undefined,
@@ -58,39 +58,37 @@ export function projectFiles(name: string): Record<string, string> {
 
 const kernel = `"""Mixing two signals."""
 
-kernel blend(a: Tensor[f32, N], b: Tensor[f32, N], weight: f32, out y: Tensor[f32, N])
-    where weight >= 0:
-    """y[i] = a[i] + weight * (b[i] - a[i])"""
+kernel mix(a: Tensor[f32, N], b: Tensor[f32, N], w: f32, out y: Tensor[f32, N]) where w >= 0:
+    """y[i] = a[i] + w * (b[i] - a[i])"""
     @parallel
     @vectorize
     for i in range(N):
-        y[i] = a[i] + weight * (b[i] - a[i])
-
+        y[i] = a[i] + w * (b[i] - a[i])
 
 test "half way lies the mean":
     let a = random[f32](100, seed=1)
     let b = random[f32](100, seed=2)
-    let y = blend(a, b, 0.5)
+    let y = mix(a, b, 0.5)
     for i in range(100):
         assert close(y[i], (a[i] + b[i]) / 2)
 `;
 
-const program = `// Compiles blend.kern and calls its kernel.
+const program = `// Compiles mix.kern and calls its kernel.
 
 import { readFile } from "node:fs/promises";
 import { compile } from "kernc";
 import { openDevice, tensor } from "kernc/runtime";
 
-const path = "blend.kern";
+const path = "mix.kern";
 const text = await readFile(new URL(path, import.meta.url), "utf8");
 
 const device = await openDevice("wasm");
-const { blend } = await device.load(await compile({ path, text }));
+const { mix } = await device.load(await compile({ path, text }));
 
-const { y } = await blend({
+const { y } = await mix({
   a: tensor(Float32Array.of(0, 1, 2, 3), [4]),
   b: tensor(Float32Array.of(10, 10, 10, 10), [4]),
-  weight: 0.25,
+  w: 0.25,
 });
 console.log(y.shape, await y.data());
 `;

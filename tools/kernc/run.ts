@@ -3,7 +3,7 @@
 import type { Compiled } from "../../compiler/index.ts";
 import type { Signature } from "../../compiler/artifact.ts";
 import { openDevice, type DeviceName, type Tensor } from "../../runtime/index.ts";
-import { oneOf, wholeNumber, type Command } from "./command.ts";
+import { namedValue, oneOf, wholeNumber, type Command } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
 import { readInputs } from "./inputs.ts";
 import { chooseKernel, compileOptions, kernelArgument, openFile } from "./kernels.ts";
@@ -34,6 +34,7 @@ export const run: Command = {
     const target = oneOf("target", given.get("target") ?? "wasm", targets);
     const threads = wholeNumber("threads", given.get("threads") ?? "1", 1, 64);
     const { path, kernel: wanted } = kernelArgument("run", given);
+    for (const spec of given.all("in")) namedValue("in", spec);
     const outputs = planOutputs(given.all("out"));
     const opened = await openFile(path, given, terminal);
     const { name } = chooseKernel(opened, wanted);

@@ -11,11 +11,13 @@ import { contiguousStrides } from "../../tensor/layout.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { DeviceMemory, type DeviceStorage } from "./memory.ts";
 import { fitMemoryImport } from "./module.ts";
-import { WorkerPool } from "./pool.ts";
+import type { WorkerPool } from "./pool.ts";
 import { KernelRunner, type Machine } from "./runner.ts";
 import { argKinds } from "./launch.ts";
 import { Turns } from "./turns.ts";
-import { maxThreads } from "./worker.ts";
+
+/** The control block of the workers has room for so many. */
+const maxThreads = 64;
 
 export interface WasmOptions {
   /** Threads that share parallel phases, the calling one included. */
@@ -39,9 +41,16 @@ export async function openWasmDevice(options: WasmOptions = {}): Promise<WasmDev
       { option: "threads", expected: "1 on this page", given: String(threads) },
       { notes: ["threads need shared memory, which a page has only when it is cross-origin isolated"] },
     );
-  const pool = threads > 1 ? new WorkerPool(threads) : undefined;
-  await pool?.start();
+  const pool = threads > 1 ? await startPool(threads) : undefined;
   return new WasmDevice(new DeviceMemory(threads > 1), pool, serialBelow);
+}
+
+/** Loaded only by those who want threads. */
+async function startPool(threads: number): Promise<WorkerPool> {
+  const { WorkerPool } = await import("./pool.ts");
+  const pool = new WorkerPool(threads);
+  await pool.start();
+  return pool;
 }
 
 export class WasmDevice implements Device, Backend, Machine {

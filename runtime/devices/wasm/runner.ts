@@ -94,7 +94,7 @@ export class KernelRunner {
       return { bound, storage, layout: rowMajor(shape), temporary: true };
     }
     const packed = dtypeInfo(tensor.dtype).bits < 8;
-    const gapless = isContiguous(bound.layout) && (!packed || bound.layout.offset === 0);
+    const gapless = !copy && isContiguous(bound.layout) && (!packed || bound.layout.offset === 0);
     const here = tensor.storage instanceof DeviceStorage && this.owns(tensor.storage);
     if (here && !copy && (!packed || gapless))
       return { bound, storage: tensor.storage as DeviceStorage, layout: bound.layout, temporary: false };

@@ -22,7 +22,6 @@ export const control = {
   statuses: 16,
 } as const;
 
-export const maxThreads = 64;
 export const argsAt = 512;
 export const maxArgs = 512;
 export const controlBytes = argsAt + maxArgs * 8;

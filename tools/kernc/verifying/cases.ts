@@ -8,8 +8,8 @@ import {
   type TensorParam,
 } from "../../../compiler/artifact.ts";
 import { dtypeInfo, isFloat, isWide, type Dtype } from "../../../lang/dtypes.ts";
-import { random, type Arguments, type Tensor } from "../../../runtime/index.ts";
-import { randomWords, type RandomOptions } from "../../../runtime/random.ts";
+import type { Arguments, Tensor } from "../../../runtime/index.ts";
+import { random, randomWords, type RandomOptions } from "../../../runtime/random.ts";
 
 export const layouts = ["row-major", "transposed", "sliced", "broadcast"] as const;
 export type LayoutKind = (typeof layouts)[number];
@@ -18,7 +18,6 @@ export interface Case {
   readonly dims: Readonly<Record<string, number>>;
   readonly scalars: Readonly<Record<string, number>>;
   readonly layout: LayoutKind;
-  /** Row-major order with a few rows, where views show something. */
   readonly seed: number;
 }
 
@@ -122,11 +121,6 @@ export function argumentsFor(signature: Signature, each: Case, bounds: RandomOpt
       args[param.name] = made(param, shape, each.layout, options);
     }
   });
-  // Dims that only results show are given as numbers.
-  for (const { name, param } of signature.dims) {
-    const binding = signature.params[param]!;
-    if (binding.kind === "tensor" && binding.mode === "out") args[name] = each.dims[name]!;
-  }
   return args;
 }
 

@@ -1,0 +1,125 @@
+// The sentences of the entries K07xx, without their explanations: all of the catalogue that the runtime carries.
+
+import type { Entry } from "./entry.ts";
+
+function message<P>(value: Omit<Entry<P>, "explain">): Omit<Entry<P>, "explain"> {
+  return value;
+}
+
+export const callMessages = {
+  K0701: message<{ kernel: string; argument: string; expected: string; given: string }>({
+    severity: "error",
+    name: "wrong-argument",
+    message: ({ kernel, argument, expected, given }) =>
+      `\`${kernel}\` takes ${expected} as \`${argument}\`, but was given ${given}`,
+  }),
+  K0702: message<{ kernel: string; argument: string; expected: string }>({
+    severity: "error",
+    name: "missing-argument",
+    message: ({ kernel, argument, expected }) => `\`${kernel}\` needs \`${argument}\`, ${expected}`,
+  }),
+  K0703: message<{ kernel: string; argument: string }>({
+    severity: "error",
+    name: "unknown-argument",
+    message: ({ kernel, argument }) => `\`${kernel}\` has no parameter \`${argument}\``,
+  }),
+  K0704: message<{
+    kernel: string;
+    argument: string;
+    axis: number;
+    size: number;
+    expected: number;
+    expression: string;
+  }>({
+    severity: "error",
+    name: "shape-mismatch",
+    message: ({ kernel, argument, axis, size, expected, expression }) =>
+      `axis ${axis} of \`${argument}\` must be ${expression}${expression === String(expected) ? "" : ` = ${expected}`} in this call of \`${kernel}\`, but it is ${size}`,
+  }),
+  K0705: message<{ kernel: string; clause: string; values: string }>({
+    severity: "error",
+    name: "constraint-not-met",
+    message: ({ kernel, clause, values }) =>
+      `\`${kernel}\` may only be called where \`${clause}\`${values ? `, but here ${values}` : ""}`,
+  }),
+  K0706: message<{ kernel: string; argument: string; other: string }>({
+    severity: "error",
+    name: "overlapping-tensors",
+    message: ({ kernel, argument, other }) =>
+      argument === other
+        ? `\`${kernel}\` writes \`${argument}\`, but two of its elements lie at the same place`
+        : `\`${kernel}\` writes \`${argument}\`, which shares elements with \`${other}\``,
+  }),
+  K0707: message<{ kernel: string; given: string }>({
+    severity: "error",
+    name: "no-instance",
+    message: ({ kernel, given }) => `\`${kernel}\` was not compiled for ${given}`,
+  }),
+  K0708: message<{ kernel: string; message: string }>({
+    severity: "error",
+    name: "assertion-failed",
+    message: ({ kernel, message }) => `\`${kernel}\` stopped at an assertion: ${message}`,
+  }),
+  K0709: message<{ why: string }>({
+    severity: "error",
+    name: "bad-tensor-data",
+    message: ({ why }) => `I can’t make this tensor: ${why}`,
+  }),
+  K0710: message<{ shape: string; why: string }>({
+    severity: "error",
+    name: "bad-shape",
+    message: ({ shape, why }) => `${shape} is not a shape I can use: ${why}`,
+  }),
+  K0711: message<{ what: string }>({
+    severity: "error",
+    name: "not-built-yet",
+    message: ({ what }) => `${what} is not built yet`,
+  }),
+  K0712: message<{ what: string; bytes: number }>({
+    severity: "error",
+    name: "out-of-memory",
+    message: ({ what, bytes }) =>
+      `there is no room for ${what}, which takes ${bytes.toLocaleString("en")} bytes`,
+  }),
+  K0713: message<{ what: string }>({
+    severity: "error",
+    name: "used-after-dispose",
+    message: ({ what }) => `${what} was disposed of and can’t be used any more`,
+  }),
+  K0714: message<{ why: string }>({
+    severity: "error",
+    name: "cannot-load",
+    message: ({ why }) => `I can’t load these kernels: ${why}`,
+  }),
+  K0715: message<{ view: string; why: string }>({
+    severity: "error",
+    name: "no-such-view",
+    message: ({ view, why }) => `I can’t make the view ${view}: ${why}`,
+  }),
+  K0716: message<{ why: string }>({
+    severity: "error",
+    name: "bad-npy",
+    message: ({ why }) => `this is not a .npy file I can use: ${why}`,
+  }),
+  K0717: message<{ why: string }>({
+    severity: "error",
+    name: "bad-png",
+    message: ({ why }) => `this is not a .png image I can use: ${why}`,
+  }),
+  K0718: message<{ kernel: string; why: string }>({
+    severity: "error",
+    name: "kernel-crashed",
+    message: ({ kernel, why }) => `the code of \`${kernel}\` broke down: ${why}`,
+  }),
+  K0719: message<{ option: string; expected: string; given: string }>({
+    severity: "error",
+    name: "bad-option",
+    message: ({ option, expected, given }) => `\`${option}\` takes ${expected}, but was given ${given}`,
+  }),
+  K0720: message<{ kernel: string; packs: string }>({
+    severity: "error",
+    name: "ranks-differ",
+    message: ({ kernel, packs }) =>
+      `the arguments of \`${kernel}\` don’t agree on how many dimensions ${packs} stands for`,
+  }),
+};

@@ -1,0 +1,30 @@
+// What an application that ships compiled kernels carries.
+
+import { rolldown } from "rolldown";
+import { expect, test } from "vitest";
+
+test("kernc/runtime is small and carries neither parser nor compiler", async () => {
+  const bundle = await rolldown({
+    input: "runtime/index.ts",
+    platform: "neutral",
+    external: ["pngjs"],
+    treeshake: { moduleSideEffects: false },
+  });
+  const { output } = await bundle.generate({ format: "esm", minify: true });
+  await bundle.close();
+  const chunks = output.filter((file) => file.type === "chunk");
+  const entry = chunks.find(({ isEntry }) => isEntry)!;
+  const needed = new Set([entry.fileName]);
+  for (const name of needed)
+    for (const next of chunks.find(({ fileName }) => fileName === name)?.imports ?? []) needed.add(next);
+  const loaded = chunks.filter(({ fileName }) => needed.has(fileName));
+  const modules = loaded.flatMap(({ moduleIds }) => moduleIds);
+  expect(
+    modules.filter((id) =>
+      /chevrotain|binaryen|prettier|pngjs|lang\/(syntax|check)|compiler\/(?!artifact)/.test(id),
+    ),
+  ).toEqual([]);
+  expect(modules.filter((id) => /catalogue\/(?!call-messages)/.test(id))).toEqual([]);
+  expect(loaded.reduce((sum, { code }) => sum + code.length, 0)).toBeLessThan(40_000);
+  expect(loaded.map(({ code }) => code).join("")).not.toMatch(/from\s*["']node:|require\(["']node:/);
+});
