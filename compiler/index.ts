@@ -12,7 +12,7 @@ import { fixDims } from "./fix-dims.ts";
 import { instanceRequests, type Settings } from "./instances.ts";
 import type { IrKernel } from "./ir/ir.ts";
 import { verify } from "./ir/verify.ts";
-import { lower } from "./lower/index.ts";
+import { KernelTooLarge, lower, loweringLimit } from "./lower/index.ts";
 import { runPasses, sharedPasses, type PassOptions } from "./passes/index.ts";
 import { prove, type ProofResult } from "./proofs/index.ts";
 import { annotationsOf, notHonoured } from "./annotations.ts";
@@ -143,14 +143,15 @@ export async function compileTyped(
   sink: DiagnosticSink,
 ): Promise<Compiled> {
   if (sink.hasErrors) throw new CompileError(sink.all);
-  const kernels = typed.map((kernel) => provedKernel(kernel, undefined, options, sink));
+  const kernels = typed.flatMap((kernel) => provedKernel(kernel, undefined, options, sink) ?? []);
+  if (sink.hasErrors) throw new CompileError(sink.all);
   const wanted = [options.target ?? "wasm"].flat();
   const emitted: { artifact: Artifact; text: string }[] = [];
   for (const target of wanted) {
-    const own = kernels.map((kernel) =>
+    const own = kernels.flatMap((kernel) =>
       annotatedTargets(kernel.typed).includes(target)
-        ? provedKernel(kernel.typed, target, options, sink)
-        : kernel,
+        ? (provedKernel(kernel.typed, target, options, sink) ?? [])
+        : [kernel],
     );
     if (sink.hasErrors) throw new CompileError(sink.all);
     emitted.push(await emit(target, own, options, sink));
@@ -170,14 +171,21 @@ export async function compileTyped(
   };
 }
 
-/** One instance for one target's annotations, lowered and proved. */
+/** One instance for one target's annotations, lowered and proved; undefined where it is too large. */
 function provedKernel(
   typed: TKernel,
   target: TargetName | undefined,
   options: CompileOptions,
   sink: DiagnosticSink,
-): CompiledKernel {
-  const lowered = fixDims(lower(typed, target), options.shape ?? {});
+): CompiledKernel | undefined {
+  let lowered: IrKernel;
+  try {
+    lowered = fixDims(lower(typed, target), options.shape ?? {});
+  } catch (error) {
+    if (!(error instanceof KernelTooLarge)) throw error;
+    sink.report("K0348", { kernel: typed.name, limit: loweringLimit }, typed.decl.name.span);
+    return undefined;
+  }
   if (options.passes?.verifyEach) verify(lowered, "lower");
   const proof = prove(lowered, sink);
   return { typed, ir: proof.kernel, proof };

@@ -12,6 +12,7 @@ import { sameExpr } from "./same.ts";
 
 export function lowerCall(cx: Lowering, call: TCall): Value {
   const { fn } = call;
+  cx.spend();
   bindArguments(cx, fn.params, fn.dims, fn.name, call.args, call.span);
   return inlineBody(cx, fn, call.span);
 }

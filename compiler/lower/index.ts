@@ -14,9 +14,11 @@ import { compare, Lowering } from "./lowering.ts";
 import { lowerBlock, returns } from "./statements.ts";
 import { asExpr, exprValue } from "./values.ts";
 
+export { KernelTooLarge, loweringLimit } from "./lowering.ts";
+
 /**
  * Lowers one instance of a kernel. Annotations for another target than `target` are left out; without a target,
- * all prefixed ones are.
+ * all prefixed ones are. Throws `KernelTooLarge` where inlining doesn't come to an end.
  */
 export function lower(kernel: TKernel, target?: TargetName): IrKernel {
   const cx = new Lowering(target);

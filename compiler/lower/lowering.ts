@@ -9,6 +9,12 @@ import { op, ref, type Buffer, type Expr, type IrType, type Stmt } from "../ir/i
 import type { MarkScope } from "./marks.ts";
 import { asExpr, exprValue, type Value } from "./values.ts";
 
+/** Statements and inlined calls that one kernel may come to. */
+export const loweringLimit = 50_000;
+
+/** Thrown where a kernel, with everything it calls inlined, passes the limit; the driver reports it. */
+export class KernelTooLarge extends Error {}
+
 export class Lowering {
   /** Annotations that hold for this target apply; undefined: the unprefixed ones only. */
   readonly target: TargetName | undefined;
@@ -18,6 +24,7 @@ export class Lowering {
   private readonly values = new Map<Sym, Value>();
   private readonly used = new Set<string>();
   private block: Stmt[] = [];
+  private spent = 0;
 
   constructor(target: TargetName | undefined) {
     this.target = target;
@@ -45,7 +52,13 @@ export class Lowering {
   // ---- statements ----
 
   emit(statement: Stmt): void {
+    this.spend();
     this.block.push(statement);
+  }
+
+  /** Counts a statement or an inlined call against the limit: calls that double at each level never end. */
+  spend(): void {
+    if (++this.spent > loweringLimit) throw new KernelTooLarge();
   }
 
   /** The statements that `fill` emits, as a block of their own. */

@@ -308,4 +308,12 @@ is an \`assert\` in the body.`,
     explain: `The middle of \`a < b < c\`, and both sides of a float \`%\`, are computed in two places. Give the
 operand a name with \`let\`.`,
   }),
+  K0348: entry<{ kernel: string; limit: number }>({
+    severity: "error",
+    name: "kernel-too-large",
+    message: ({ kernel, limit }) =>
+      `\`${kernel}\` comes to more than ${limit} statements and calls when what it calls is inlined`,
+    explain: `Calls are always inlined. A \`def\` that calls another one twice, which again calls a third one twice, doubles
+at each level: bind the result of a call with \`let\` and use it twice instead.`,
+  }),
 };
