@@ -1,6 +1,7 @@
 // Kernels in the IR's text form, emitted, run as the ABI says and compared with the interpreter: accesses, masks,
 // control flow, local arrays, phases, checks, atomics.
 
+import { setFlagsFromString } from "node:v8";
 import { describe, expect, it } from "vitest";
 import { argumentsFor, awkwardSizes } from "../../../testing/equivalence.ts";
 import { runWasm, sameAsInterpreter, wasmProgram, type WasmRunOptions } from "../../../testing/wasm-run.ts";
@@ -111,6 +112,19 @@ describe("loops over arguments", () => {
         x: { ...tensor(args, "x"), strides: [0, 1] },
         y: { ...tensor(args, "y"), strides: [0] },
       }),
+    });
+  });
+
+  it("takes rows of constant length by constant distances, and views of them", async () => {
+    const text = `kernel k(x: in f32[M, 3, 4], z: out f32[M, 3, 4]) dims(M = x.0) {
+      for i in 0..M {
+        for j in 0..3 { z[i, j, ramp[4](0, 1)] = x[i, 2 - j, ramp[4](0, 1)] + splat[4](x[i, 1, 2]) }
+      }
+    }`;
+    await check(text, { sizes: [1] });
+    await check(text, {
+      sizes: [1],
+      view: (args) => ({ ...args, x: { ...tensor(args, "x"), strides: [1, 5, 15] } }),
     });
   });
 
@@ -416,6 +430,27 @@ describe("atomics", () => {
           );
         }
     });
+});
+
+describe("relaxed SIMD", () => {
+  it("contracts products and sums within a rounding", async () => {
+    setFlagsFromString("--experimental-wasm-relaxed-simd");
+    for (const dtype of ["f32", "f64"] as const) {
+      const text = `kernel k(x: in ${dtype}[N], y: in ${dtype}[N], z: out ${dtype}[N]) dims(N = x.0) {
+        for i in 0..N step 4 {
+          let ok: boolx4 = ramp[4](i, 1) < splat[4](N)
+          let a: ${dtype}x4 = x[ramp[4](i, 1) if ok]
+          let b: ${dtype}x4 = y[ramp[4](i, 1) if ok]
+          z[ramp[4](i, 1) if ok] = a - b * a + (b * b + fma(a, b, a))
+        }
+      }`;
+      const options = { features: ["relaxed-simd"], tolerance: 1e-5 };
+      await check(text, options);
+      const { emitted } = await wasmProgram(text, options);
+      expect(emitted.text.match(/relaxed_n?madd/g)!.length).toBeGreaterThanOrEqual(3);
+      expect((emitted.kernels[0]!.launch as WasmLaunch).features).toEqual(["simd128", "relaxed-simd"]);
+    }
+  });
 });
 
 describe("scalar parameters and results", () => {

@@ -175,8 +175,26 @@ describe("by a constant", () => {
     });
 });
 
+describe("extremes against a constant", () => {
+  for (const op of ["min", "max"] as const)
+    it(op, async () => {
+      for (const dtype of computed.filter(isFloat))
+        for (const limit of ["0.0", "-0.0", "1.5", "-104.0", "inf", "-inf", "nan"])
+          for (const swapped of [false, true])
+            await compare(
+              ([a]) => {
+                const bound = constantLike(a!, limit, dtype);
+                return swapped ? `${op}(${bound}, ${a})` : `${op}(${a}, ${bound})`;
+              },
+              dtype,
+              dtype,
+              awkward(dtype).map((value) => [value]),
+            );
+    });
+});
+
 /** A constant with the lanes of an access. */
-function constantLike(access: string, value: number, dtype: Dtype): string {
+function constantLike(access: string, value: number | string, dtype: Dtype): string {
   const lanes = /ramp\[(\d+)\]/.exec(access)?.[1];
   return `${value}:${dtype}${lanes ? `x${lanes}` : ""}`;
 }

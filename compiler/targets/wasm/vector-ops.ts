@@ -107,6 +107,35 @@ const wideExtreme =
     });
   };
 
+/**
+ * Extremes of floats. Engines spend some eight instructions on NaN and the sign of zero; against a constant, one
+ * comparison in the right order does: `pmax(x, c)` is `x < c ? c : x`, so a NaN in x comes through. Where x and c may be zeros
+ * of different signs and the greater is wanted, adding 0 turns -0 into it.
+ */
+const extreme =
+  (op: "min" | "max"): Odd =>
+  (dtype, type, args, w) => {
+    if (!isFloat(dtype)) return wideExtreme(op === "min" ? "lt" : "gt")(dtype, type, args, w);
+    const [value, bound] = args[0]!.constant === undefined ? [args[0]!, args[1]!] : [args[1]!, args[0]!];
+    const limit = bound.constant;
+    if (limit === undefined || Number.isNaN(limit)) return undefined;
+    const shape = shapeOf(dtype);
+    const plain = byPart(
+      type,
+      laneBits(dtype),
+      [value, bound],
+      (parts) => `(${shape}.p${op} ${parts.join(" ")})`,
+    );
+    if (limit !== 0 || Object.is(limit, op === "min" ? 0 : -0)) return plain;
+    if (op === "min") return undefined;
+    return byPart(
+      type,
+      laneBits(dtype),
+      [plain],
+      ([part]) => `(${shape}.add ${part} ${splatConst(0, dtype, laneBits(dtype))})`,
+    );
+  };
+
 /** A shift by one count for all lanes; counts that differ go lane by lane. */
 const shift =
   (op: "shl" | "shr"): Odd =>
@@ -156,8 +185,8 @@ function floorInDoubles(source: string, by: number, sign: "s" | "u", w: Writer):
 }
 
 const oddOps: Readonly<Partial<Record<OpName, Odd>>> = {
-  min: wideExtreme("lt"),
-  max: wideExtreme("gt"),
+  min: extreme("min"),
+  max: extreme("max"),
   shl: shift("shl"),
   shr: shift("shr"),
   floordiv: divide("floordiv"),
