@@ -24,6 +24,8 @@ export interface Covered {
   readonly entry: Facts;
   readonly accesses: readonly Access[];
   readonly broken: ReadonlySet<Loop>;
+  /** Nothing else was found wrong with the kernel. */
+  readonly clean: boolean;
   readonly sink: DiagnosticSink;
 }
 
@@ -70,10 +72,12 @@ function report(name: string, span: Span | undefined, stores: readonly Access[],
     });
     return;
   }
-  all.sink.report("K0411", { name: shown }, span, {
-    related,
-    fix: { text: `fill it first: a loop that sets every element of \`${shown}\` to a value` },
-  });
+  // Behind another mistake, not to know isn't worth a word.
+  if (all.clean)
+    all.sink.report("K0411", { name: shown }, span, {
+      related,
+      fix: { text: `fill it first: a loop that sets every element of \`${shown}\` to a value` },
+    });
 }
 
 /** Whether an element that is read was surely written before; reports it if not. */
@@ -98,7 +102,7 @@ export function checkRead(read: Access, allocated: Birth | undefined, all: Cover
       counterexample: `${withSizes(example, new Set())}${where === "" ? "" : `${where} reads `}${elementText(example.access)}${where === "" ? " is read" : ""}, and nothing has written it`,
       fix: { text },
     });
-  } else all.sink.report("K0413", { access }, read.node.span, { fix: { text } });
+  } else if (all.clean) all.sink.report("K0413", { access }, read.node.span, { fix: { text } });
   return false;
 }
 

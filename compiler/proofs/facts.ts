@@ -67,30 +67,38 @@ export class Facts {
 
   /** All conditions, the oldest first. */
   get all(): readonly Cond[] {
-    return (this.cachedAll ??= this.parent ? [...this.parent.all, ...this.own] : this.own);
+    return (this.cachedAll ??= lineage(this).flatMap((facts) => facts.own));
   }
 
   /** The conditions that these facts have and `older`, an ancestor of theirs, has not. */
   since(older: Facts): readonly Cond[] {
-    return this === older ? [] : [...(this.parent?.since(older) ?? []), ...this.own];
+    return lineage(this, older).flatMap((facts) => facts.own);
   }
 
   /** Of those, the conditions under which control comes here. */
   pathSince(older: Facts): readonly Cond[] {
-    if (this === older) return [];
-    const before = this.parent?.pathSince(older) ?? [];
-    return this.path ? [...before, ...this.own] : before;
+    return lineage(this, older).flatMap((facts) => (facts.path ? facts.own : []));
   }
 
   /** Whether a condition is one of the facts, or weaker than one. */
   includes(cond: Cond): boolean {
-    if (cond.kind === "true") return true;
+    return cond.kind === "true" || lineage(this).some((facts) => facts.has(cond));
+  }
+
+  private has(cond: Cond): boolean {
     if (cond.kind === "ge") {
       const constant = this.bounds.get(cond.poly.linearKey);
-      if (constant !== undefined && constant <= cond.poly.constant) return true;
-    } else if (this.own.some((own) => own.kind === cond.kind && condKey(own) === condKey(cond))) return true;
-    return this.parent?.includes(cond) ?? false;
+      return constant !== undefined && constant <= cond.poly.constant;
+    }
+    return this.own.some((own) => own.kind === cond.kind && condKey(own) === condKey(cond));
   }
+}
+
+/** The facts from the oldest, or from behind `older`, down to `youngest`. */
+export function lineage(youngest: Facts, older?: Facts): Facts[] {
+  const found: Facts[] = [];
+  for (let at: Facts | undefined = youngest; at && at !== older; at = at.parent) found.push(at);
+  return found.toReversed();
 }
 
 /** How hard a question may be worked on. */
@@ -112,7 +120,12 @@ function provesOne(facts: Facts, goal: Cond, budget: number): boolean {
     answer = refutes([...near, not(goal)], budget);
     // What is known of sizes may follow from anything around: that a loop runs says that its bound isn't 0.
     const sizesAlone = namesOf(goal).own.length === 0;
-    if (!answer && near.length < facts.all.length && (sizesAlone || budget >= effort.usual))
+    if (
+      !answer &&
+      near.length < facts.all.length &&
+      facts.all.length <= maxFacts &&
+      (sizesAlone || budget >= effort.usual)
+    )
       answer = refutes([...facts.all, not(goal)], budget);
     facts.answers.set(key, answer);
   }
@@ -127,7 +140,8 @@ export function relevant(facts: Facts, goals: readonly Cond[]): Cond[] {
   const reached = new Set<string>();
   for (const goal of goals) for (const key of namesOf(goal).all) reached.add(key);
   const chosen = new Set<Cond>();
-  const all = facts.all;
+  const all =
+    facts.all.length > maxFacts ? [...facts.all.slice(0, 60), ...facts.all.slice(60 - maxFacts)] : facts.all;
   for (let changed = true; changed;) {
     changed = false;
     for (const fact of all) {
@@ -145,6 +159,9 @@ export function relevant(facts: Facts, goals: readonly Cond[]): Cond[] {
     if (namesOf(fact).all.every((name) => reached.has(name))) found.push(fact);
   return found;
 }
+
+/** Beyond this many, the oldest statements' facts but for the signature's are left out. */
+const maxFacts = 360;
 
 interface NamesOf {
   readonly all: readonly string[];
@@ -173,7 +190,7 @@ function namesOf(cond: Cond): NamesOf {
 export function contradictory(facts: Facts, budget: number = effort.optional): boolean {
   let answer = facts.answers.get("");
   if (answer === undefined) {
-    answer = refutes(facts.all, budget);
+    answer = facts.all.length <= maxFacts && refutes(facts.all, budget);
     facts.answers.set("", answer);
   }
   return answer;

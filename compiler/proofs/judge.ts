@@ -5,7 +5,7 @@ import { dtypeInfo } from "../../lang/dtypes.ts";
 import type { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import type { AllocStmt, AssertStmt, AssignStmt, Expr, IrKernel, JumpStmt, OpExpr } from "../ir/ir.ts";
 import { isZero, type Cond } from "../symbolic/cond.ts";
-import { TooLarge } from "../symbolic/integers.ts";
+import { attempt } from "../symbolic/integers.ts";
 import { constantPoly, mod, sub, type Poly } from "../symbolic/poly.ts";
 import { printCond, printPoly } from "../symbolic/print.ts";
 import { checkBounds } from "./bounds.ts";
@@ -35,6 +35,7 @@ export class Judge implements Listener {
   private readonly shapes: ReadonlyMap<string, readonly Poly[]>;
   private readonly terms: Terms;
   private readonly sink: DiagnosticSink;
+  private readonly errorsBefore: number;
   private readonly depths = new Map<string, number>();
 
   constructor(
@@ -47,6 +48,11 @@ export class Judge implements Listener {
     this.shapes = shapes;
     this.terms = terms;
     this.sink = sink;
+    this.errorsBefore = this.errors();
+  }
+
+  private errors(): number {
+    return this.sink.all.filter((found) => found.severity === "error").length;
   }
 
   private note(fact: Omit<ProofFact, "checkedAtRunTime">, checkedAtRunTime = false): void {
@@ -235,14 +241,15 @@ export class Judge implements Listener {
 
   /** What can be said only once everything was seen: outputs, definedness, inputs that are dropped. */
   finish(entry: Facts): void {
+    const clean = this.errors() === this.errorsBefore;
     const covered = {
+      clean,
       kernel: this.kernel,
       entry,
       accesses: this.accesses,
       broken: this.broken,
       sink: this.sink,
     };
-    const clean = !this.sink.hasErrors;
     const modes = new Map(
       this.kernel.params.flatMap((param) =>
         param.kind === "tensor" ? [[param.buffer, param] as const] : [],
@@ -272,7 +279,8 @@ export class Judge implements Listener {
             claim: "every element is written",
             how: "the statements that write it cover its shape",
           });
-      } else if (param.mode === "in" && clean) checkInput(param.buffer, param.span, this.shapes, covered);
+      } else if (param.mode === "in" && this.errors() === this.errorsBefore)
+        checkInput(param.buffer, param.span, this.shapes, covered);
     }
   }
 }
@@ -282,10 +290,5 @@ function writesIn(accesses: readonly Access[], loop: Loop): number {
 }
 
 function divides(by: number, length: Poly, facts: Facts): boolean {
-  try {
-    return proves(facts, isZero(mod(length, constantPoly(by))));
-  } catch (error) {
-    if (error instanceof TooLarge) return false;
-    throw error;
-  }
+  return attempt(() => proves(facts, isZero(mod(length, constantPoly(by)))), false);
 }

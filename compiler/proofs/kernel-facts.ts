@@ -6,7 +6,7 @@ import type { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import type { Expr, IrKernel } from "../ir/ir.ts";
 import { condKey, ge, isNotZero, le, type Cond } from "../symbolic/cond.ts";
 import { Intervals } from "../symbolic/intervals.ts";
-import { TooLarge } from "../symbolic/integers.ts";
+import { attempt } from "../symbolic/integers.ts";
 import { atomPoly, constantPoly, mul, one, zero, type Poly } from "../symbolic/poly.ts";
 import { visitExpr } from "../ir/walk.ts";
 import { exprText } from "./describe.ts";
@@ -79,13 +79,8 @@ function assumeSize(scope: Scope, shape: readonly Poly[], bits: number, backgrou
 }
 
 function times(a: Poly, b: Poly): Poly | undefined {
-  try {
-    const product = mul(a, b);
-    return product.terms.length <= 12 ? product : undefined;
-  } catch (error) {
-    if (error instanceof TooLarge) return undefined;
-    throw error;
-  }
+  const product = attempt(() => mul(a, b), undefined);
+  return product && product.terms.length <= 12 ? product : undefined;
 }
 
 /** A shape that divides needs a divisor other than 0 as much as a statement does. */

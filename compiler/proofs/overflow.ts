@@ -3,10 +3,10 @@
 
 import { Intervals } from "../symbolic/intervals.ts";
 import { evaluate, holds } from "../symbolic/evaluate.ts";
-import { TooLarge } from "../symbolic/integers.ts";
+import { attempt } from "../symbolic/integers.ts";
 import { atomPoly as asPoly, type Atom, type Poly } from "../symbolic/poly.ts";
 import { printPoly } from "../symbolic/print.ts";
-import { visitCondAtoms } from "../symbolic/cond.ts";
+import { visitCondAtoms, type Cond } from "../symbolic/cond.ts";
 import { visitAtoms } from "../symbolic/substitute.ts";
 import { exprText } from "./describe.ts";
 import { rangeOf } from "./scope.ts";
@@ -103,19 +103,9 @@ function choices(atom: Atom, facts: Overflow["facts"]["all"], values: ReadonlyMa
 }
 
 function value(poly: Poly, values: ReadonlyMap<string, number>): number | undefined {
-  try {
-    return evaluate(poly, (atom) => values.get(atom.key));
-  } catch (error) {
-    if (error instanceof TooLarge) return undefined;
-    throw error;
-  }
+  return attempt(() => evaluate(poly, (atom) => values.get(atom.key)), undefined);
 }
 
-function truth(cond: Parameters<typeof holds>[0], values: ReadonlyMap<string, number>): boolean | undefined {
-  try {
-    return holds(cond, (atom) => values.get(atom.key));
-  } catch (error) {
-    if (error instanceof TooLarge) return undefined;
-    throw error;
-  }
+function truth(cond: Cond, values: ReadonlyMap<string, number>): boolean | undefined {
+  return attempt(() => holds(cond, (atom) => values.get(atom.key)), undefined);
 }

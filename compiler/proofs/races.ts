@@ -7,6 +7,7 @@ import type { DiagnosticSink, Fix } from "../../lang/diagnostics/diagnostic.ts";
 import type { AssignStmt, Expr, ForStmt, IrKernel, StoreStmt } from "../ir/ir.ts";
 import { someExpr } from "../ir/walk.ts";
 import { eq, lt, type Cond } from "../symbolic/cond.ts";
+import { attempt } from "../symbolic/integers.ts";
 import { atomPoly, type Atom, type Poly } from "../symbolic/poly.ts";
 import { refutes } from "../symbolic/refute.ts";
 import { someAtom, Substitution } from "../symbolic/substitute.ts";
@@ -82,6 +83,10 @@ function bothAtomic(a: Access, b: Access): boolean {
 
 /** Whether `early` in one iteration and `late` in a later one may touch one element. */
 function mayMeet(loop: ForLoop, early: Access, late: Access): boolean {
+  return attempt(() => !apartFrom(loop, early, late), true);
+}
+
+function apartFrom(loop: ForLoop, early: Access, late: Access): boolean {
   const apart = new Substitution((atom) => primed(atom, loop.order));
   const index = atomPoly(loop.atom);
   const conds: Cond[] = [
@@ -90,7 +95,7 @@ function mayMeet(loop: ForLoop, early: Access, late: Access): boolean {
     lt(index, apart.apply(index)),
   ];
   early.index.forEach((part, axis) => conds.push(eq(part, apart.apply(late.index[axis]!))));
-  return !refutes([...relevant(loop.entry, conds), ...conds], effort.usual);
+  return refutes([...relevant(loop.entry, conds), ...conds], effort.usual);
 }
 
 /** The atom of another iteration, if it belongs to the loop's body. */

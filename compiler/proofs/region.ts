@@ -6,7 +6,7 @@
 import type { Expr, Stmt, WhileStmt } from "../ir/ir.ts";
 import { blocksOf } from "../ir/walk.ts";
 import { and, eq, ge, le, type Cond } from "../symbolic/cond.ts";
-import { TooLarge } from "../symbolic/integers.ts";
+import { attempt } from "../symbolic/integers.ts";
 import {
   add,
   asAtom,
@@ -68,15 +68,9 @@ export function regions(query: RegionQuery): Region[] {
     if (!counter) return [];
     counters.set(loop, counter);
   }
-  try {
-    const floor = solveFor(query, counters, false);
-    const ceiling = solveFor(query, counters, true);
-    const found = [floor, ceiling].flatMap((region) => region ?? []);
-    return found;
-  } catch (error) {
-    if (error instanceof TooLarge) return [];
-    throw error;
-  }
+  return [false, true].flatMap(
+    (ceiling) => attempt(() => solveFor(query, counters, ceiling), undefined) ?? [],
+  );
 }
 
 function counterOf(loop: Loop, at: number): Counter | undefined {

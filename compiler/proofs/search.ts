@@ -13,6 +13,19 @@ const triviality = 30_000;
 
 /** A run in which what is watched for happens, or undefined. */
 export function search(kernel: IrKernel, watch: Watch): Finding | undefined {
+  const spent = spentOn.get(kernel) ?? 0;
+  if (spent > stepsAKernel) return undefined;
+  let used = 0;
+  const found = lookFor(kernel, watch, (steps) => (used += steps));
+  spentOn.set(kernel, spent + used);
+  return found;
+}
+
+/** A kernel full of mistakes must not be searched for ever. */
+const stepsAKernel = 4_000_000;
+const spentOn = new WeakMap<IrKernel, number>();
+
+function lookFor(kernel: IrKernel, watch: Watch, spend: (steps: number) => void): Finding | undefined {
   let first: Finding | undefined;
   // A warning isn't worth as long a search as an error.
   let left = watch.kind === "unread" ? totalSteps / 20 : totalSteps;
@@ -23,9 +36,11 @@ export function search(kernel: IrKernel, watch: Watch): Finding | undefined {
         made(kind, dtypes.get(buffer) ?? "f32", offset, sizes);
       const trace = new Trace(kernel, watch, { sizes, data, steps: Math.min(stepsARun, left) });
       const found = trace.run();
+      const steps = Math.min(stepsARun, left) - Math.max(0, trace.stepsLeft) + 40;
+      spend(steps);
       if (found && !found.trivial) return found;
       first ??= found;
-      left -= Math.min(stepsARun, left) - Math.max(0, trace.stepsLeft) + 40;
+      left -= steps;
       if (left <= (first ? totalSteps - triviality : 0)) return first;
     }
   }

@@ -87,7 +87,7 @@ export class Terms {
         return this.constant(expr);
       case "ref": {
         const value = scope.names.get(expr.name);
-        return value?.kind === "poly" ? value.poly : opaque(`?${expr.name}`, [], expr);
+        return value?.kind === "poly" ? value.poly : unrelatedValue(expr);
       }
       case "load":
         return this.load(expr, scope);
@@ -102,7 +102,7 @@ export class Terms {
         return expr.value ? yes : no;
       case "ref": {
         const value = scope.names.get(expr.name);
-        return value?.kind === "cond" ? value.cond : isTrue(opaque(`?${expr.name}`, [], expr));
+        return value?.kind === "cond" ? value.cond : isTrue(unrelatedValue(expr));
       }
       case "load":
         return isTrue(this.load(expr, scope));
@@ -315,12 +315,16 @@ const maxTerms = 24;
 const maxKey = 1500;
 let unrelated = 0;
 
+/** A value that nothing is known of, not even that it is the same elsewhere. */
+function unrelatedValue(expr: Expr): Poly {
+  const key = `~${unrelated++}`;
+  const { lo, hi } = rangeOf(expr.type.dtype);
+  return atomPoly({ kind: "name", key, name: key, lo, hi, order: Infinity, shown: textFor(expr) });
+}
+
 function opaque(fn: string, args: readonly Poly[], expr: Expr): Poly {
   const { lo, hi } = rangeOf(expr.type.dtype);
-  if (args.reduce((sum, arg) => sum + arg.key.length, 0) > maxKey) {
-    const key = `~${unrelated++}`;
-    return atomPoly({ kind: "name", key, name: key, lo, hi, order: Infinity, shown: textFor(expr) });
-  }
+  if (args.reduce((sum, arg) => sum + arg.key.length, 0) > maxKey) return unrelatedValue(expr);
   return atomPoly(app(fn, args, lo, hi, textFor(expr)));
 }
 

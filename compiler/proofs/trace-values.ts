@@ -56,3 +56,14 @@ function apply(expr: OpExpr, run: Evaluation): Concrete {
 }
 
 const operandType = (expr: OpExpr): IrType => expr.args[expr.op === "select" ? 1 : 0]!.type;
+
+/** The coordinates of a row-major offset. */
+export function coordinates(offset: number, shape: readonly number[]): number[] {
+  const index: number[] = [];
+  let rest = offset;
+  for (const extent of shape.toReversed()) {
+    index.unshift(rest % extent);
+    rest = Math.floor(rest / extent);
+  }
+  return index;
+}

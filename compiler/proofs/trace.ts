@@ -17,7 +17,7 @@ import type {
 import { opInfo } from "../ir/ops.ts";
 import type { Block } from "../ir/walk.ts";
 import { combineYield } from "./trace-reduce.ts";
-import { evaluateExpr, lanesOf, type Concrete, type Evaluation } from "./trace-values.ts";
+import { coordinates, evaluateExpr, lanesOf, type Concrete, type Evaluation } from "./trace-values.ts";
 
 /** What to watch for. */
 export type Watch =
@@ -387,15 +387,4 @@ export class Trace implements Evaluation {
 
 function zeroOf(expr: LoadExpr): Scalar {
   return expr.type.dtype === "bool" ? false : isWide(expr.type.dtype) ? 0n : 0;
-}
-
-/** The coordinates of a row-major offset. */
-function coordinates(offset: number, shape: readonly number[]): number[] {
-  const index: number[] = [];
-  let rest = offset;
-  for (const extent of shape.toReversed()) {
-    index.unshift(rest % extent);
-    rest = Math.floor(rest / extent);
-  }
-  return index;
 }

@@ -55,7 +55,8 @@ export class Walker {
   block(block: Block, scope: Scope): readonly Stmt[] {
     const out: Stmt[] = [];
     for (const stmt of block) {
-      const next = this.stmt(stmt, scope);
+      // What control never gets to can't go wrong.
+      const next = scope.dead ? stmt : this.stmt(stmt, scope);
       if (next) out.push(next);
     }
     return out.length === block.length && out.every((stmt, at) => stmt === block[at]) ? block : out;

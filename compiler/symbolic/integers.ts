@@ -8,6 +8,16 @@ export class TooLarge extends Error {
   }
 }
 
+/** What `work` gives, or `otherwise` where its numbers are too large. */
+export function attempt<T>(work: () => T, otherwise: T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof TooLarge) return otherwise;
+    throw error;
+  }
+}
+
 /** `value`, if it is exact. */
 export function safe(value: number): number {
   if (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) throw new TooLarge();

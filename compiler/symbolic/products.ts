@@ -2,7 +2,7 @@
 // bound of i by something that can't be negative ties it to the others: (M-1-i)·N >= 0.
 
 import type { Intervals } from "./intervals.ts";
-import { TooLarge } from "./integers.ts";
+import { attempt } from "./integers.ts";
 import { monomial, mul, withoutAtoms, type Atom, type Poly } from "./poly.ts";
 
 const maxProducts = 48;
@@ -15,13 +15,10 @@ export function products(constraints: readonly Poly[], bounds: Intervals): Poly[
   if (wanted.size === 0) return [];
   const found = new Map<string, { poly: Poly; fresh: number }>();
   const offer = (left: Poly, right: Poly): void => {
-    try {
-      const poly = mul(left, right);
-      const fresh = poly.terms.filter((term) => term.atoms.length > 1 && !wanted.has(term.key)).length;
-      if (fresh <= 2 && !poly.isConstant) found.set(poly.key, { poly, fresh });
-    } catch (error) {
-      if (!(error instanceof TooLarge)) throw error;
-    }
+    const poly = attempt(() => mul(left, right), undefined);
+    if (!poly || poly.isConstant) return;
+    const fresh = poly.terms.filter((term) => term.atoms.length > 1 && !wanted.has(term.key)).length;
+    if (fresh <= 2) found.set(poly.key, { poly, fresh });
   };
   const nonNegative = (atoms: readonly Atom[]): boolean =>
     atoms.every((atom) => bounds.of(atom.key, [atom]).lo >= 0);

@@ -21,7 +21,7 @@ import {
 } from "./cond.ts";
 import { hasNoSolution } from "./elimination.ts";
 import { solve, type Solution } from "./equalities.ts";
-import { TooLarge } from "./integers.ts";
+import { attempt } from "./integers.ts";
 import { Intervals } from "./intervals.ts";
 import {
   addConstant,
@@ -44,14 +44,11 @@ const defaultBudget = 160;
 /** Whether the conditions can't hold together; false where that isn't found out. */
 export function refutes(conds: readonly Cond[], budget = defaultBudget): boolean {
   const purse = { left: budget };
-  try {
+  return attempt(() => {
     const state = new State();
     for (const cond of conds) state.assume(cond);
     return state.refute(purse);
-  } catch (error) {
-    if (error instanceof TooLarge) return false;
-    throw error;
-  }
+  }, false);
 }
 
 /** Whether the facts imply the goal; false where that isn't found out. */
