@@ -2,7 +2,7 @@
 // opens a block opens the scope.
 
 import type { AssignStmt, ExprStmt, FunctionDecl, IfStmt, LetStmt, ReturnStmt, Stmt } from "../syntax/ast.ts";
-import type { Sym, TAssign, TExpr, TStmt, Type } from "../typed.ts";
+import type { Sym, TAssign, TExpr, TKernelCall, TStmt, Type } from "../typed.ts";
 import { textOf } from "../source.ts";
 import { atomicUpdate, checkAnnotations, splitAtomic } from "./annotations.ts";
 import { arithmetic, binary, binaryOpOf, reportMixed, reportOperand } from "./arithmetic.ts";
@@ -322,7 +322,9 @@ function checkExpressionStatement(cx: Cx, stmt: ExprStmt): TStmt[] {
   if (value.kind === "error") return [];
   if (value.kind === "typed") {
     if (isError(value.expr.type)) return [];
-    if (value.expr.kind === "kernel-call" && cx.body.kind === "kernel")
+    // In a test a call without a name for its results still changes the `mut` arguments.
+    const changes = (call: TKernelCall): boolean => call.kernel.params.some(({ mode }) => mode === "mut");
+    if (value.expr.kind === "kernel-call" && (cx.body.kind === "kernel" || changes(value.expr)))
       return [{ kind: "expr", value: value.expr, span: stmt.span }];
     if (value.expr.kind === "call" && value.expr.type.kind === "none")
       return [{ kind: "expr", value: value.expr, span: stmt.span }];
