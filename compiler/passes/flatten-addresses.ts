@@ -10,10 +10,10 @@ import { mapAllExprs, mapBlock, mapExpr, someExpr, visitBlock } from "../ir/walk
 import { add, intValue, mul, sub } from "./fold.ts";
 
 /**
- * What is known of the arguments' strides: nothing; that the last one is 1; or that each tensor is row-major
- * without gaps.
+ * What is known of the arguments' strides: nothing; or that rows are dense, so that a stride is what the extents
+ * behind it multiply to where that is a constant (1 for the last axis). Other strides are values of the call.
  */
-export type Layout = "strided" | "inner" | "dense";
+export type Layout = "strided" | "inner";
 
 /** An index over the lanes: base + lane * step + rest. */
 interface Linear {
@@ -61,10 +61,12 @@ export function flattenAddresses(kernel: IrKernel, layout: Layout): IrKernel {
 export const strideName = (buffer: Buffer, axis: number): string => `${buffer.name}.stride${axis}`;
 
 function paramStrides(buffer: Buffer, own: readonly IrDim[], layout: Layout): readonly Expr[] {
-  if (layout === "dense" || dtypeInfo(buffer.dtype).bits < 8) return rowMajor(buffer.shape);
-  return own.map((dim, axis) =>
-    layout === "inner" && axis === own.length - 1 ? int(1) : ref(dim.name, i32),
-  );
+  const dense = rowMajor(buffer.shape);
+  if (dtypeInfo(buffer.dtype).bits < 8) return dense;
+  return own.map((dim, axis) => {
+    const stride = dense[axis]!;
+    return layout === "inner" && stride.kind === "const" ? stride : ref(dim.name, i32);
+  });
 }
 
 /** Elements from one index to the next, for a buffer that lies row by row. */

@@ -407,6 +407,8 @@ describe("atomics", () => {
   for (const features of [[], ["threads"]])
     it(`updates elements of every dtype ${features.length > 0 ? "indivisibly" : "in order"}`, async () => {
       for (const dtype of [
+        "i4",
+        "u2",
         "i8",
         "u8",
         "i16",

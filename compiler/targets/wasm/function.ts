@@ -81,18 +81,9 @@ function phaseParams(kernel: IrKernel): readonly AbiParam[] {
   return abiParams(kernel).filter((param) => param.name !== phaseName);
 }
 
-/**
- * The layouts that a kernel is compiled for, the last of which takes anything. Rows of constant length make all
- * addresses constants apart, which is worth a version of its own.
- */
+/** The layouts that a kernel is compiled for; the last one takes anything. */
 export function layoutsOf(kernel: IrKernel): readonly Layout[] {
-  const strided = tensorBuffers(kernel).filter(
-    (buffer) => buffer.shape.length > 0 && dtypeInfo(buffer.dtype).bits >= 8,
-  );
-  if (strided.length === 0) return ["strided"];
-  const fixed = strided.every(({ shape }) => shape.slice(1).every((extent) => extent.kind === "const"));
-  const deep = strided.some(({ shape }) => shape.length > 1);
-  return [fixed && deep ? "dense" : "inner", "strided"];
+  return strideTests(kernel, () => "").length > 0 ? ["inner", "strided"] : ["strided"];
 }
 
 /** The exported function: picks the layout by the strides, and the phase. */
@@ -111,8 +102,7 @@ export function exportFunction(kernel: IrKernel, phaseCount: number): string {
     }).join("\n  ");
   const [first, general] = layoutsOf(kernel);
   const choose = (): string => {
-    const tests = strideTests(kernel, first!, get);
-    const all = tests.length === 0 ? "(i32.const 1)" : tests.reduce((a, b) => `(i32.and ${a} ${b})`);
+    const all = strideTests(kernel, get).reduce((a, b) => `(i32.and ${a} ${b})`);
     return `(if ${all} (then\n  ${calls(first!)}))\n  ${calls(general!)}`;
   };
   return `(func $${kernel.name} (export "${kernel.name}") ${declared} (result i32)
@@ -120,15 +110,14 @@ export function exportFunction(kernel: IrKernel, phaseCount: number): string {
   (i32.const 0))`;
 }
 
-/** Conditions on the strides under which a layout's code is right. */
-function strideTests(kernel: IrKernel, layout: Layout, get: (name: string) => string): string[] {
+/** Conditions on the strides under which the code for dense rows is right. */
+function strideTests(kernel: IrKernel, get: (name: string) => string): string[] {
   return tensorBuffers(kernel).flatMap((buffer) => {
     if (dtypeInfo(buffer.dtype).bits < 8) return [];
-    const expected = rowMajor(buffer.shape);
-    return expected.flatMap((stride, axis) => {
-      if (layout === "inner" && axis < expected.length - 1) return [];
-      if (stride.kind !== "const") return [];
-      return [`(i32.eq ${get(strideName(buffer, axis))} (i32.const ${stride.value}))`];
-    });
+    return rowMajor(buffer.shape).flatMap((stride, axis) =>
+      stride.kind === "const"
+        ? [`(i32.eq ${get(strideName(buffer, axis))} (i32.const ${stride.value}))`]
+        : [],
+    );
   });
 }

@@ -54,13 +54,13 @@ function loadRowBytes(
 }
 
 /** The byte that holds an element, and the element's first bit in it. */
-interface Field {
+export interface Field {
   readonly address: string;
   readonly shift: string;
 }
 
 /** Where each lane's element lies: in a row from a byte on, or at an element offset of its own. */
-function fieldsOf(
+export function fieldsOf(
   access: LoadExpr | StoreStmt,
   lanes: number,
   bits: number,
