@@ -8,7 +8,8 @@ import { opInfo } from "../ir/ops.ts";
 import { mapSame } from "../ir/walk.ts";
 import { isWide } from "../../lang/dtypes.ts";
 import { and, condKey, conjuncts, ge, isNotZero, lt, not, yes, type Cond } from "../symbolic/cond.ts";
-import { constantPoly, zero, type Poly } from "../symbolic/poly.ts";
+import { Intervals } from "../symbolic/intervals.ts";
+import { constantPoly, one, zero, type Poly } from "../symbolic/poly.ts";
 import { effort, proves } from "./facts.ts";
 import type { Listener, Loop } from "./listener.ts";
 import type { Scope } from "./scope.ts";
@@ -83,7 +84,9 @@ export class ExprWalk {
     const shift = expr.op === "shl" || expr.op === "shr";
     const fit = shift ? and(ge(value, zero), lt(value, constantPoly(bits))) : isNotZero(value);
     listener?.partial(expr, fit, scope.facts, this.loops.slice());
-    scope.assume(fit);
+    // A size that isn't 0 is at least 1: the sharper fact saves every later question a case.
+    const sized = !shift && new Intervals().ofPoly(value).lo >= 0;
+    scope.assume(sized ? ge(value, one) : fit);
   }
 
   /** A selection whose condition is settled is one of its sides. */

@@ -15,6 +15,7 @@ export class Facts {
   readonly path: boolean;
   /** The least constants of own inequalities, by the linear part. */
   private readonly bounds = new Map<string, number>();
+  private cachedIntervals: Intervals | undefined;
   private cachedAll: readonly Cond[] | undefined;
   readonly answers = new Map<string, boolean>();
 
@@ -70,6 +71,19 @@ export class Facts {
     return (this.cachedAll ??= lineage(this).flatMap((facts) => facts.own));
   }
 
+  /** Numeric bounds that follow from the inequalities. */
+  get intervals(): Intervals {
+    if (!this.cachedIntervals) {
+      this.cachedIntervals = new Intervals();
+      const all = [...this.background, ...this.all].slice(-maxFacts);
+      this.cachedIntervals.narrow(
+        all.flatMap((cond) => (cond.kind === "ge" ? [cond.poly] : [])),
+        2,
+      );
+    }
+    return this.cachedIntervals;
+  }
+
   /** The conditions that these facts have and `older`, an ancestor of theirs, has not. */
   since(older: Facts): readonly Cond[] {
     return lineage(this, older).flatMap((facts) => facts.own);
@@ -115,6 +129,7 @@ function provesOne(facts: Facts, goal: Cond, budget: number): boolean {
   if (goal.kind === "ge" && new Intervals().ofPoly(goal.poly).lo >= 0) return true;
   const key = condKey(goal);
   let answer = facts.answers.get(key);
+  if (answer === undefined && goal.kind === "ge" && facts.intervals.ofPoly(goal.poly).lo >= 0) answer = true;
   if (answer === undefined) {
     const near = relevant(facts, [goal]);
     answer = refutes([...near, not(goal)], budget);

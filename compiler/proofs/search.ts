@@ -28,7 +28,7 @@ const spentOn = new WeakMap<IrKernel, number>();
 function lookFor(kernel: IrKernel, watch: Watch, spend: (steps: number) => void): Finding | undefined {
   let first: Finding | undefined;
   // A warning isn't worth as long a search as an error.
-  let left = watch.kind === "unread" ? totalSteps / 20 : totalSteps;
+  let left = watch.kind === "unread" ? totalSteps / 60 : totalSteps;
   const dtypes = new Map(kernel.buffers.map((buffer) => [buffer.name, buffer.dtype]));
   for (const sizes of settings(kernel)) {
     for (const kind of dataKinds(watch)) {

@@ -19,12 +19,11 @@ export function hasNoSolution(constraints: readonly Poly[]): boolean {
   for (const poly of constraints)
     for (const term of poly.terms) if (!columns.has(term.key)) columns.set(term.key, columns.size);
   const width = columns.size;
-  let rows: Row[] = [];
-  for (const poly of constraints) {
+  let rows: readonly Row[] = constraints.map((poly) => {
     const coefs = new Float64Array(width);
     for (const term of poly.terms) coefs[columns.get(term.key)!] = term.coef;
-    rows.push({ coefs, constant: poly.constant });
-  }
+    return { coefs, constant: poly.constant };
+  });
   const left = new Set(columns.values());
   while (left.size > 0) {
     const pivot = cheapest(rows, left);
@@ -54,8 +53,8 @@ function cheapest(rows: readonly Row[], left: ReadonlySet<number>): { column: nu
 }
 
 /** The rows without one column: those that lack it, and each lower bound joined with each upper bound. */
-function eliminate(rows: readonly Row[], column: number): Row[] | "contradiction" {
-  const kept = new Map<string, Row>();
+function eliminate(rows: readonly Row[], column: number): readonly Row[] | "contradiction" {
+  const kept = new RowSet();
   let contradiction = false;
   const keep = (row: Row): void => {
     let common = 0;
@@ -64,13 +63,12 @@ function eliminate(rows: readonly Row[], column: number): Row[] | "contradiction
       if (row.constant < 0) contradiction = true;
       return;
     }
-    const tight =
-      common === 1
-        ? row
-        : { coefs: row.coefs.map((coef) => coef / common), constant: Math.floor(row.constant / common) };
-    const key = tight.coefs.join();
-    const old = kept.get(key);
-    if (!old || tight.constant < old.constant) kept.set(key, tight);
+    if (common === 1) kept.add(row);
+    else
+      kept.add({
+        coefs: row.coefs.map((coef) => coef / common),
+        constant: Math.floor(row.constant / common),
+      });
   };
   const [above, below]: [Row[], Row[]] = [[], []];
   for (const row of rows) {
@@ -86,7 +84,32 @@ function eliminate(rows: readonly Row[], column: number): Row[] | "contradiction
       if (contradiction) return "contradiction";
     }
   }
-  return contradiction ? "contradiction" : [...kept.values()];
+  return contradiction ? "contradiction" : kept.rows;
+}
+
+/** Rows with different coefficients: of several with the same, the tightest. */
+class RowSet {
+  readonly rows: Row[] = [];
+  private readonly places = new Map<number, number[]>();
+
+  add(row: Row): void {
+    let hash = 0;
+    for (const coef of row.coefs) hash = (Math.imul(hash, 31) + coef) | 0;
+    const places = this.places.get(hash);
+    if (!places) {
+      this.places.set(hash, [this.rows.length]);
+      this.rows.push(row);
+      return;
+    }
+    for (const at of places) {
+      const old = this.rows[at]!;
+      if (!old.coefs.every((coef, column) => coef === row.coefs[column])) continue;
+      if (row.constant < old.constant) this.rows[at] = row;
+      return;
+    }
+    places.push(this.rows.length);
+    this.rows.push(row);
+  }
 }
 
 function join(lower: Row, upper: Row, column: number): Row | undefined {
