@@ -1,0 +1,81 @@
+// The executable specification: every page of spec/ as tests. A section is a test, and one more for WGSL where it shows
+// calls. `UPDATE_SPEC=1`, or vitest's `-u`, rewrites `ir`, `wat` and `wgsl` blocks; nothing rewrites an assertion.
+
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { afterAll, describe, expect, test } from "vitest";
+import { compile } from "../compiler/index.ts";
+import type { WgslLaunch } from "../compiler/artifact.ts";
+import { readPage, withBlocks, type Block, type Page } from "./spec/page.ts";
+import { kernFiles, sectionProblems, targetProblems, type KernFile } from "./spec/section.ts";
+import { closeDevices } from "./spec/transcript.ts";
+import { openWgslValidator } from "./wgsl.ts";
+
+/** Pages that are made from the others, or from tables. */
+export const generatedPages = ["spec/grammar.md", "spec/diagnostics.md"];
+
+/** All pages with blocks to execute. */
+export function specPages(): readonly Page[] {
+  return readdirSync("spec", { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `spec/${name.replaceAll("\\", "/")}`)
+    .filter((path) => !generatedPages.includes(path))
+    .toSorted()
+    .map((path) => readPage(path, readFileSync(path, "utf8")));
+}
+
+const updating = (): boolean => {
+  const { snapshotState } = expect.getState() as unknown as { snapshotState?: { _updateSnapshot?: string } };
+  return Boolean(process.env["UPDATE_SPEC"]) || snapshotState?._updateSnapshot === "all";
+};
+
+let validator: ReturnType<typeof openWgslValidator> | undefined;
+
+/** Declares the tests of one page. */
+export function testPage(page: Page): void {
+  const replaced = new Map<Block, string>();
+  describe(page.path, () => {
+    for (const section of page.sections) {
+      const name = `${section.path.slice(1).join(" › ") || section.path[0]} (line ${section.line})`;
+      test(name, async () => {
+        const snapshots: [Block, string][] = [];
+        const problems = await sectionProblems(section, (block, text) => snapshots.push([block, text]));
+        expect(problems.join("\n"), page.path).toBe("");
+        for (const [block, text] of snapshots) {
+          if (updating()) replaced.set(block, text);
+          else expect(block.text.trimEnd(), `${page.path}:${block.line}`).toBe(text.trimEnd());
+        }
+      });
+      const emitted = kernFiles(section).filter(
+        ({ run, assertions }) => run || assertions.some(({ target }) => target === "wgsl"),
+      );
+      if (emitted.length > 0)
+        test(`${name} on WGSL`, async (context) => {
+          validator ??= openWgslValidator();
+          const tint = await validator;
+          for (const kern of emitted) expect((await wgslProblems(kern, tint)).join("\n")).toBe("");
+          context.skip(typeof tint === "string", `Tint accepts nothing here: ${tint}`);
+        });
+    }
+    afterAll(async () => {
+      await closeDevices();
+      const tint = await validator;
+      if (typeof tint === "object") tint.close();
+      validator = undefined;
+      if (replaced.size > 0) writeFileSync(page.path, withBlocks(page, replaced));
+    });
+  });
+}
+
+/** WGSL is emitted for every kernel of the file, or refused as the file says, and Tint accepts it. */
+async function wgslProblems(
+  kern: KernFile,
+  tint: Awaited<ReturnType<typeof openWgslValidator>>,
+): Promise<readonly string[]> {
+  const problems = await targetProblems(kern, "wgsl");
+  const refused = kern.assertions.some(({ target }) => target === "wgsl");
+  if (problems.length > 0 || refused || typeof tint === "string") return problems;
+  const compiled = await compile(kern.file, { ...kern.options, target: "wgsl" });
+  const artifact = compiled.artifact("wgsl");
+  const launches = artifact.kernels.map(({ launch }) => launch as WgslLaunch);
+  return tint.validate(artifact.code as string, launches);
+}

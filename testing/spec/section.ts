@@ -1,0 +1,128 @@
+// What it means that a section of the specification holds: each of its blocks in turn. A `kern` block is a file of its
+// own, which the blocks behind it speak of; a named one (`kern shapes.kern`) may be imported by the others.
+
+import { check, checked, compile, CompileError, type CompileOptions } from "../../compiler/index.ts";
+import { printKernel } from "../../compiler/ir/print.ts";
+import { DiagnosticSink, type Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import type { SourceFile } from "../../lang/source.ts";
+import type { ModuleHost } from "../../lang/typed.ts";
+import { assertionsIn, differences, type Assertion } from "./assertions.ts";
+import { consoleProblems } from "./console.ts";
+import type { Block, Section } from "./page.ts";
+import { scriptProblems } from "./script.ts";
+import { Programs, transcriptProblems } from "./transcript.ts";
+import { typeDifferences } from "./types.ts";
+
+/** A `kern` block as a file, with what the blocks behind it need. */
+export interface KernFile {
+  readonly block: Block;
+  readonly file: SourceFile;
+  readonly options: CompileOptions;
+  /** Calls of its kernels are shown, so it must compile for every target. */
+  readonly run: boolean;
+  readonly assertions: readonly Assertion[];
+}
+
+/** The `kern` blocks of a section. */
+export function kernFiles(section: Section): readonly KernFile[] {
+  const files: SourceFile[] = [];
+  const host: ModuleHost = {
+    resolve: (level, path) =>
+      level === 1 ? files.find((file) => file.path === `${path.join("/")}.kern`) : undefined,
+  };
+  return section.blocks
+    .filter(({ language }) => language === "kern")
+    .map((block) => {
+      const name = block.words.find((word) => word.endsWith(".kern")) ?? "kernel.kern";
+      const { repeat, ...set } = block.options;
+      const file = { path: name, text: block.text.repeat(Number(repeat ?? 1)) };
+      files.push(file);
+      return {
+        block,
+        file,
+        options: { host, set },
+        run: block.words.includes("run"),
+        assertions: assertionsIn(block.text),
+      };
+    });
+}
+
+/** Where the section holds it gives nothing; otherwise lines that say what doesn't. Snapshots are given to `snapshot`. */
+export async function sectionProblems(
+  section: Section,
+  snapshot: (block: Block, text: string) => void,
+): Promise<readonly string[]> {
+  const kerns = kernFiles(section);
+  const problems: string[] = [];
+  let current: KernFile | undefined;
+  let programs: Programs | undefined;
+  const { blocks } = section;
+  for (const [at, block] of blocks.entries()) {
+    switch (block.language) {
+      case "kern":
+        current = kerns.find((kern) => kern.block === block)!;
+        programs = new Programs(current.file, current.options);
+        problems.push(...fileProblems(current).map((each) => `block at line ${block.line}, ${each}`));
+        break;
+      case "out":
+        if (blocks[at - 1]?.language !== "js" && programs)
+          problems.push(...(await transcriptProblems(block, programs)));
+        break;
+      case "js": {
+        const next = blocks[at + 1];
+        const printed = next?.language === "out" ? next : undefined;
+        problems.push(...(await scriptProblems(block, printed, current?.file.text)));
+        break;
+      }
+      case "console": {
+        const files = kerns.filter(({ file }) => file.path !== "kernel.kern");
+        const named = Object.fromEntries(files.map(({ file }) => [file.path, file.text]));
+        problems.push(...(await consoleProblems(block, named)));
+        break;
+      }
+      default:
+        if (current) snapshot(block, await emittedText(block, current));
+    }
+  }
+  return problems;
+}
+
+/** Diagnostics and types of one file. */
+function fileProblems({ file, options, assertions }: KernFile): readonly string[] {
+  const found = check(file, options);
+  const everywhere = assertions.filter(({ target }) => target === undefined);
+  const problems = differences(everywhere, found, file.path);
+  if (problems.length > 0 || !file.text.includes("# type: ")) return problems;
+  const module = checked(file, options, new DiagnosticSink());
+  return typeDifferences(module, (options.set ?? {}) as Record<string, string>);
+}
+
+/** What one target says beyond what all say: the assertions `# wgsl: error[…]`, or nothing. */
+export async function targetProblems(kern: KernFile, target: "wasm" | "wgsl"): Promise<readonly string[]> {
+  const own = kern.assertions.filter((each) => each.target === target);
+  const found = await diagnosticsOf(kern, target);
+  const everywhere = kern.assertions.filter((each) => each.target === undefined);
+  return differences([...everywhere, ...own], found, kern.file.path);
+}
+
+async function diagnosticsOf(kern: KernFile, target: "wasm" | "wgsl"): Promise<readonly Diagnostic[]> {
+  try {
+    return (await compile(kern.file, { ...kern.options, target })).diagnostics;
+  } catch (error) {
+    if (error instanceof CompileError) return error.diagnostics;
+    throw error;
+  }
+}
+
+/** The text for an `ir`, `wat` or `wgsl` block: of `kernel=NAME`, after the pass `after=NAME`, for `target=wgsl`. */
+async function emittedText(block: Block, { file, options }: KernFile): Promise<string> {
+  const { kernel, after, target = block.language === "wgsl" ? "wgsl" : "wasm" } = block.options;
+  const printed: string[] = [];
+  const passes = after
+    ? { printAfter: after, print: (_: string, text: string) => void printed.push(text) }
+    : {};
+  const kernels = kernel ? { kernels: [kernel] } : {};
+  const compiled = await compile(file, { ...options, ...kernels, target: target as "wasm" | "wgsl", passes });
+  if (block.language !== "ir") return compiled.text.get(target as "wasm" | "wgsl") ?? "";
+  return after ? printed.join("\n") : compiled.kernels.map(({ ir }) => printKernel(ir)).join("\n");
+}
