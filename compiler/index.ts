@@ -39,7 +39,10 @@ export interface CompileOptions {
   readonly shape?: Readonly<Record<string, number>>;
   /** Names of kernels to compile; all if nothing is said. */
   readonly kernels?: readonly string[];
-  /** Target features to use: `threads`, `relaxed-simd`, `shader-f16`, … */
+  /**
+   * Target features to use: `threads`, `relaxed-simd`, `shader-f16`, …; `threads` if nothing is said: such code is
+   * right on any number of threads, and the runtime fits its memory import to the device.
+   */
   readonly features?: readonly string[];
   /** For the compiler's own developers: verify the IR after each pass; see the IR after one. */
   readonly passes?: PassOptions;
@@ -212,7 +215,7 @@ async function emit(
       notHonoured: (annotation, why, span) => dropped[at]!.push({ annotation, why, place: placeOf(span) }),
     }),
   );
-  const emitted: Emitted = await target.emit(prepared, { features: options.features ?? [] }, sink);
+  const emitted: Emitted = await target.emit(prepared, { features: options.features ?? ["threads"] }, sink);
   const artifacts = kernels.map(({ typed, ir, proof }, at): KernelArtifact => {
     const own = emitted.kernels[at] ?? internalError("emit", `${name} gave no code for ${typed.instance}`);
     const asserts = own.asserts.map(({ message, span }) => ({ message, place: placeOf(span) }));

@@ -15,6 +15,7 @@ export type { Device, DeviceName, Kernel, Kernels } from "./device.ts";
 export type { Arguments } from "./call/bind.ts";
 export type { CompiledFiles, CompiledSource, KernelSource } from "./source.ts";
 export { loadFiles, type FileAddresses } from "./files.ts";
+export { importFiles, setSharedDevice, sharedDevice, type ImportedFile } from "./imported.ts";
 export type { Artifact, Manifest, Signature } from "../compiler/artifact.ts";
 export type { Dtype } from "../lang/dtypes.ts";
 

@@ -36,7 +36,7 @@ kernel flags(x: Tensor[f16, N], on: bool, big: u64, out y: Tensor[bool, N], out 
 
 let compiled: Compiled;
 beforeAll(async () => {
-  compiled = await compile(source, { target: "wasm", features: ["threads"] });
+  compiled = await compile(source, { target: "wasm" });
 });
 
 async function refusal(promise: Promise<unknown>): Promise<string> {

@@ -47,7 +47,7 @@ export async function openFile(path: string, given: Given, terminal: Terminal): 
   const { checked, compile } = await import("../../compiler/index.ts");
   const { DiagnosticSink } = await import("../../lang/diagnostics/index.ts");
   const file = readSource(path);
-  const options = { ...settingsOf(given), host: fileHost(path), features: ["threads"] };
+  const options = { ...settingsOf(given), host: fileHost(path) };
   const sink = new DiagnosticSink();
   const module = checked(file, options, sink);
   if (sink.hasErrors) {

@@ -66,7 +66,7 @@ interface OpenModule {
 async function openModule(path: string, terminal: Terminal): Promise<OpenModule | undefined> {
   const { checked } = await import("../../compiler/index.ts");
   const { DiagnosticSink } = await import("../../lang/diagnostics/index.ts");
-  const options = { host: fileHost(path), features: ["threads"] };
+  const options = { host: fileHost(path) };
   const sink: Sink = new DiagnosticSink();
   const typed = checked(readSource(path), options, sink);
   report(sink.all, terminal);
