@@ -4,12 +4,14 @@
 import { describe, it } from "vitest";
 import { argumentsFor } from "../../../testing/equivalence.ts";
 import { randomKernel } from "../../../testing/ir-generator.ts";
+import { randomLoops } from "../../../testing/loop-generator.ts";
 import { programOf, sameAsInterpreter } from "../../../testing/wasm-run.ts";
 import type { InterpretArgs, TensorArg } from "../../ir/interpret.ts";
 import type { IrKernel } from "../../ir/ir.ts";
+import { parseKernel } from "../../ir/parse.ts";
 import { printKernel } from "../../ir/print.ts";
 import { someExpr, visitRoots } from "../../ir/walk.ts";
-import { runPasses } from "../../passes/index.ts";
+import { runPasses, sharedPasses } from "../../passes/index.ts";
 import { wasmPasses } from "./passes.ts";
 
 const seeds = Number(process.env["KERN_FUZZ"] ?? 60);
@@ -30,6 +32,22 @@ function transposed(args: InterpretArgs): InterpretArgs {
   const [rows, columns] = x.shape as [number, number];
   return { ...args, x: { ...x, strides: [1, rows], shape: [rows, columns] } };
 }
+
+describe("random vector loops", () => {
+  it("agree with the interpreter", async () => {
+    for (let seed = first; seed < first + seeds; seed++) {
+      const text = randomLoops(seed);
+      const kernel = runPasses(parseKernel(text), [...sharedPasses, ...wasmPasses]);
+      const program = await programOf(kernel, { optimize: seed % 4 === 0 });
+      for (const N of [0, 1, 5, 8, 17, 67])
+        try {
+          sameAsInterpreter(program, () => argumentsFor(kernel, { N, M: 3 }, { seed }), { shares: 2 });
+        } catch (error) {
+          throw new Error(`seed ${seed}: ${String(error)}\n${text}`, { cause: error });
+        }
+    }
+  });
+});
 
 describe("random kernels", () => {
   for (const threads of [false, true])
