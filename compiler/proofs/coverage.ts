@@ -6,7 +6,7 @@ import type { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import type { Span } from "../../lang/source.ts";
 import type { IrKernel } from "../ir/ir.ts";
 import { and, conjuncts, ge, lt, not, type Cond } from "../symbolic/cond.ts";
-import { atomPoly, zero, type NameAtom, type Poly } from "../symbolic/poly.ts";
+import { atomPoly, zero, type Atom, type NameAtom, type Poly } from "../symbolic/poly.ts";
 import { refutes } from "../symbolic/refute.ts";
 import { someAtom } from "../symbolic/substitute.ts";
 import { accessText, elementText, loopsText, shownName, withSizes } from "./describe.ts";
@@ -172,11 +172,10 @@ export function checkInput(
   const known = new Set<string>();
   for (const shape of shapes.values())
     for (const extent of shape) someAtom(extent, (atom) => atom.kind === "div" && !known.add(atom.key));
+  const roundsDown = (atom: Atom): boolean =>
+    atom.kind === "div" && !known.has(atom.key) && atom.num.constant + 1 < atom.den.constant;
   const drops = loads.some((load) =>
-    load.loops.some(
-      (loop) =>
-        loop.kind === "for" && someAtom(loop.hi, (atom) => atom.kind === "div" && !known.has(atom.key)),
-    ),
+    load.loops.some((loop) => loop.kind === "for" && someAtom(loop.hi, roundsDown)),
   );
   if (!drops) return;
   const decided = loads.some((load) =>

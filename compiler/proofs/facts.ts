@@ -15,6 +15,7 @@ export class Facts {
   readonly path: boolean;
   /** The least constants of own inequalities, by the linear part. */
   private readonly bounds = new Map<string, number>();
+  private cachedKeys: ReadonlySet<string> | undefined;
   private cachedIntervals: Intervals | undefined;
   private cachedAll: readonly Cond[] | undefined;
   readonly answers = new Map<string, boolean>();
@@ -104,7 +105,9 @@ export class Facts {
       const constant = this.bounds.get(cond.poly.linearKey);
       return constant !== undefined && constant <= cond.poly.constant;
     }
-    return this.own.some((own) => own.kind === cond.kind && condKey(own) === condKey(cond));
+    if (!this.own.some((own) => own.kind === cond.kind)) return false;
+    this.cachedKeys ??= new Set(this.own.filter((own) => own.kind !== "ge").map(condKey));
+    return this.cachedKeys.has(condKey(cond));
   }
 }
 

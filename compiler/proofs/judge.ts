@@ -212,9 +212,7 @@ export class Judge implements Listener {
     );
     const shared = this.accesses.filter((access) => !inner.has(access.buffer.name));
     const found = conflict(loop, shared);
-    if (found)
-      for (const annotation of annotations)
-        reportConflict(loop, found, annotation, this.kernel, this.terms, this.sink);
+    if (found) this.conflicting(loop, found, annotations);
     else
       for (const annotation of annotations)
         this.note({
@@ -224,6 +222,17 @@ export class Judge implements Listener {
           how: writesIn(shared, loop) === 0 ? "nothing shared is written" : "the elements written differ",
         });
   }
+
+  /** One message for two accesses, though all loops of a `grid` are marked. */
+  private conflicting(loop: ForLoop, pair: [Access, Access], annotations: readonly string[]): void {
+    for (const annotation of annotations) {
+      const key = `${annotation} ${pair[0].order} ${pair[1].order}`;
+      if (this.reported.has(key)) continue;
+      this.reported.add(key);
+      reportConflict(loop, pair, annotation, this.kernel, this.terms, this.sink);
+    }
+  }
+  private readonly reported = new Set<string>();
 
   leaves(loop: Loop, _stmt: JumpStmt): void {
     this.broken.add(loop);
