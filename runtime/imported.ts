@@ -48,10 +48,13 @@ export interface ImportedFile {
   load(device: Device): Promise<Kernels>;
 }
 
-/** The kernels of compiled files, fetched when they are first called. Code that a bundler plugin writes calls this. */
-export function importFiles(files: FileAddresses): ImportedFile {
+/**
+ * The kernels of compiled files, fetched when they are first called. Code that a bundler plugin writes calls this;
+ * the addresses come from a function, so that making the file has no effects.
+ */
+export function importFiles(addresses: () => FileAddresses): ImportedFile {
   let loaded: { device: Device; kernels: Promise<Kernels> } | undefined;
-  const load = (device: Device): Promise<Kernels> => loadFiles(device, files);
+  const load = (device: Device): Promise<Kernels> => loadFiles(device, addresses());
   const onShared = async (): Promise<Kernels> => {
     const device = await sharedDevice();
     if (loaded?.device !== device) {

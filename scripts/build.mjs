@@ -2,17 +2,13 @@
 // chunks (a Tensor is the same class wherever it comes from), split so that nothing is loaded before it is needed.
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, readdirSync, rmSync, mkdirSync } from "node:fs";
+import { chmodSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const out = join(root, "dist");
-
-mkdirSync(out, { recursive: true });
-// Declarations are kept: tsc writes only those that changed.
-for (const name of readdirSync(out)) if (name !== "types") rmSync(join(out, name), { recursive: true });
 
 const bundle = await rolldown({
   cwd: root,
@@ -21,9 +17,10 @@ const bundle = await rolldown({
     runtime: "runtime/index.ts",
     prettier: "lang/format/plugin.ts",
     kernc: "tools/kernc/kernc.ts",
+    vite: "tools/vite/index.ts",
   },
   platform: "node",
-  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^pngjs($|\/)/],
+  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^pngjs($|\/)/, /^unplugin($|\/)/],
   treeshake: {
     moduleSideEffects: [
       { test: /kernc\.ts$/, sideEffects: true },
@@ -31,13 +28,18 @@ const bundle = await rolldown({
     ],
   },
 });
-await bundle.write({
+const { output } = await bundle.write({
   dir: out,
   format: "esm",
   chunkFileNames: "chunks/[name]-[hash].js",
   comments: { legal: true },
 });
 await bundle.close();
+// What an earlier build left goes only now that this one is whole. Declarations stay: tsc writes those that changed.
+const written = new Set(output.map(({ fileName }) => fileName));
+for (const name of readdirSync(out, { recursive: true }))
+  if (/\.js(\.map)?$/.test(name) && !name.startsWith("types") && !written.has(name.replaceAll("\\", "/")))
+    rmSync(join(out, name));
 chmodSync(join(out, "kernc.js"), 0o755);
 
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc");

@@ -31,7 +31,9 @@ import type { Device, Tensor } from "kernc/runtime";
 
 /** The kernels of ${manifest.source}. */
 export interface Kernels {
-${kernelMembers(manifest).join("\n\n")}
+${kernelCalls(manifest)
+  .map(({ name, doc, types }) => `${doc}${name}${types}`)
+  .join("\n\n")}
 }
 
 /** Loads the kernels of ${manifest.source} on a device: \`const { … } = await load(device)\`. */
@@ -43,9 +45,16 @@ export function load(device: Device): Promise<Kernels>;
   };
 }
 
-/** One member an instance, the same types only once; instances of all targets are the same kernels. */
-function kernelMembers(manifest: Manifest): string[] {
-  const members: string[] = [];
+/** One way to call a kernel: its name, a doc comment, and `(args: …): Promise<…>;`. */
+export interface KernelCall {
+  readonly name: string;
+  readonly doc: string;
+  readonly types: string;
+}
+
+/** One call an instance, the same types only once; instances of all targets are the same kernels. */
+export function kernelCalls(manifest: Manifest): KernelCall[] {
+  const members: KernelCall[] = [];
   const seen = new Set<string>();
   const signatures = manifest.artifacts.flatMap(({ kernels }) => kernels.map(({ signature }) => signature));
   for (const signature of signatures)
@@ -55,7 +64,7 @@ function kernelMembers(manifest: Manifest): string[] {
       const sameKernel = signature.name === callable || !seen.has(callable);
       if (seen.has(key) || !sameKernel) continue;
       seen.add(key).add(callable);
-      members.push(`${docComment(signature)}${callable}${types}`);
+      members.push({ name: callable, doc: docComment(signature), types });
     }
   return members;
 }

@@ -1,19 +1,18 @@
 // `kernc compile`: artifacts, a manifest and typed bindings on disk.
 
-import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Compiled } from "../../compiler/index.ts";
-import type { Artifact, Manifest, TargetName } from "../../compiler/artifact.ts";
+import type { Artifact, TargetName } from "../../compiler/artifact.ts";
 import { bindings } from "./bindings.ts";
 import { oneOf, UsageError, type Command } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
 import { compileOptions, openFile } from "./kernels.ts";
+import { extensions, manifestOf } from "./manifest.ts";
 import { writeFiles } from "./outputs.ts";
 import { fileTrouble, findSources } from "./sources.ts";
 
 const targets = ["wasm", "wgsl", "tsp"] as const satisfies readonly TargetName[];
-const extensions: Readonly<Record<TargetName, string>> = { wasm: "wasm", wgsl: "wgsl", tsp: "tsp" };
 
 export const compileCommand: Command = {
   name: "compile",
@@ -71,16 +70,7 @@ async function outputFiles(
   path: string,
   { artifacts }: Compiled,
 ): Promise<{ name: string; bytes: Uint8Array | string }[]> {
-  const manifest: Manifest = {
-    format: 1,
-    source: basename(path),
-    hash: createHash("sha256").update(text).digest("hex"),
-    artifacts: artifacts.map(({ target, kernels }) => ({
-      target,
-      file: `${name}.${extensions[target]}`,
-      kernels,
-    })),
-  };
+  const manifest = manifestOf(name, { path, text }, artifacts);
   const maps = artifacts.flatMap(({ target, sourceMap }) =>
     sourceMap === undefined ? [] : [{ name: `${name}.${extensions[target]}.map`, bytes: sourceMap }],
   );

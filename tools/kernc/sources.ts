@@ -83,9 +83,10 @@ export function splitKernel(argument: string): { path: string; kernel?: string }
 
 /**
  * Imports between files: `.name` lies beside the importing file, `..name` a folder above, and none outside the
- * source root, which is the current folder, or the file's own if it lies elsewhere.
+ * source root, which is the current folder, or the file's own if it lies elsewhere. `looked` hears the path of every file
+ * that an import asks for, there or not.
  */
-export function fileHost(entry: string): ModuleHost {
+export function fileHost(entry: string, looked?: (path: string) => void): ModuleHost {
   const known = new Map<string, SourceFile>();
   const here = process.cwd();
   const own = dirname(resolve(entry));
@@ -97,6 +98,7 @@ export function fileHost(entry: string): ModuleHost {
       const full = join(folder, ...path) + ".kern";
       const before = known.get(full);
       if (before) return before;
+      looked?.(full);
       if (!isInside(full, root)) return { why: `it lies outside the source root ${root}` };
       let text: string;
       try {
