@@ -17,10 +17,9 @@ const bundle = await rolldown({
     runtime: "runtime/index.ts",
     prettier: "lang/format/plugin.ts",
     kernc: "tools/kernc/kernc.ts",
-    vite: "tools/vite/index.ts",
   },
   platform: "node",
-  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^pngjs($|\/)/, /^unplugin($|\/)/],
+  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^pngjs($|\/)/],
   treeshake: {
     moduleSideEffects: [
       { test: /kernc\.ts$/, sideEffects: true },
