@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   const memory = new WebAssembly.Memory({ initial: Math.ceil((65536 + 3 * bytes) / 65536) + 1 });
   new Float32Array(memory.buffer).forEach((_, at, all) => (all[at] = at % 1000));
   const [x, y, z] = [65536, 65536 + bytes, 65536 + 2 * bytes];
-  const compiled = (await compile(source, { target: "wasm" })).artifact("wasm");
+  const compiled = (await compile(source, { target: "wasm", features: [] })).artifact("wasm");
   const instance = (module: WebAssembly.Module): WebAssembly.Instance =>
     new WebAssembly.Instance(module, { env: { memory } });
   type Call = (...values: number[]) => number;
