@@ -257,7 +257,7 @@ function power(cx: Lowering, base: Expr, exponent: TExpr): Expr {
   const by = lowerExpr(cx, exponent);
   if (by.kind !== "const" || typeof by.value === "boolean")
     internalError("lower", "a power without a constant exponent");
-  let rest = Number(by.value);
+  let rest = Math.abs(Number(by.value));
   const one = typeof zeroOf(base) === "bigint" ? 1n : 1;
   let result: Expr | undefined;
   let square = cx.name("base", base, base.span);
@@ -265,7 +265,9 @@ function power(cx: Lowering, base: Expr, exponent: TExpr): Expr {
     if (rest % 2 === 1) result = result ? op("mul", base.type, [result, square], base.span) : square;
     if (rest > 1) square = cx.name("square", op("mul", base.type, [square, square], base.span));
   }
-  return result ?? constant(one, base.type, base.span);
+  const whole = result ?? constant(one, base.type, base.span);
+  if (by.value >= 0) return whole;
+  return op("div", base.type, [constant(one, base.type, base.span), whole], base.span);
 }
 
 // ---- lazy evaluation ---------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import type { Span } from "../source.ts";
 import { dtypeInfo, isDtype, isFloat, isTrait } from "../dtypes.ts";
 import { builtinNames, dtypeAttributes, intrinsics, isBuiltin, methods } from "../builtins.ts";
 import type { AttributeExpr, CondExpr, Expr, NameExpr } from "../syntax/ast.ts";
+import { numberFault } from "../syntax/literals.ts";
 import type { TExpr, Type } from "../typed.ts";
 import { checkBinary, checkCompare, checkLogical, checkUnary, condition, reportMixed } from "./arithmetic.ts";
 import { checkCall } from "./calls.ts";
@@ -67,7 +68,9 @@ function dispatch(cx: Cx, expr: Expr): Value {
     case "number": {
       const value = parseNumber(expr.text, expr.decimal);
       if (value) return exact(value, expr.span);
-      cx.report("K0323", { why: "the number is too long" }, expr.span);
+      // One that isn't even well-formed is the parser's to report.
+      if (numberFault(expr.text) === undefined)
+        cx.report("K0323", { why: "the number is too long" }, expr.span);
       return errorValue(expr.span);
     }
     case "string":

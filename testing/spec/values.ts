@@ -67,7 +67,7 @@ class Reader {
 
   word(): string {
     this.take("");
-    const found = /^[-+]?[\w.]+([eE][-+]?\d+)?/.exec(this.text.slice(this.at));
+    const found = /^[-+]?(?:0x[\da-fA-F]+|\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|[A-Za-z_0-9]\w*)/.exec(this.text.slice(this.at));
     if (!found)
       throw new Error(`expected a value at ${JSON.stringify(this.text.slice(this.at, this.at + 20))}`);
     this.at += found[0].length;
