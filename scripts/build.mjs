@@ -17,9 +17,10 @@ const bundle = await rolldown({
     runtime: "runtime/index.ts",
     prettier: "lang/format/plugin.ts",
     kernc: "tools/kernc/kernc.ts",
+    vite: "tools/vite/index.ts",
   },
   platform: "node",
-  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^pngjs($|\/)/],
+  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^pngjs($|\/)/, /^unplugin($|\/)/],
   treeshake: {
     moduleSideEffects: [
       { test: /kernc\.ts$/, sideEffects: true },
