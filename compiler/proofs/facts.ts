@@ -160,32 +160,35 @@ export function relevant(facts: Facts, goals: readonly Cond[]): Cond[] {
   const chosen = new Set<Cond>();
   const all =
     facts.all.length > maxFacts ? [...facts.all.slice(0, 60), ...facts.all.slice(60 - maxFacts)] : facts.all;
-  for (let changed = true; changed;) {
-    changed = false;
-    for (const fact of all) {
-      if (chosen.has(fact)) continue;
-      const { all: names, own } = namesOf(fact);
-      const linking = own.length > 0 ? own : names;
-      if (!linking.some((name) => reached.has(name))) continue;
-      chosen.add(fact);
-      for (const name of names) reached.add(name);
-      changed = true;
+  const spread = (linkOf: (names: NamesOf) => readonly string[]): void => {
+    for (let changed = true; changed;) {
+      changed = false;
+      for (const fact of all) {
+        if (chosen.has(fact)) continue;
+        const names = namesOf(fact);
+        if (!linkOf(names).some((name) => reached.has(name))) continue;
+        chosen.add(fact);
+        for (const name of names.all) reached.add(name);
+        changed = true;
+      }
     }
-  }
-  const found = all.filter((fact) => chosen.has(fact));
-  for (const fact of facts.background)
-    if (namesOf(fact).all.every((name) => reached.has(name))) found.push(fact);
-  return found;
+  };
+  spread((names) => names.own);
+  // Sizes that these speak of may matter in products; what clauses on sizes alone bring in besides does not.
+  const background = facts.background.filter((fact) => namesOf(fact).all.every((name) => reached.has(name)));
+  spread((names) => (names.own.length === 0 ? names.all : []));
+  return [...all.filter((fact) => chosen.has(fact)), ...background];
 }
-
-/** Beyond this many, the oldest statements' facts but for the signature's are left out. */
-const maxFacts = 360;
 
 interface NamesOf {
   readonly all: readonly string[];
   /** Those that aren't sizes or scalar parameters. */
   readonly own: readonly string[];
 }
+
+/** Beyond this many, the oldest statements' facts but for the signature's are left out. */
+const maxFacts = 360;
+
 const knownNames = new WeakMap<Cond, NamesOf>();
 
 function namesOf(cond: Cond): NamesOf {

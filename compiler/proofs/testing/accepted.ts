@@ -442,4 +442,137 @@ export const accepted: readonly [what: string, checksLeft: number, source: strin
         y[b] = sum(x[16 * b + u] for u in range(16))
 `,
   ],
+  [
+    "an offset that a where clause bounds",
+    2,
+    `kernel where_scalar(x: Tensor[f32, N], s: i32, out y: Tensor[f32, N]) where s >= 0, s <= 4:
+    for i in range(N):
+        y[i] = x.get(i + s) + (x[i - s] if i >= s else 0.0)
+`,
+  ],
+  [
+    "a convolution without padding",
+    0,
+    `kernel nopad(x: Tensor[f32, H, W], w: Tensor[f32, R, C], out y: Tensor[f32, H - R + 1, W - C + 1]):
+    @parallel
+    for oh, ow in grid(H - R + 1, W - C + 1):
+        y[oh, ow] = sum(x[oh + r, ow + c] * w[r, c] for r in range(R) for c in range(C))
+`,
+  ],
+  [
+    "any number of dimensions",
+    0,
+    `kernel bcast(x: Tensor[f32, *S], out y: Tensor[f32, *S]):
+    @parallel
+    for i in grid(*S):
+        y[*i] = x[*i]
+`,
+  ],
+  [
+    "rows gathered behind an assert",
+    2,
+    `kernel gather(x: Tensor[f32, V, D], idx: Tensor[i32, T], out y: Tensor[f32, T, D]):
+    @parallel
+    for t in range(T):
+        let v = idx[t]
+        assert 0 <= v and v < V, "token out of range"
+        @vectorize
+        for d in range(D):
+            y[t, d] = x[v, d]
+`,
+  ],
+  [
+    "interleaved channels",
+    0,
+    `kernel interleave(x: Tensor[f32, N, 2], out y: Tensor[f32, 2 * N]):
+    @parallel
+    for i in range(N):
+        for c in range(2):
+            y[2 * i + c] = x[i, c]
+`,
+  ],
+  [
+    "a causal mask",
+    0,
+    `kernel attention(q: Tensor[f32, T, D], k: Tensor[f32, T, D], out y: Tensor[f32, T, T]):
+    @parallel
+    for i in range(T):
+        for j in range(T):
+            y[i, j] = sum(q[i, d] * k[j, d] for d in range(D)) if j <= i else 0.0
+`,
+  ],
+  [
+    "two buffers in turn",
+    0,
+    `kernel jacobi(mut a: Tensor[f32, N], steps: i32, mut b: Tensor[f32, N]):
+    for t in range(steps):
+        @parallel
+        for i in range(1, N - 1):
+            b[i] = (a[i - 1] + a[i + 1]) * 0.5
+        @parallel
+        for i in range(1, N - 1):
+            a[i] = b[i]
+`,
+  ],
+  [
+    "butterflies over two halves",
+    0,
+    `kernel fft_like(mut x: Tensor[f32, N]) where N % 2 == 0:
+    @parallel
+    for i in range(N // 2):
+        let a = x[i]
+        let b = x[i + N // 2]
+        x[i] = a + b
+        x[i + N // 2] = a - b
+`,
+  ],
+  [
+    "a table of 256 under a u8 index",
+    0,
+    `kernel lut(x: Tensor[u8, N], t: Tensor[f32, 256], out y: Tensor[f32, N]):
+    @parallel
+    @vectorize
+    for i in range(N):
+        y[i] = t[i32(x[i])]
+`,
+  ],
+  [
+    "a masked index",
+    0,
+    `kernel bitmask(x: Tensor[i32, N], t: Tensor[f32, 16], out y: Tensor[f32, N]):
+    @parallel
+    for i in range(N):
+        y[i] = t[x[i] & 15]
+`,
+  ],
+  [
+    "a permutation of four axes",
+    0,
+    `kernel batched(x: Tensor[f32, B, H, W, C], out y: Tensor[f32, B, C, H, W]):
+    @parallel
+    for b, h, w, c in grid(B, H, W, C):
+        y[b, c, h, w] = x[b, h, w, c]
+`,
+  ],
+  [
+    "an insertion into a sorted list",
+    1,
+    `kernel topk(x: Tensor[f32, M, N], out v: Tensor[f32, M, 4], out ix: Tensor[i32, M, 4]) where N >= 1:
+    @parallel
+    for i in range(M):
+        for k in range(4):
+            v[i, k] = -1.0
+            ix[i, k] = 0
+        for j in range(N):
+            var p = 4
+            while p > 0 and x[i, j] > v[i, p - 1]:
+                p -= 1
+            if p < 4:
+                for s in range(3 - p):
+                    v[i, 3 - s] = v[i, 2 - s]
+                    ix[i, 3 - s] = ix[i, 2 - s]
+                v[i, p] = x[i, j]
+                ix[i, p] = j
+`,
+  ],
 ];
