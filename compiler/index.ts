@@ -16,6 +16,7 @@ import { KernelTooLarge, lower, loweringLimit } from "./lower/index.ts";
 import { runPasses, sharedPasses, type PassOptions } from "./passes/index.ts";
 import { prove, type ProofResult } from "./proofs/index.ts";
 import { annotationsOf, notHonoured } from "./annotations.ts";
+import { schedulePass } from "./schedule/index.ts";
 import { placeOf, signatureOf } from "./signature.ts";
 import { targetNamed, targets } from "./targets/index.ts";
 import type { Emitted } from "./targets/target.ts";
@@ -211,7 +212,7 @@ async function emit(
   const target = targetNamed(name);
   const dropped = kernels.map((): Dropped[] => []);
   const prepared = kernels.map(({ ir }, at) =>
-    runPasses(ir, [...sharedPasses, ...target.passes], options.passes, sink, {
+    runPasses(ir, [schedulePass(target), ...sharedPasses, ...target.passes], options.passes, sink, {
       notHonoured: (annotation, why, span) => dropped[at]!.push({ annotation, why, place: placeOf(span) }),
     }),
   );

@@ -120,9 +120,32 @@ export interface ForStmt {
   readonly hi: Expr;
   readonly step: number;
   readonly marks: LoopMarks;
+  /** Annotations of the statement that this loop begins, until the scheduler has carried them out. */
+  readonly schedule?: readonly Directive[];
   readonly body: readonly Stmt[];
   readonly span?: Span;
 }
+/** A loop by its name in the IR, or one of the loops over its tiles: level 0 is the outermost. */
+export interface LoopRef {
+  readonly loop: string;
+  readonly level?: number;
+}
+/** An annotation that a schedule carries out; of a search space, the first value. */
+export type Directive = { readonly span?: Span } & (
+  | {
+      readonly kind: "tile";
+      readonly sizes: readonly { readonly loop: string; readonly sizes: readonly number[] }[];
+    }
+  | { readonly kind: "order" | "fuse" | "parallel" | "threads"; readonly loops: readonly LoopRef[] }
+  | { readonly kind: "stage"; readonly buffers: readonly string[]; readonly at?: LoopRef }
+  | {
+      readonly kind: "vectorize";
+      readonly loops: readonly LoopRef[];
+      readonly width?: number;
+      readonly tail: Tail;
+    }
+  | { readonly kind: "unroll"; readonly loops: readonly LoopRef[]; readonly factor: number }
+);
 /** How a loop is to be executed; never what it computes. Legality was proved when a mark was set. */
 export interface LoopMarks {
   readonly parallel?: true;

@@ -19,6 +19,13 @@ export function lowerCall(cx: Lowering, call: TCall): Value {
 
 /** The body of a function whose parameters are bound, and what it returns. */
 export function inlineBody(cx: Lowering, fn: TFunction, span: Span): Value {
+  cx.calls++;
+  const value = inlined(cx, fn, span);
+  cx.calls--;
+  return value;
+}
+
+function inlined(cx: Lowering, fn: TFunction, span: Span): Value {
   // The common shape, one return at the end, needs no registers.
   const last = fn.body.at(-1);
   if (last?.kind === "return" && !fn.body.slice(0, -1).some(returns)) {
@@ -42,8 +49,10 @@ export function lowerCallStatement(cx: Lowering, call: TCall | TKernelCall): voi
     const message = `\`${kernel.name}\` requires it where it is called`;
     cx.emit({ kind: "assert", cond: lowerExpr(cx, clause), message, origin: "obligation", span: call.span });
   }
+  cx.calls++;
   if (kernel.body.some(returns)) lowerBlock(cx, kernel.body, { cells: [] });
   else lowerBlock(cx, kernel.body);
+  cx.calls--;
 }
 
 /** Binds parameters and dims, and requires that each parameter's shape is its argument's. */

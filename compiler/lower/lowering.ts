@@ -6,7 +6,7 @@ import type { Span } from "../../lang/source.ts";
 import type { Sym, TargetName } from "../../lang/typed.ts";
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import { op, ref, type Buffer, type Expr, type IrType, type Stmt } from "../ir/ir.ts";
-import type { MarkScope } from "./marks.ts";
+import type { MadeScope, MarkScope } from "./marks.ts";
 import { asExpr, exprValue, type Value } from "./values.ts";
 
 /** Statements and inlined calls that one kernel may come to. */
@@ -21,6 +21,10 @@ export class Lowering {
   readonly buffers: Buffer[] = [];
   /** Annotations in force, outermost first. */
   readonly marks: MarkScope[] = [];
+  /** Annotated statements under way whose loops a schedule will change. */
+  readonly made: MadeScope[] = [];
+  /** How many inlined calls stand around: a name in an annotation means no loop of a callee. */
+  calls = 0;
   private readonly values = new Map<Sym, Value>();
   private readonly used = new Set<string>();
   private block: Stmt[] = [];
@@ -54,6 +58,16 @@ export class Lowering {
   emit(statement: Stmt): void {
     this.spend();
     this.block.push(statement);
+  }
+
+  /** How many statements the block being filled has so far. */
+  get position(): number {
+    return this.block.length;
+  }
+
+  /** Changes the statements of the block being filled from a position on. */
+  amend(from: number, change: (statement: Stmt) => Stmt): void {
+    this.block.splice(from, Infinity, ...this.block.slice(from).map(change));
   }
 
   /** Counts a statement or an inlined call against the limit: calls that double at each level never end. */

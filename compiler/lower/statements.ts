@@ -8,7 +8,7 @@ import { bool, constant, i32, int, op, ref, type Expr, type Stmt, type StoreStmt
 import { lowerCallStatement } from "./calls.ts";
 import { bufferIndex, load, lowerExpr, lowerIndices, lowerValue, lowerView } from "./expressions.ts";
 import { broadcast, floorDivide, negate, type Lowering } from "./lowering.ts";
-import { marksFor, withAnnotations } from "./marks.ts";
+import { marksFor, noteLoop, withAnnotations } from "./marks.ts";
 import {
   asExpr,
   exprValue,
@@ -358,6 +358,7 @@ export function lowerLoop(cx: Lowering, loop: TLoop, body: () => void): void {
   const hi = lowerExpr(cx, loop.high);
   const marks = { ...marksFor(cx, sym), label: sym.name };
   const name = cx.fresh(sym.name);
+  noteLoop(cx, sym, name);
   if (loop.step > 0) {
     cx.bind(sym, exprValue(ref(name, i32, sym.span)));
     return cx.emit({ kind: "for", name, lo, hi, step: loop.step, marks, body: cx.collect(body), span });

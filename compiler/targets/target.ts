@@ -57,6 +57,8 @@ export interface Emitted {
 export interface Target {
   readonly name: TargetName;
   readonly capabilities: Capabilities;
+  /** Whether tiles, loop orders and staging are carried out for it; otherwise loops stay as they were written. */
+  readonly schedules?: true;
   /** Run after the target-independent passes, in order. */
   readonly passes: readonly Pass[];
   /**

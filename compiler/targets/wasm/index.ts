@@ -9,6 +9,7 @@ export { emitWasm } from "./emit.ts";
 export const wasmTarget: Target = {
   name: "wasm",
   capabilities: { unsupported: {}, vectorBytes: 16, vectorRegisters: 16, workgroups: false },
+  schedules: true,
   passes: wasmPasses,
   emit: emitWasm,
 };

@@ -1,0 +1,227 @@
+// The scheduler: carries out the directives that lowering left on loops. A nest goes through them in one order, tiles
+// and loop order, staging, marks, whatever the order of the annotations, so that a schedule means one thing.
+//
+// Assumes: nest form, proved, and the directives found legal. Runs once a target, before all passes; behind it no
+// loop has directives.
+
+import { textOf } from "../../lang/source.ts";
+import type { Directive, ForStmt, IrKernel, LoadExpr, Stmt } from "../ir/ir.ts";
+import { substituteIn } from "../ir/names.ts";
+import { mapAllExprs, mapBlocksOf, mapExpr, mapSame, type Block } from "../ir/walk.ts";
+import { silent, Workspace, type PassReport } from "../passes/workspace.ts";
+import { bandOf, chainOf, isReduction, levelKey, reductionChain, type Band, type Level } from "./band.ts";
+import { CannotApply, openContext, valuesOf, type Context } from "./context.ts";
+import { LoopEmitter } from "./emitter.ts";
+import { Expansion, guardedBy } from "./expansion.ts";
+import { loopKey, planOf, type Plan } from "./plan.ts";
+import { reads, stage } from "./staging.ts";
+
+/** The kernel with its schedules applied. */
+export function applySchedules(kernel: IrKernel, report: PassReport = silent): IrKernel {
+  const workspace = new Workspace(kernel);
+  const scheduler = new Scheduler(workspace, report);
+  return workspace.finish(scheduler.block(kernel.body));
+}
+
+/** The kernel as it is, without directives: for targets that carry out none. */
+export function dropSchedules(kernel: IrKernel): IrKernel {
+  const plain = (stmt: Stmt): Stmt => {
+    const inner = mapBlocksOf(stmt, (block) => mapSame(block, plain));
+    if (inner.kind !== "for" || !inner.schedule) return inner;
+    const { schedule: _dropped, ...loop } = inner;
+    return loop;
+  };
+  return { ...kernel, body: mapSame(kernel.body, plain) };
+}
+
+class Scheduler {
+  private readonly workspace: Workspace;
+  private readonly report: PassReport;
+  private places = 0;
+
+  constructor(workspace: Workspace, report: PassReport) {
+    this.workspace = workspace;
+    this.report = report;
+  }
+
+  /** Schedules the annotated nests of a block. */
+  block(block: Block): Block {
+    const out: Stmt[] = [];
+    let changed = false;
+    for (const stmt of block) {
+      const next = this.statement(stmt);
+      if (next.length !== 1 || next[0] !== stmt) changed = true;
+      out.push(...next);
+    }
+    return changed ? out : block;
+  }
+
+  private statement(stmt: Stmt): readonly Stmt[] {
+    if (stmt.kind !== "for" || !stmt.schedule) return [mapBlocksOf(stmt, (block) => this.block(block))];
+    const { schedule, ...loop } = stmt;
+    try {
+      return this.nest(loop, planOf(schedule));
+    } catch (error) {
+      if (!(error instanceof CannotApply)) throw error;
+      for (const each of schedule) if (isStructural(each)) this.drop(each, error.message);
+      return [mapBlocksOf(loop, (block) => this.block(block))];
+    }
+  }
+
+  private drop(directive: Directive, why: string): void {
+    const text = directive.span ? textOf(directive.span) : `@${directive.kind}`;
+    this.report.notHonoured(text, why, directive.span);
+  }
+
+  // ---- one annotated nest ----
+
+  /** A loop under a plan, whose band may hold further bands that the plan is about. */
+  private nest(loop: ForStmt, plan: Plan): readonly Stmt[] {
+    const chain = chainOf(loop);
+    const own = new Set(chain.loops.map(({ name }) => name));
+    const band = bandOf(loop, plan);
+    const changes =
+      band.axes.some(({ tiles }) => tiles.length > 0) ||
+      band.reductionAxes.some(({ tiles }) => tiles.length > 0) ||
+      reordered(band, plan) ||
+      plan.stages.some(
+        ({ at }) => at && (own.has(at.loop) || band.reductionAxes.some((axis) => axis.loop.name === at.loop)),
+      );
+    if (changes) return this.band(band, plan);
+    // Nothing happens to these loops themselves; the plan goes on inside.
+    const inside = this.inner(chain.body, plan);
+    const rebuilt = chain.loops.reduceRight<readonly Stmt[]>(
+      (body, each, at) => [
+        { ...each, marks: band.levels.find((level) => level.axis === band.axes[at])!.marks, body },
+      ],
+      inside,
+    );
+    return rebuilt;
+  }
+
+  /** The blocks inside of a band, for what a plan says of loops further in. */
+  private inner(block: Block, plan: Plan): Block {
+    return block.flatMap((stmt) => {
+      if (stmt.kind === "for" && stmt.schedule) return this.statement(stmt);
+      if (stmt.kind === "for") return this.nest(stmt, plan);
+      return [mapBlocksOf(stmt, (inner) => this.inner(inner, plan))];
+    });
+  }
+
+  private band(band: Band, plan: Plan): readonly Stmt[] {
+    const stops = new Set(plan.stages.flatMap(({ at }) => (at ? [loopKey(at)] : [])));
+    const firstReduction = band.levels.findIndex(isReduction);
+    const split = firstReduction < 0 ? band.levels.length : firstReduction;
+    const start = openContext([...band.axes, ...band.reductionAxes]);
+    const outer = band.levels.slice(0, split);
+    const rest = band.levels.slice(split);
+    const emitter: LoopEmitter = new LoopEmitter(this.workspace, band, stops, (level, cx) =>
+      this.stagesAt(band, plan, level, cx),
+    );
+    const instantiate = (block: Block, cx: Context): readonly Stmt[] => this.instance(block, cx);
+    if (rest.every(isReduction)) {
+      // The reductions stay inside of the points; their own loops are bands of their own.
+      return emitter.loops(outer, start, (cx) => {
+        const body = this.reductionsInPlace(band, emitter, rest, cx, plan);
+        return guardedBy(cx, body);
+      });
+    }
+    const prepared: Band = { ...band, body: this.preparedBody(band, plan) };
+    const expansion = new Expansion(this.workspace, prepared, emitter, instantiate);
+    return emitter.loops(outer, start, (cx) => expansion.statements(rest, cx, this.places++));
+  }
+
+  /** The block with what the plan says of loops inside that are no part of the band. */
+  private preparedBody(band: Band, plan: Plan): Block {
+    return band.body.map((stmt) => {
+      if (stmt.kind === "reduce") return stmt;
+      const [only] = this.inner([stmt], plan);
+      return only ?? stmt;
+    });
+  }
+
+  /** The block for one point, each reduction with its own loops tiled where it stands. */
+  private reductionsInPlace(
+    band: Band,
+    emitter: LoopEmitter,
+    rest: readonly Level[],
+    cx: Context,
+    plan: Plan,
+  ): readonly Stmt[] {
+    // One copy at the end: names of one statement are mentioned by others.
+    const made = band.body.flatMap((stmt, at) => {
+      const levels = rest.filter((level) => level.axis.reduction === at);
+      if (stmt.kind !== "reduce" || levels.length === 0) return this.atPoint(this.inner([stmt], plan), cx);
+      const { body } = reductionChain(stmt);
+      const [head] = this.atPoint([{ ...stmt, body: [] }], cx);
+      const loops = emitter.loops(levels, cx, (inner) =>
+        guardedBy(
+          { ...inner, guarded: inner.guarded.filter((axis) => !cx.guarded.includes(axis)) },
+          this.atPoint(this.inner(body, plan), inner),
+        ),
+      );
+      return head?.kind === "reduce" ? [{ ...head, body: loops }] : [];
+    });
+    return this.workspace.copy(made, new Map());
+  }
+
+  /** A copy of a block of the source at the point that the context has reached. */
+  private instance(block: Block, cx: Context): readonly Stmt[] {
+    return this.workspace.copy(this.atPoint(block, cx), new Map());
+  }
+
+  /** A block of the source with the loop variables' values, and loads from panels. */
+  private atPoint(block: Block, cx: Context): Block {
+    const staged = (part: LoadExpr) => {
+      for (const panel of cx.panels.toReversed()) {
+        const replaced = panel.replace(part, cx);
+        if (replaced) return replaced;
+      }
+      return part;
+    };
+    const replaced =
+      cx.panels.length === 0
+        ? block
+        : mapSame(block, (stmt) =>
+            mapAllExprs(stmt, (root) =>
+              mapExpr(root, (part) => (part.kind === "load" ? staged(part) : part)),
+            ),
+          );
+    return substituteIn(replaced, valuesOf(cx));
+  }
+
+  // ---- staging ----
+
+  private stagesAt(
+    band: Band,
+    plan: Plan,
+    level: Level,
+    outer: Context,
+  ): { before: readonly Stmt[]; cx: Context } | undefined {
+    const key = levelKey(level);
+    const before: Stmt[] = [];
+    let cx = outer;
+    const rest = band.levels.slice(band.levels.indexOf(level) + 1);
+    for (const { buffers, at } of plan.stages) {
+      if (!at || loopKey(at) !== key) continue;
+      for (const name of buffers) {
+        const buffer = this.workspace.buffer(name);
+        if (!buffer || !reads(band.body, name)) continue;
+        const made = stage(this.workspace, buffer, band.body, rest, cx, this.places++);
+        before.push(...made.statements);
+        cx = made.cx;
+      }
+    }
+    return before.length > 0 ? { before, cx } : undefined;
+  }
+}
+
+const isStructural = ({ kind }: Directive): boolean =>
+  kind === "tile" || kind === "order" || kind === "fuse" || kind === "stage";
+
+/** Whether the order asked for isn't the one that the loops have. */
+function reordered(band: Band, plan: Plan): boolean {
+  if (!plan.order) return false;
+  const usual = [...band.axes, ...band.reductionAxes].map((axis) => axis.loop.name);
+  return band.levels.some((level, at) => level.axis.loop.name !== usual[at]);
+}

@@ -1,0 +1,116 @@
+// Where code of a band is being made: how far each axis has got, which tiles are yet to be told full from partial, what
+// must hold for a point to exist, which buffers are read from panels. Immutable, since the code branches.
+
+import { int, type Expr, type LoadExpr } from "../ir/ir.ts";
+import { namesIn, substitute } from "../ir/names.ts";
+import { add, ceilDiv, intValue, mul, sub } from "../passes/fold.ts";
+import { labelOf, type Axis } from "./band.ts";
+
+/** The schedule can't be applied to this nest; the message says why, and the nest stays as it was. */
+export class CannotApply extends Error {}
+
+/** Iterations of an axis that are still to be run through: those of the current tile. */
+export interface AxisState {
+  readonly axis: Axis;
+  /** The loop variable's value where they begin; in the point loop, its value. */
+  readonly value: Expr;
+  /** Exactly so many … */
+  readonly count?: number;
+  /** … of which those that reach this value don't exist; without a count, they end there. */
+  readonly hi?: Expr;
+  /** Never more than so many. */
+  readonly most?: number;
+  readonly done?: true;
+  /** Iterations since certain places in the nest, by the number of the place. */
+  readonly since: ReadonlyMap<number, { readonly base: Expr; readonly offset: Expr }>;
+}
+
+export interface Panel {
+  readonly buffer: string;
+  /** The load of the panel instead of a load of the buffer, or undefined if the load isn't staged. */
+  readonly replace: (load: LoadExpr, context: Context) => Expr | undefined;
+}
+
+export interface Context {
+  /** Names of all loops of the band: none may be mentioned before its points are reached. */
+  readonly loops: ReadonlySet<string>;
+  readonly states: ReadonlyMap<string, AxisState>;
+  /** Axes whose tile may be partial and whose code differs for those that are. */
+  readonly pending: readonly Axis[];
+  /** Axes with lanes that may not exist. */
+  readonly guarded: readonly Axis[];
+  readonly panels: readonly Panel[];
+}
+
+export function openContext(axes: readonly Axis[]): Context {
+  const loops = new Set(axes.map((axis) => axis.loop.name));
+  return { loops, states: new Map(), pending: [], guarded: [], panels: [] };
+}
+
+export function stateOf(cx: Context, axis: Axis): AxisState {
+  const known = cx.states.get(axis.loop.name);
+  if (known) return known;
+  const values = valuesOf(cx);
+  const [lo, hi] = [substitute(axis.loop.lo, values), substitute(axis.loop.hi, values)];
+  for (const bound of [lo, hi])
+    if ([...namesIn(bound)].some((name) => cx.loops.has(name)))
+      throw new CannotApply(
+        `the bounds of the loop over \`${labelOf(axis)}\` come from a loop that runs inside of it`,
+      );
+  const [from, to] = [intValue(lo), intValue(hi)];
+  const count =
+    from === undefined || to === undefined ? undefined : Math.max(0, Math.ceil((to - from) / axis.loop.step));
+  return { axis, value: lo, ...(count === undefined ? { hi } : { count }), since: new Map() };
+}
+
+export function withState(cx: Context, state: AxisState): Context {
+  return { ...cx, states: new Map(cx.states).set(state.axis.loop.name, state) };
+}
+
+/** What stands for the loop variables whose point loops are entered. */
+export function valuesOf(cx: Context): ReadonlyMap<string, Expr> {
+  const values = new Map<string, Expr>();
+  for (const [name, state] of cx.states) if (state.done) values.set(name, state.value);
+  return values;
+}
+
+/** The state `by` iterations further; what has been passed since the marked places grows alike. */
+export function advanced(state: AxisState, by: Expr): AxisState {
+  const since = new Map<number, { base: Expr; offset: Expr }>();
+  for (const [place, { base, offset }] of state.since) since.set(place, { base, offset: add(offset, by) });
+  return { ...state, value: add(state.value, mul(by, int(state.axis.loop.step))), since };
+}
+
+/** The state at a value of the loop variable. */
+export function movedTo(state: AxisState, value: Expr): AxisState {
+  const since = new Map<number, { base: Expr; offset: Expr }>();
+  for (const [place, { base }] of state.since)
+    since.set(place, { base, offset: iterations(sub(value, base), state) });
+  return { ...state, value, since };
+}
+
+/** Counts from here on under a number. */
+export function marked(state: AxisState, place: number): AxisState {
+  return { ...state, since: new Map(state.since).set(place, { base: state.value, offset: int(0) }) };
+}
+
+const iterations = (distance: Expr, state: AxisState): Expr => ceilDiv(distance, state.axis.loop.step);
+
+/** How many iterations there are at most, as an extent of a buffer. */
+export function capacity(state: AxisState): Expr {
+  if (state.count !== undefined) return int(state.count);
+  if (state.most !== undefined) return int(state.most);
+  return iterations(sub(state.hi!, state.value), state);
+}
+
+/** How many iterations there are. */
+export function actual(state: AxisState): Expr {
+  if (state.count !== undefined && !state.hi) return int(state.count);
+  return iterations(sub(state.hi!, state.value), state);
+}
+
+/** The value at which the iterations end. */
+export function endOf(state: AxisState): Expr {
+  if (state.hi) return state.hi;
+  return add(state.value, int(state.count! * state.axis.loop.step));
+}

@@ -1,0 +1,264 @@
+// Reductions under tiles: where a reduction's loops are to run outside of points, each point of the tile gets an
+// accumulator of its own, an element of a local array. The parts of the block then run one after the other, each for
+// all points: what comes before, the reduction's loops around the points, what comes behind. Unrolled and vectorized,
+// the array is a set of registers.
+
+import type { Dtype } from "../../lang/dtypes.ts";
+import { load } from "../ir/build.ts";
+import { isPartial } from "../ir/facts.ts";
+import { declaredIn, freeNames, namesIn } from "../ir/names.ts";
+import { int, ref, type Buffer, type Expr, type LetStmt, type ReduceStmt, type Stmt } from "../ir/ir.ts";
+import { mapAllExprs, mapBlock, mapExpr, visitExprs, type Block } from "../ir/walk.ts";
+import { stepOf } from "../passes/expand-reductions.ts";
+import { and, compare } from "../passes/fold.ts";
+import type { Workspace } from "../passes/workspace.ts";
+import { isReduction, reductionChain, type Axis, type Band, type Level } from "./band.ts";
+import { capacity, CannotApply, endOf, marked, stateOf, withState, type Context } from "./context.ts";
+import type { LoopEmitter } from "./emitter.ts";
+import { changedIn, segmentsOf, type Segments } from "./segments.ts";
+
+/** What the expansion of one band's block shares, wherever it is emitted. */
+export class Expansion {
+  private readonly workspace: Workspace;
+  private readonly band: Band;
+  private readonly emitter: LoopEmitter;
+  private readonly parts: Segments;
+  private readonly instantiate: (block: Block, cx: Context) => readonly Stmt[];
+
+  constructor(
+    workspace: Workspace,
+    band: Band,
+    emitter: LoopEmitter,
+    instantiate: (block: Block, cx: Context) => readonly Stmt[],
+  ) {
+    this.workspace = workspace;
+    this.band = band;
+    this.emitter = emitter;
+    this.instantiate = instantiate;
+    this.parts = segmentsOf(band.body);
+  }
+
+  /** The block for all points that `rest`, the loops still to come, leaves open; `place` numbers this spot. */
+  statements(rest: readonly Level[], outer: Context, place: number): readonly Stmt[] {
+    const levels = rest.filter((level) => !isReduction(level));
+    const axes = [...new Set(levels.map((level) => level.axis))];
+    let cx = outer;
+    for (const axis of axes) cx = withState(cx, marked(stateOf(cx, axis), place));
+    const shape = axes.map((axis) => capacity(stateOf(cx, axis)));
+    const known = new Set([...declaredIn(this.band.body), ...this.band.axes.map((axis) => axis.loop.name)]);
+    if (
+      shape.some((extent) => extent.kind !== "const" && [...namesIn(extent)].some((name) => known.has(name)))
+    )
+      throw new CannotApply("the number of points isn't known before the loops begin");
+    const out: Stmt[] = [];
+    const arrays = new Map<string, Buffer>();
+    const array = (name: string, dtype: Dtype, fill?: Expr, span?: Stmt["span"]): Buffer => {
+      const buffer = this.workspace.addBuffer({ name, dtype, space: "local", shape, ...(span && { span }) });
+      arrays.set(name, buffer);
+      out.push({ kind: "alloc", buffer: buffer.name, ...(fill && { fill }), span });
+      return buffer;
+    };
+    for (const { name, type } of this.parts.crossing.values()) array(name, type.dtype);
+    for (const { reduce } of this.parts.list)
+      reduce?.results.forEach(({ name, type }, at) => {
+        const init = reduce.init[at]!;
+        array(name, type.dtype, init.kind === "const" ? init : undefined, reduce.span);
+      });
+    const at = (inner: Context): Expr[] => axes.map((axis) => stateOf(inner, axis).since.get(place)!.offset);
+    for (const { statements, reduce, at: number } of this.parts.list) {
+      const inits = reduce ? reduce.init.some((init) => init.kind !== "const") : false;
+      if (inits || !statements.every((each) => this.parts.cheap.includes(each as LetStmt))) {
+        out.push(
+          ...this.emitter.loops(levels, cx, (inner) =>
+            this.part(statements, inits ? reduce : undefined, arrays, at(inner), inner),
+          ),
+        );
+      }
+      if (!reduce) continue;
+      const own = rest.filter((level) => !isReduction(level) || level.axis.reduction === number);
+      this.independentBounds(own);
+      out.push(...this.emitter.loops(own, cx, (inner) => this.step(reduce, arrays, at(inner), inner)));
+    }
+    return out;
+  }
+
+  /** Loops of a reduction run for all points at once, so their bounds can't come from a point. */
+  private independentBounds(levels: readonly Level[]): void {
+    const inside = declaredIn(this.band.body);
+    for (const { loop } of this.band.reductionAxes) inside.delete(loop.name);
+    for (const { axis } of levels.filter(isReduction))
+      for (const bound of [axis.loop.lo, axis.loop.hi])
+        if ([...namesIn(bound)].some((name) => inside.has(name)))
+          throw new CannotApply("how often the reduction runs differs from point to point");
+  }
+
+  /** Statements of a segment for one point, with the values that come from before and go on to later ones. */
+  private part(
+    statements: Block,
+    starting: ReduceStmt | undefined,
+    arrays: ReadonlyMap<string, Buffer>,
+    at: readonly Expr[],
+    cx: Context,
+  ): readonly Stmt[] {
+    const { crossing } = this.parts;
+    const inits = starting?.init.map((init, number): Stmt => {
+      const buffer = arrays.get(starting.results[number]!.name)!;
+      return { kind: "store", buffer: buffer.name, index: at, value: init, span: starting.span };
+    });
+    const own = declaredIn(statements);
+    const body = [...statements, ...(inits ?? [])];
+    const kept = [
+      ...[...crossing.values()].filter(({ name }) => own.has(name)).map(({ name }) => name),
+      ...changedIn(statements, crossing).filter((name) => !own.has(name)),
+    ];
+    const stores = kept.map((name): Stmt => ({
+      kind: "store",
+      buffer: arrays.get(name)!.name,
+      index: at,
+      value: ref(name, crossing.get(name)!.type),
+    }));
+    const whole = [...this.arriving(body, arrays, at), ...body, ...stores];
+    return this.guarded(this.instantiate(whole, cx), cx);
+  }
+
+  /** The values from before that a block needs. */
+  private arriving(block: Block, arrays: ReadonlyMap<string, Buffer>, at: readonly Expr[]): Stmt[] {
+    const { cheap, crossing } = this.parts;
+    let needed = freeNames(block);
+    const again: Stmt[] = [];
+    for (const each of cheap.toReversed())
+      if (needed.has(each.name)) {
+        again.unshift(each);
+        needed = new Set([...needed, ...namesIn(each.value)]);
+      }
+    const loads: Stmt[] = [];
+    for (const [name, buffer] of arrays) {
+      if (!needed.has(name)) continue;
+      const value = load(buffer, at);
+      loads.push(
+        crossing.get(name)?.variable ? { kind: "var", name, init: value } : { kind: "let", name, value },
+      );
+    }
+    return [...loads, ...again];
+  }
+
+  /** One step of a reduction for one point: its block, with the yields into the point's accumulators. */
+  private step(
+    reduce: ReduceStmt,
+    arrays: ReadonlyMap<string, Buffer>,
+    at: readonly Expr[],
+    cx: Context,
+  ): readonly Stmt[] {
+    const { body } = reductionChain(reduce);
+    const own = reduce.results.map(({ name }) => arrays.get(name)!);
+    const into = reduce.results[0]!.name;
+    // A yield mentions the accumulators, which arrive nowhere: the step reads them itself.
+    const others = new Map(
+      [...arrays].filter(([name]) => !reduce.results.some((result) => result.name === name)),
+    );
+    const whole = [...this.arriving(body, others, at), ...body];
+    const total = cx.guarded.length > 0 && canRunBeyond(whole);
+    const made = this.instantiate(total ? this.loadsGuarded(whole, cx) : whole, cx);
+    const combined = mapBlock(made, (each) => {
+      if (each.kind !== "yield" || each.into !== into) return each;
+      const held = own.map((buffer) => load(buffer, at));
+      const block: Stmt[] = [];
+      const single = own.length === 1 && !reduce.combine;
+      const named = (value: Expr): Expr => {
+        if (single || value.kind === "const") return value;
+        const name = this.workspace.name("given");
+        block.push({ kind: "let", name, value, span: value.span });
+        return ref(name, value.type);
+      };
+      const [left, right] = [held.map(named), each.values.map(named)];
+      const step = stepOf(this.workspace, reduce, left, right);
+      const stores = step.values.map((value, number): Stmt => ({
+        kind: "store",
+        buffer: own[number]!.name,
+        index: at,
+        value,
+        span: each.span,
+      }));
+      // All new values are computed before any is stored.
+      if (stores.length === 1) return [...block, ...step.block, ...stores];
+      const news = stores.map((store): Stmt => ({
+        kind: "let",
+        name: this.workspace.name("next"),
+        value: store.kind === "store" ? store.value : int(0),
+      }));
+      return [
+        ...block,
+        ...step.block,
+        ...news,
+        ...stores.map((store, number) => {
+          const next = news[number]!;
+          return store.kind === "store" && next.kind === "let"
+            ? { ...store, value: ref(next.name, next.value.type) }
+            : store;
+        }),
+      ];
+    });
+    return total ? combined : this.guarded(combined, cx);
+  }
+
+  // ---- points that may not exist ----
+
+  private exists(axis: Axis, cx: Context): Expr {
+    const state = stateOf(cx, axis);
+    return compare("lt", state.value, endOf(state));
+  }
+
+  private guarded(block: readonly Stmt[], cx: Context): readonly Stmt[] {
+    return guardedBy(cx, block);
+  }
+
+  /** Loads that the missing points of a tile would make outside are switched off instead of the whole block. */
+  private loadsGuarded(block: Block, cx: Context): Block {
+    const moving = new Map(cx.guarded.map((axis) => [axis.loop.name, this.exists(axis, cx)]));
+    const dependent = new Map<string, Expr>(moving);
+    const condition = (expr: Expr): Expr | undefined => {
+      let cond: Expr | undefined;
+      for (const name of namesIn(expr)) {
+        const one = dependent.get(name);
+        if (one) cond = cond ? and(cond, one) : one;
+      }
+      return cond;
+    };
+    return block.map((stmt) => {
+      const changed = mapAllExprs(stmt, (root) =>
+        mapExpr(root, (part) => {
+          if (part.kind !== "load" || cx.panels.some((panel) => panel.replace(part, cx))) return part;
+          const cond = condition(part);
+          return cond ? { ...part, guard: part.guard ? and(part.guard, cond) : cond } : part;
+        }),
+      );
+      if (stmt.kind === "let") {
+        const cond = condition(stmt.value);
+        if (cond) dependent.set(stmt.name, cond);
+      }
+      return changed;
+    });
+  }
+}
+
+/** Whether running a block for a point that doesn't exist does no harm, if its loads are switched off. */
+function canRunBeyond(block: Block): boolean {
+  if (!block.every((each) => each.kind === "let" || each.kind === "yield")) return false;
+  let total = true;
+  visitExprs(block, (part) => {
+    if (isPartial(part)) total = false;
+  });
+  return total;
+}
+
+/** A block that runs only for points that exist. */
+export function guardedBy(cx: Context, block: readonly Stmt[]): readonly Stmt[] {
+  if (cx.guarded.length === 0 || block.length === 0) return block;
+  const cond = cx.guarded
+    .map((axis) => {
+      const state = stateOf(cx, axis);
+      return compare("lt", state.value, endOf(state));
+    })
+    .reduce(and);
+  return [{ kind: "if", cond, then: block, orelse: [] }];
+}
