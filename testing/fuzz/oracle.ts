@@ -1,0 +1,182 @@
+// Judges one program: checked, compiled and run everywhere, each result compared with the interpreter's on the kernel
+// as it was lowered, before any prover or pass touched it.
+
+import { compile, CompileError, type Compiled, type Diagnostic } from "../../compiler/index.ts";
+import type { WgslLaunch } from "../../compiler/artifact.ts";
+import { interpret, type Outcome, type TensorArg } from "../../compiler/ir/interpret.ts";
+import { readerOf } from "../../compiler/ir/storage.ts";
+import { lower } from "../../compiler/lower/index.ts";
+import { openDevice, type Device } from "../../runtime/index.ts";
+import { KernError } from "../../runtime/error.ts";
+import type { WgslValidator } from "../wgsl.ts";
+import { callsOf, interpreterArguments, type Call } from "./contents.ts";
+
+export type Verdict =
+  | { readonly kind: "fine"; readonly calls: number; readonly wgsl: WgslVerdict }
+  /** The checker or a prover refused it: a gap, since programs are right by construction. */
+  | { readonly kind: "refused"; readonly diagnostics: readonly Diagnostic[] }
+  /** No call could be tried: no shapes fit, or all of them run for too long. */
+  | { readonly kind: "untried" }
+  /** `sort` is the same for other programs with the same bug, more or less. */
+  | { readonly kind: "bug"; readonly sort: string; readonly detail: string };
+
+export type WgslVerdict = "valid" | "not looked at" | readonly Diagnostic[];
+
+/** What programs are run on. */
+export interface Stage {
+  readonly one: Device;
+  readonly two: Device;
+  readonly wgsl: WgslValidator | undefined;
+  close(): void;
+}
+
+export async function openStage(wgsl: WgslValidator | undefined): Promise<Stage> {
+  const one = await openDevice("wasm", { threads: 1 });
+  const two = await openDevice("wasm", { threads: 2, serialBelow: 0 });
+  return {
+    one,
+    two,
+    wgsl,
+    close() {
+      one.close();
+      two.close();
+    },
+  };
+}
+
+const fuel = 300_000;
+
+/** Compiles a program and runs it on calls that follow from the seed. */
+export async function judge(text: string, seed: number, stage: Stage): Promise<Verdict> {
+  let compiled: Compiled;
+  const source = { path: "fuzz.kern", text };
+  const features = seed % 2 === 0 ? ["threads"] : [];
+  try {
+    compiled = await compile(source, {
+      target: "wasm",
+      features,
+      kernels: ["fuzz"],
+      passes: { verifyEach: true },
+    });
+  } catch (error) {
+    return failure("compile", error);
+  }
+  const wgsl = await judgeWgsl(text, stage);
+  if (typeof wgsl === "object" && "kind" in wgsl) return wgsl;
+  let calls = 0;
+  for (const [at, { typed, ir }] of compiled.kernels.entries()) {
+    if (Object.values(compiled.artifacts[0]!.kernels[at]!.signature.packs).some((rank) => rank > 2)) continue;
+    const signature = compiled.artifacts[0]!.kernels[at]!.signature;
+    const lowered = lower(typed);
+    for (const call of callsOf(signature, seed)) {
+      const want = interpret(lowered, interpreterArguments(call.make()), { fuel });
+      const context = `${signature.instance} with ${call.title}`;
+      if (want.kind === "fault") {
+        if (/longer than allowed/.test(want.why)) continue;
+        return bug("interpreter fault", `${context}: ${want.why}`);
+      }
+      const proved = interpret(ir, interpreterArguments(call.make()), { fuel: 4 * fuel });
+      const changed = differenceOf(want, proved);
+      if (changed) return bug("prover", `${context}: the proved kernel differs: ${changed}`);
+      try {
+        for (const name of seed % 3 === 0 ? (["one", "two"] as const) : (["one"] as const)) {
+          const got = await onDevice(stage[name], compiled, signature.instance, call);
+          const difference = differenceOf(want, got);
+          if (difference) return bug(`wasm ${name}`, `${context}: ${difference}`);
+        }
+      } catch (error) {
+        return failure("run", error, context);
+      }
+      calls++;
+    }
+  }
+  return calls ? { kind: "fine", calls, wgsl } : { kind: "untried" };
+}
+
+const bug = (sort: string, detail: string): Verdict => ({ kind: "bug", sort, detail });
+
+function failure(where: string, error: unknown, context = ""): Verdict {
+  if (error instanceof CompileError) return { kind: "refused", diagnostics: error.diagnostics };
+  const message = error instanceof Error ? error.message : String(error);
+  const first = message.split("\n")[0]!.replaceAll(/[`"'][^`"']*[`"']|\d+/g, "_");
+  return bug(
+    `${where}: ${first}`,
+    `${context} ${error instanceof Error ? (error.stack ?? message) : message}`,
+  );
+}
+
+async function judgeWgsl(text: string, stage: Stage): Promise<WgslVerdict | Verdict> {
+  if (!stage.wgsl) return "not looked at";
+  try {
+    const compiled = await compile({ path: "fuzz.kern", text }, { target: "wgsl", kernels: ["fuzz"] });
+    const { code, kernels } = compiled.artifacts[0]!;
+    const launches = kernels.map(({ launch }) => launch as WgslLaunch);
+    const problems = await stage.wgsl.validate(code as string, launches);
+    if (problems.length) {
+      const [first] = problems;
+      const sort = first!.replace(/^\d+: /, "").replaceAll(/'[^']*'|\d+|:.*$/g, "_");
+      return bug(`tint: ${sort}`, problems.slice(0, 3).join("\n"));
+    }
+    return "valid";
+  } catch (error) {
+    const found = failure("wgsl", error);
+    return found.kind === "refused" ? found.diagnostics : found;
+  }
+}
+
+async function onDevice(device: Device, compiled: Compiled, instance: string, call: Call): Promise<Outcome> {
+  const kernel = (await device.load(compiled))[instance]!;
+  try {
+    const results = await kernel(call.make());
+    const read: Record<string, TensorArg> = {};
+    for (const [name, result] of Object.entries(results)) {
+      const data = (await result.data()).slice() as TensorArg["data"];
+      const { dtype, shape } = result;
+      read[name] = { dtype, shape, strides: denseStrides(shape), offset: 0, data };
+      result.dispose();
+    }
+    return { kind: "done", results: read };
+  } catch (error) {
+    if (error instanceof KernError && error.code === "K0708")
+      return { kind: "failed", message: error.message };
+    throw error;
+  }
+}
+
+const denseStrides = (shape: readonly number[]): number[] =>
+  shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+
+/** What differs between two outcomes, in a few words; undefined for nothing. Integers and floats must agree in every bit. */
+function differenceOf(want: Outcome, got: Outcome): string | undefined {
+  if (want.kind !== got.kind) return `${describe(got)} instead of ${describe(want)}`;
+  if (want.kind !== "done" || got.kind !== "done") return undefined;
+  for (const [name, right] of Object.entries(want.results)) {
+    const given = got.results[name]!;
+    const [a, b] = [elements(right), elements(given)];
+    if (a.length !== b.length) return `${name} has ${b.length} elements instead of ${a.length}`;
+    const at = a.findIndex((value, index) => value !== b[index]);
+    if (at >= 0)
+      return `${name}, of shape ${right.shape.join(" × ")}: element ${at} is ${b[at]} instead of ${a[at]}`;
+  }
+  return undefined;
+}
+
+function describe(outcome: Outcome): string {
+  if (outcome.kind === "done") return "results";
+  return outcome.kind === "failed" ? `a failed check (${outcome.message})` : `a fault (${outcome.why})`;
+}
+
+function elements({ dtype, shape, strides, offset, data }: TensorArg): string[] {
+  const read = readerOf(dtype);
+  const found: string[] = [];
+  const visit = (axis: number, at: number): void => {
+    if (axis === shape.length) {
+      const value = read(data, at);
+      found.push(Object.is(value, -0) ? "-0" : String(value));
+      return;
+    }
+    for (let n = 0; n < shape[axis]!; n++) visit(axis + 1, at + n * strides[axis]!);
+  };
+  visit(0, offset);
+  return found;
+}
