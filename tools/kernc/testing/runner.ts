@@ -101,7 +101,7 @@ export class TestRunner {
       args[sym.name] = value instanceof View ? tensorOf(value) : asScalar(value);
     });
     const results = await (await this.kernel(kernel))(args);
-    const outs = kernel.params.filter(({ mode }) => mode === "out");
+    const outs = kernel.params.filter(({ mode }) => mode !== "in");
     const views = await Promise.all(outs.map(({ sym }) => viewOf(results[sym.name]!)));
     return views.length === 1 ? views[0]! : views;
   }
