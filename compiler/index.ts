@@ -112,14 +112,21 @@ export async function compile(source: Source, options: CompileOptions = {}): Pro
 export function check(source: Source, options: CompileOptions = {}): readonly Diagnostic[] {
   const sink = new DiagnosticSink();
   const module = checked(source, options, sink);
+  const sound = !sink.hasErrors;
   for (const template of module.kernels) {
     const [first] = instanceRequests(template, options.set ?? {}, sink);
     const typed = first && module.instantiate(template.name, first, sink);
-    if (!typed || sink.hasErrors) continue;
-    for (const target of [undefined, ...annotatedTargets(typed)]) provedKernel(typed, target, options, sink);
+    if (!typed || !sound) continue;
+    const own = new DiagnosticSink();
+    for (const target of [undefined, ...annotatedTargets(typed)]) provedKernel(typed, target, options, own);
+    // A kernel that another one calls is proved there too: a mistake of its own is told once.
+    for (const found of own.all) if (!sink.all.some((known) => sameMistake(known, found))) sink.add(found);
   }
   return sink.all;
 }
+
+const sameMistake = (a: Diagnostic, b: Diagnostic): boolean =>
+  a.code === b.code && a.span?.file === b.span?.file && a.span?.start === b.span?.start;
 
 /** Parses and type-checks, with the library at hand. */
 export function checked(source: Source, options: CompileOptions, sink: DiagnosticSink): TypedModule {
