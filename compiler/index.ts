@@ -17,7 +17,7 @@ import { runPasses, sharedPasses, type PassOptions } from "./passes/index.ts";
 import { prove, type ProofResult } from "./proofs/index.ts";
 import { annotationsOf, notHonoured } from "./annotations.ts";
 import { schedulePass } from "./schedule/index.ts";
-import { placeOf, signatureOf } from "./signature.ts";
+import { checkCallable, placeOf, signatureOf } from "./signature.ts";
 import { targetNamed, targets } from "./targets/index.ts";
 import type { Emitted } from "./targets/target.ts";
 
@@ -198,6 +198,7 @@ function provedKernel(
     return undefined;
   }
   if (options.passes?.verifyEach) verify(lowered, "lower");
+  if (!target) checkCallable(lowered, typed, sink);
   const proof = prove(lowered, sink);
   return { typed, ir: proof.kernel, proof };
 }

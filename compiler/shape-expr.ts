@@ -30,7 +30,10 @@ const operators: Partial<Record<OpName, ShapeOp>> = {
 export function toShapeExpr(expr: Expr): ShapeExpr | undefined {
   switch (expr.kind) {
     case "const":
-      return typeof expr.value === "bigint" ? undefined : Number(expr.value);
+      // Comparing a 64-bit scalar with a constant that a double holds exactly comes out right in doubles.
+      return Number.isSafeInteger(Number(expr.value)) || typeof expr.value === "number"
+        ? Number(expr.value)
+        : undefined;
     case "ref":
       return expr.name;
     case "load":

@@ -1,7 +1,8 @@
 // What a caller must know of a kernel instance, as plain data for the manifest.
 
-import { positionAt, lineStartsOf, type Span } from "../lang/source.ts";
+import { lineStartsOf, positionAt, textOf, type Span } from "../lang/source.ts";
 import type { ComptimeValue, TKernel } from "../lang/typed.ts";
+import type { DiagnosticSink } from "../lang/diagnostics/diagnostic.ts";
 import { internalError } from "../lang/diagnostics/internal-error.ts";
 import type { AssertSpec, Constraint, ParamSpec, ShapeExpr, Signature, SourcePlace } from "./artifact.ts";
 import type { Expr, IrKernel } from "./ir/ir.ts";
@@ -62,6 +63,24 @@ export function signatureOf(kernel: TKernel, ir: IrKernel, asserts: readonly Ass
     asserts,
     tolerance: defaultTolerance(ir),
   };
+}
+
+/** Reports what callers would have to work out and can't: the signature of such a kernel can't be written down. */
+export function checkCallable(
+  { requires, params, buffers }: IrKernel,
+  kernel: TKernel,
+  sink: DiagnosticSink,
+): void {
+  const shapes = params.flatMap((param) =>
+    param.kind === "tensor" ? (buffers.find(({ name }) => name === param.buffer)?.shape ?? []) : [],
+  );
+  const asked = [
+    ...shapes.map((expr) => ({ expr, span: expr.span })),
+    ...requires.map(({ cond, span }) => ({ expr: cond, span })),
+  ];
+  for (const { expr, span } of asked)
+    if (toShapeExpr(expr) === undefined)
+      sink.report("K0349", { expr: span ? textOf(span) : kernel.name }, span ?? kernel.decl.name.span);
 }
 
 function shapeExpr(expr: Expr, kernel: TKernel): ShapeExpr {

@@ -316,4 +316,12 @@ operand a name with \`let\`.`,
     explain: `Calls are always inlined. A \`def\` that calls another one twice, which again calls a third one twice, doubles
 at each level: bind the result of a call with \`let\` and use it twice instead.`,
   }),
+  K0349: entry<{ expr: string }>({
+    severity: "error",
+    name: "uncheckable-signature",
+    message: ({ expr }) => `a caller can’t work out \`${expr}\` before the call`,
+    explain: `Shapes and \`where\` clauses are computed by whoever calls a kernel, in any language, from its manifest. They know
+integer arithmetic (\`+ - * // % << >>\`, \`min\`, \`max\`), comparisons and \`and or not\`, over dimensions and scalar
+arguments. Say the rest with an \`assert\` in the body.`,
+  }),
 };
