@@ -103,7 +103,7 @@ function merge(into, entries) {
 const indent = (text) => text.replaceAll(/^(?=.)/gm, "    ");
 
 function list(title, of) {
-  for (const [code, { count: times, seed, message }] of [...of].sort(([, a], [, b]) => b.count - a.count))
+  for (const [code, { count: times, seed, message }] of [...of].toSorted(([, a], [, b]) => b.count - a.count))
     console.log(`  ${title} ${code}: ${times}, first in seed ${seed}: ${message}`);
 }
 

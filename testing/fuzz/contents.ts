@@ -9,7 +9,7 @@ import { dtypeInfo, isFloat, isWide, type Dtype } from "../../lang/dtypes.ts";
 import type { Arguments } from "../../runtime/index.ts";
 import { Tensor, tensor } from "../../runtime/tensor/tensor.ts";
 import { writerOf } from "../../compiler/ir/storage.ts";
-import { arrayClass, bytesOf, HostStorage, viewAs } from "../../runtime/tensor/storage.ts";
+import { arrayClass, bytesOf, viewAs, type HostStorage } from "../../runtime/tensor/storage.ts";
 import { Dice } from "./dice.ts";
 
 export interface Call {
