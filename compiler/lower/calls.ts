@@ -2,7 +2,7 @@
 // to the caller's extents, and shapes that must agree become obligations that the prover has to discharge.
 
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
-import type { Span } from "../../lang/source.ts";
+import { textOf, type Span } from "../../lang/source.ts";
 import type { Sym, TCall, TDim, TExpr, TFunction, TKernelCall } from "../../lang/typed.ts";
 import { lowerBlock, returns } from "./statements.ts";
 import { lowerExpr, lowerValue } from "./expressions.ts";
@@ -46,7 +46,7 @@ export function lowerCallStatement(cx: Lowering, call: TCall | TKernelCall): voi
   const syms = kernel.params.map((param) => param.sym);
   bindArguments(cx, syms, kernel.dims, kernel.name, call.args, call.span);
   for (const clause of kernel.where) {
-    const message = `\`${kernel.name}\` requires it where it is called`;
+    const message = `\`${kernel.name}\` requires \`${textOf(clause.span)}\``;
     cx.emit({ kind: "assert", cond: lowerExpr(cx, clause), message, origin: "obligation", span: call.span });
   }
   cx.calls++;
