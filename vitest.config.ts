@@ -1,9 +1,20 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
 export default defineConfig({
+  // Samples import the package by its name, and tests run what is written, not what was built.
+  resolve: {
+    alias: [
+      { find: /^kernc$/, replacement: source("compiler/index.ts") },
+      { find: /^kernc\/runtime$/, replacement: source("runtime/index.ts") },
+    ],
+  },
   test: {
     include: ["{lang,stdlib,compiler,runtime,tools,samples,spec,testing}/**/*.test.ts"],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     pool: "forks",
     // The JSON report is what .ci/run counts.
     reporters: ["default", ["json", { outputFile: "coverage/tests.json" }]],

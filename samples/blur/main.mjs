@@ -15,7 +15,9 @@ const { blur } = await device.load(await compile(source));
 /** The bell curve up to three standard deviations, summing to 1. */
 function gaussian(sigma) {
   const radius = Math.ceil(3 * sigma);
-  const bell = Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)));
+  const bell = Array.from({ length: 2 * radius + 1 }, (_, i) =>
+    Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)),
+  );
   const total = bell.reduce((sum, weight) => sum + weight);
   return Float32Array.from(bell, (weight) => weight / total);
 }

@@ -48,14 +48,23 @@ wanted.forEach((pattern, at) => {
   const found = [];
   // The best three that don't overlap.
   for (const { place, score } of ranked)
-    if (found.length < 3 && found.every(({ place: [y, x] }) => Math.hypot(y - place[0], x - place[1]) >= size))
+    if (
+      found.length < 3 &&
+      found.every(({ place: [y, x] }) => Math.hypot(y - place[0], x - place[1]) >= size)
+    )
       found.push({ place, score });
   for (const { place } of found) frame(...place);
   console.log(`${pattern}: ${found.map(({ place, score }) => `${place} (${score})`).join("  ")}`);
 });
 function frame(top, left) {
   for (let i = 0; i < size; i++)
-    for (const [y, x] of [[0, i], [size - 1, i], [i, 0], [i, size - 1]]) marked[(top + y) * width + left + x] = 255;
+    for (const [y, x] of [
+      [0, i],
+      [size - 1, i],
+      [i, 0],
+      [i, size - 1],
+    ])
+      marked[(top + y) * width + left + x] = 255;
 }
 await writeFile(join(out, "matches.png"), await writePng(tensor(marked, [height, width])));
 device.close();

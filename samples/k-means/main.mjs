@@ -29,6 +29,14 @@ const { painted } = await paint({ image, centres });
 await writeFile(join(out, "painted.png"), await writePng(painted));
 const colours = await centres.data();
 for (let k = 0; k < 8; k++)
-  console.log(`#${[0, 1, 2].map((c) => Math.round(colours[3 * k + c]).toString(16).padStart(2, "0")).join("")}`);
+  console.log(
+    `#${[0, 1, 2]
+      .map((c) =>
+        Math.round(colours[3 * k + c])
+          .toString(16)
+          .padStart(2, "0"),
+      )
+      .join("")}`,
+  );
 console.log(`painted.png: settled after ${rounds} rounds`);
 device.close();

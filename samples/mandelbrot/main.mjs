@@ -15,7 +15,8 @@ const { mandelbrot } = await device.load(await compile(source));
 // window.json says which part of the plane, and how large the picture.
 const { centre, width, columns, rows, limit } = JSON.parse(await readFile(here("window.json"), "utf8"));
 const step = width / columns;
-const axis = (middle, count) => Float32Array.from({ length: count }, (_, i) => middle + (i - count / 2) * step);
+const axis = (middle, count) =>
+  Float32Array.from({ length: count }, (_, i) => middle + (i - count / 2) * step);
 
 const { image } = await mandelbrot({
   re: tensor(axis(centre[0], columns)),

@@ -15,7 +15,8 @@ const { softmax } = await device.load(await compile(source));
 const letters = " abcdefghijklmnopqrstuvwxyz";
 const text = (await readFile(here("alice.txt"), "utf8")).toLowerCase().replace(/[^a-z]+/g, " ");
 const counts = new Float32Array(27 * 27).fill(1);
-for (let at = 0; at + 1 < text.length; at++) counts[letters.indexOf(text[at]) * 27 + letters.indexOf(text[at + 1])]++;
+for (let at = 0; at + 1 < text.length; at++)
+  counts[letters.indexOf(text[at]) * 27 + letters.indexOf(text[at + 1])]++;
 
 // The logarithms of counts are logits: softmax turns them into frequencies.
 const logits = tensor(counts.map(Math.log), [27, 27]);
@@ -24,7 +25,11 @@ await writeFile(join(out, "next.npy"), await writeNpy(p));
 
 const data = await p.data();
 for (let row = 0; row < 27; row++) {
-  const best = [...data.subarray(row * 27, row * 27 + 27).entries()].toSorted((a, b) => b[1] - a[1]).slice(0, 3);
-  console.log(`${letters[row]} → ${best.map(([at, share]) => `${letters[at]} ${(100 * share).toFixed(1)} %`).join("  ")}`);
+  const best = [...data.subarray(row * 27, row * 27 + 27).entries()]
+    .toSorted((a, b) => b[1] - a[1])
+    .slice(0, 3);
+  console.log(
+    `${letters[row]} → ${best.map(([at, share]) => `${letters[at]} ${(100 * share).toFixed(1)} %`).join("  ")}`,
+  );
 }
 device.close();

@@ -42,5 +42,7 @@ for (let change = 1; change > 1e-7; rounds++) {
 }
 await writeFile(join(out, "rank.npy"), await writeNpy(tensor(rank)));
 const best = [...rank.entries()].toSorted((a, b) => b[1] - a[1]).slice(0, 5);
-console.log(`${members} members, ${rounds} rounds; first ${best.map(([i, share]) => `${i} (${share.toFixed(4)})`).join(", ")}`);
+console.log(
+  `${members} members, ${rounds} rounds; first ${best.map(([i, share]) => `${i} (${share.toFixed(4)})`).join(", ")}`,
+);
 device.close();
