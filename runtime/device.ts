@@ -23,6 +23,8 @@ export type Kernels = Record<string, Kernel>;
 
 export interface Device {
   readonly name: DeviceName;
+  /** Threads that share parallel phases, the calling one included; absent where a device has no such thing. */
+  readonly threads?: number;
   /** Makes the kernels of a compiled file callable. */
   load(source: KernelSource): Promise<Kernels>;
   /** A copy of a tensor in the device's memory, for use in many calls. */

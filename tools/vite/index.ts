@@ -19,7 +19,10 @@ export interface KernOptions extends CompilationOptions {
 interface LoadContext extends UnpluginContext {
   addWatchFile(path: string): void;
   emitFile(file: { type: "asset"; name: string; source: Uint8Array | string }): unknown;
-  readonly environment?: { readonly mode?: string; readonly config?: { readonly consumer?: string } };
+  readonly environment?: {
+    readonly mode?: string;
+    readonly config?: { readonly consumer?: string; readonly build?: { readonly lib?: unknown } };
+  };
 }
 
 const plugin: UnpluginInstance<KernOptions | undefined, false> = createUnplugin((options = {}, meta) => {
@@ -61,10 +64,14 @@ const plugin: UnpluginInstance<KernOptions | undefined, false> = createUnplugin(
 function loaded(context: LoadContext, { manifest, artifacts }: CompiledFile): string {
   const base = manifest.source.replace(/\.kern$/, "");
   const { environment } = context;
-  const inline = environment?.mode === "dev" || environment?.config?.consumer === "server";
+  // As Vite does with assets: a server's build emits none, and a library's has them inside.
+  const { consumer, build } = environment?.config ?? {};
+  const inline = environment?.mode === "dev" || consumer === "server" || Boolean(build?.lib);
   const address = (name: string, source: Uint8Array | string, type: string): string => {
     const reference = inline ? undefined : context.emitFile({ type: "asset", name, source });
-    return typeof reference === "string" ? `import.meta.ROLLUP_FILE_URL_${reference}` : inlined(source, type);
+    if (typeof reference !== "string") return inlined(source, type);
+    // A full address, but in Vite it may be a path below the page's base.
+    return `import.meta.ROLLUP_FILE_URL_${reference}, import.meta.url`;
   };
   const code: Partial<Record<TargetName, string>> = {};
   for (const { target, file } of manifest.artifacts) {
