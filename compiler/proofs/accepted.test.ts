@@ -7,6 +7,8 @@ import { interpret, makeTensor, type InterpretArgs } from "../ir/interpret.ts";
 import { problemOf } from "../ir/verify.ts";
 import { accepted } from "./testing/accepted.ts";
 import { proveSource, report } from "./testing/prove-source.ts";
+import { writerOf } from "../ir/storage.ts";
+import { normalise } from "../ir/values.ts";
 import { evaluateExpr } from "./trace-values.ts";
 
 it.each(accepted)("accepts %s", (_what, checksLeft, source) => {
@@ -34,7 +36,9 @@ function argumentsFor(kernel: IrKernel, size: (at: number) => number): Interpret
       const buffer = kernel.buffers.find((each) => each.name === param.buffer)!;
       const shape = buffer.shape.map((extent) => Math.max(0, Number(evaluateExpr(extent, run))));
       const tensor = makeTensor(buffer.dtype, shape);
-      tensor.data.forEach((_, at) => (tensor.data[at] = ((at * 7) % 5) - (buffer.dtype === "f32" ? 2 : 0)));
+      const write = writerOf(buffer.dtype);
+      for (let at = 0; at < tensor.data.length; at++)
+        write(tensor.data, at, normalise(((at * 7) % 5) - (buffer.dtype === "f32" ? 2 : 0), buffer.dtype));
       found[param.buffer] = tensor;
     }
   }

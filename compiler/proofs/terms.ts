@@ -144,7 +144,7 @@ export class Terms {
     try {
       const exact = this.exactly(expr, scope);
       if (!exact || exact.terms.length > maxTerms) return this.application(expr, scope);
-      if (this.fits(exact, expr.type, scope)) return exact;
+      if (neverWraps.has(expr.op) || this.fits(exact, expr.type, scope)) return exact;
       const wrapped = this.application(expr, scope);
       if (wrapped.terms.length === 1)
         this.overflows.set(wrapped.terms[0]!.key, { expr, exact, facts: scope.facts });
@@ -301,6 +301,9 @@ export class Terms {
 const comparisons: Partial<Record<string, (a: Poly, b: Poly) => Cond>> = { eq, ne, lt, le, gt, ge };
 
 const differ = (a: Cond, b: Cond): Cond => or(and(a, not(b)), and(not(a), b));
+
+/** Their results lie among or below their operands, so that the exact result is the wrapped one, 64 bits included. */
+const neverWraps: ReadonlySet<string> = new Set(["min", "max", "and", "mod", "shr", "select"]);
 
 /** x & (2^n - 1) is x mod 2^n, for negative x too. */
 function masked(value: Poly, mask: Poly): Poly | undefined {

@@ -10,6 +10,8 @@ const [seed = 1, count = 100, seconds = Infinity] = process.argv.slice(2).map(Nu
 const shrunk = new Set<string>();
 const say = (message: object): void => void process.send?.(message);
 
+process.on("disconnect", () => process.exit(1));
+
 const wgsl = await openWgslValidator();
 if (typeof wgsl === "string") say({ kind: "note", text: `no WGSL validation: ${wgsl}` });
 const tally = await run({
@@ -36,6 +38,5 @@ const { programs, fine, refused, untried, calls, wgslValid } = tally;
 const codes = [...tally.codes];
 const wgslCodes = [...tally.wgslCodes];
 say({ kind: "done", programs, fine, refused, untried, calls, wgslValid, codes, wgslCodes });
-process.disconnect?.();
 // Dawn's threads would keep the process alive.
 process.exit(0);

@@ -48,21 +48,34 @@ const fuel = 300_000;
 
 /** Compiles a program and runs it on calls that follow from the seed. */
 export async function judge(text: string, seed: number, stage: Stage): Promise<Verdict> {
-  let compiled: Compiled;
-  const source = { path: "fuzz.kern", text };
   const features = seed % 2 === 0 ? ["threads"] : [];
+  const options = { features, kernels: ["fuzz"], passes: { verifyEach: true } };
+  const source = { path: "fuzz.kern", text };
+  let compiled: Compiled;
+  let wgsl: WgslVerdict = "not looked at";
   try {
-    compiled = await compile(source, {
-      target: "wasm",
-      features,
-      kernels: ["fuzz"],
-      passes: { verifyEach: true },
-    });
+    // WGSL has no 64-bit numbers; where it lacks something else, WASM still counts.
+    const both = stage.wgsl && !/\b[iuf]64\b/.test(text);
+    try {
+      compiled = await compile(source, { ...options, target: both ? ["wasm", "wgsl"] : "wasm" });
+    } catch (error) {
+      if (!both || !(error instanceof CompileError)) throw error;
+      compiled = await compile(source, { ...options, target: "wasm" });
+      wgsl = error.diagnostics;
+    }
   } catch (error) {
     return failure("compile", error);
   }
-  const wgsl = await judgeWgsl(text, stage);
-  if (typeof wgsl === "object" && "kind" in wgsl) return wgsl;
+  const emitted = compiled.artifacts.find(({ target }) => target === "wgsl");
+  if (emitted && stage.wgsl) {
+    const launches = emitted.kernels.map(({ launch }) => launch as WgslLaunch);
+    const [first, ...more] = await stage.wgsl.validate(emitted.code as string, launches);
+    if (first !== undefined) {
+      const sort = first.replace(/^\d+: /, "").replaceAll(/'[^']*'|\d+|:.*$/g, "_");
+      return bug(`tint: ${sort}`, [first, ...more].slice(0, 3).join("\n"));
+    }
+    wgsl = "valid";
+  }
   let calls = 0;
   for (const [at, { typed, ir }] of compiled.kernels.entries()) {
     if (Object.values(compiled.artifacts[0]!.kernels[at]!.signature.packs).some((rank) => rank > 2)) continue;
@@ -103,25 +116,6 @@ function failure(where: string, error: unknown, context = ""): Verdict {
     `${where}: ${first}`,
     `${context} ${error instanceof Error ? (error.stack ?? message) : message}`,
   );
-}
-
-async function judgeWgsl(text: string, stage: Stage): Promise<WgslVerdict | Verdict> {
-  if (!stage.wgsl) return "not looked at";
-  try {
-    const compiled = await compile({ path: "fuzz.kern", text }, { target: "wgsl", kernels: ["fuzz"] });
-    const { code, kernels } = compiled.artifacts[0]!;
-    const launches = kernels.map(({ launch }) => launch as WgslLaunch);
-    const problems = await stage.wgsl.validate(code as string, launches);
-    if (problems.length) {
-      const [first] = problems;
-      const sort = first!.replace(/^\d+: /, "").replaceAll(/'[^']*'|\d+|:.*$/g, "_");
-      return bug(`tint: ${sort}`, problems.slice(0, 3).join("\n"));
-    }
-    return "valid";
-  } catch (error) {
-    const found = failure("wgsl", error);
-    return found.kind === "refused" ? found.diagnostics : found;
-  }
 }
 
 async function onDevice(device: Device, compiled: Compiled, instance: string, call: Call): Promise<Outcome> {

@@ -575,4 +575,12 @@ export const accepted: readonly [what: string, checksLeft: number, source: strin
                 ix[i, p] = j
 `,
   ],
+  [
+    "64-bit shifts and divisors",
+    0,
+    `kernel wide(x: Tensor[i64, N], z: Tensor[u64, N], out y: Tensor[i64, N]):
+    for i in range(N):
+        y[i] = (x[i] << ((x[i] - 3) & 63)) // max(x[i], 1) + i64(z[i] >> min(z[i], 63))
+`,
+  ],
 ];
