@@ -7,7 +7,7 @@ import { readFile, readdir, writeFile } from "node:fs/promises";
 const check = process.argv.includes("--check");
 
 async function librarySources() {
-  const names = (await readdir("stdlib")).filter((name) => name.endsWith(".kern")).sort();
+  const names = (await readdir("stdlib")).filter((name) => name.endsWith(".kern")).toSorted();
   const entries = await Promise.all(
     names.map(async (name) => {
       const text = await readFile(`stdlib/${name}`, "utf8");
