@@ -22,7 +22,16 @@ export interface AxisState {
   readonly most?: number;
   readonly done?: true;
   /** Iterations since certain places in the nest, by the number of the place. */
-  readonly since: ReadonlyMap<number, { readonly base: Expr; readonly offset: Expr }>;
+  readonly since: ReadonlyMap<number, Passed>;
+}
+
+/** How far an axis has got since a place. */
+export interface Passed {
+  readonly base: Expr;
+  /** Iterations in all. */
+  readonly offset: Expr;
+  /** Iterations by each loop that was entered since, from where the one around it stood. */
+  readonly digits: readonly Expr[];
 }
 
 export interface Panel {
@@ -74,24 +83,30 @@ export function valuesOf(cx: Context): ReadonlyMap<string, Expr> {
   return values;
 }
 
-/** The state `by` iterations further; what has been passed since the marked places grows alike. */
+/** The state `by` iterations further, in a loop of its own. */
 export function advanced(state: AxisState, by: Expr): AxisState {
-  const since = new Map<number, { base: Expr; offset: Expr }>();
-  for (const [place, { base, offset }] of state.since) since.set(place, { base, offset: add(offset, by) });
+  const since = new Map<number, Passed>();
+  for (const [place, { base, offset, digits }] of state.since)
+    since.set(place, { base, offset: add(offset, by), digits: [...digits, by] });
   return { ...state, value: add(state.value, mul(by, int(state.axis.loop.step))), since };
 }
 
-/** The state at a value of the loop variable. */
+/** The state at a value of the loop variable, in a loop of its own. */
 export function movedTo(state: AxisState, value: Expr): AxisState {
-  const since = new Map<number, { base: Expr; offset: Expr }>();
-  for (const [place, { base }] of state.since)
-    since.set(place, { base, offset: iterations(sub(value, base), state) });
+  const since = new Map<number, Passed>();
+  for (const [place, { base, digits }] of state.since) {
+    const digit = iterations(sub(value, state.value), state);
+    since.set(place, { base, offset: iterations(sub(value, base), state), digits: [...digits, digit] });
+  }
   return { ...state, value, since };
 }
 
 /** Counts from here on under a number. */
 export function marked(state: AxisState, place: number): AxisState {
-  return { ...state, since: new Map(state.since).set(place, { base: state.value, offset: int(0) }) };
+  return {
+    ...state,
+    since: new Map(state.since).set(place, { base: state.value, offset: int(0), digits: [] }),
+  };
 }
 
 const iterations = (distance: Expr, state: AxisState): Expr => ceilDiv(distance, state.axis.loop.step);

@@ -62,7 +62,7 @@ export class LoopEmitter {
     const state = stateOf(cx, axis);
     const { count } = state;
     if (count !== undefined && !state.hi && count % size === 0) {
-      if (count === size) return inner(withState(cx, state));
+      if (count === size) return inner(withState(cx, advanced(state, int(0))));
       const name = this.workspace.name(`${loop.name}_tile`);
       const body = inner(withState(cx, { ...advanced(state, ref(name, i32, loop.span)), count: size }));
       return [this.loop(axis, name, int(0), int(count), size, level.marks, body)];

@@ -6,7 +6,7 @@ import { load } from "../ir/build.ts";
 import { i32, int, ref, type Buffer, type Expr, type LoadExpr, type LoopMarks, type Stmt } from "../ir/ir.ts";
 import { namesIn, substitute } from "../ir/names.ts";
 import { visitBlock, visitExprs, exprsOf, visitExpr, type Block } from "../ir/walk.ts";
-import { add, and, compare, intValue, mul, sub } from "../passes/fold.ts";
+import { add, and, apply, ceilDiv, compare, intValue, mul, sub } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
 import type { Axis, Level } from "./band.ts";
 import {
@@ -37,6 +37,20 @@ interface Side {
   readonly extent: Expr;
   /** How much of it is used, where that may be less. */
   readonly used: Expr | undefined;
+}
+
+/** One dim of the panel: a side, or what one loop of a tiled axis adds to it. */
+interface Dim {
+  readonly side: Side;
+  readonly extent: Expr;
+  /** Subscripts from one index to the next. */
+  readonly scale: number;
+  /** Of the loops of the side's axis, counted from the place on; absent for the whole side. */
+  readonly digit?: number;
+  /** Iterations from one index to the next. */
+  readonly size: number;
+  /** The number of the innermost loop to come that moves along it. */
+  readonly rank: number;
 }
 
 /** Copies that are worth unrolling. */
@@ -73,26 +87,34 @@ export function stage(
       cx,
     ),
   );
-  // The side that the innermost loop moves along comes last.
-  const rank = (side: Side): number =>
-    Math.max(-1, ...[...side.moving.keys()].map((axis) => lastLevel(rest, axis)));
-  const order = sides.toSorted((a, b) => rank(a) - rank(b));
+  const spread =
+    subscripts.length > 1 &&
+    new Set(subscripts.map((each) => each.map(({ constant }) => constant).join())).size > 1;
+  const dims = sides
+    .flatMap((side) => dimsOf(side, rest, cx, spread))
+    .filter((dim) => intValue(dim.extent) !== 1)
+    .toSorted((a, b) => a.rank - b.rank);
   const panel = workspace.addBuffer({
     name: `${buffer.name}_panel`,
     dtype: buffer.dtype,
     space: "panel",
-    shape: order.map((side) => side.extent),
+    shape: dims.map((dim) => dim.extent),
   });
   const statements = [
     { kind: "alloc", buffer: panel.name } as const,
-    ...fill(workspace, buffer, panel, sides, order, always),
+    ...fill(workspace, buffer, panel, sides, dims, always),
   ];
-  const keys = new Set(loads.map((each) => each.index));
+  const keys = new Map(loads.map((each, at) => [each.index, subscripts[at]!]));
   const replace = (given: LoadExpr, inner: Context): Expr | undefined => {
-    if (given.buffer !== buffer.name || !keys.has(given.index)) return undefined;
-    const own = subscripts[loads.findIndex((each) => each.index === given.index)]!;
-    const at = order.map((side) => {
+    const own = given.buffer === buffer.name ? keys.get(given.index) : undefined;
+    if (!own) return undefined;
+    const at = dims.map(({ side, digit, size }) => {
       const { moving, constant } = own[side.axis]!;
+      if (digit !== undefined) {
+        const [[axis] = []] = moving;
+        const passed = stateOf(inner, axis!).since.get(place)!.digits[digit] ?? int(0);
+        return size === 1 ? passed : divided(passed, size);
+      }
       let offset: Expr = int(constant - side.least);
       for (const [axis, times] of moving) {
         const passed = stateOf(inner, axis).since.get(place)!.offset;
@@ -103,6 +125,30 @@ export function stage(
     return { ...given, buffer: panel.name, index: at };
   };
   return { statements, cx: { ...cx, panels: [...cx.panels, { buffer: buffer.name, replace }] } };
+}
+
+const divided = (value: Expr, by: number): Expr => apply("floordiv", i32, [value, int(by)]);
+
+/**
+ * The dims that a side of the box becomes: one for each loop over tiles that is still to come, so that what a tile reads
+ * lies side by side, and one for the points; or just one, if neighbouring points share elements.
+ */
+function dimsOf(side: Side, rest: readonly Level[], cx: Context, spread: boolean): Dim[] {
+  const [axis] = side.moving.keys();
+  const rank = Math.max(-1, ...[...side.moving.keys()].map((each) => lastLevel(rest, each)));
+  const whole: Dim = { side, extent: side.extent, scale: 1, size: 1, rank };
+  if (!axis || side.moving.size > 1 || spread || side.moving.get(axis)! * axis.loop.step !== 1)
+    return [whole];
+  const tiles = rest.filter((level) => level.axis === axis && level.level !== undefined);
+  if (tiles.length === 0) return [whole];
+  const dims: Dim[] = [];
+  let room = capacity(stateOf(cx, axis));
+  tiles.forEach((level, digit) => {
+    const size = axis.tiles[level.level!]!;
+    dims.push({ side, extent: ceilDiv(room, size), scale: size, digit, size, rank: rest.indexOf(level) });
+    room = int(size);
+  });
+  return [...dims, { side, extent: room, scale: 1, digit: tiles.length, size: 1, rank }];
 }
 
 const lastLevel = (rest: readonly Level[], axis: Axis): number =>
@@ -226,7 +272,7 @@ function fill(
   buffer: Buffer,
   panel: Buffer,
   sides: readonly Side[],
-  order: readonly Side[],
+  dims: readonly Dim[],
   always: boolean,
 ): readonly Stmt[] {
   const before: Stmt[] = [];
@@ -236,43 +282,53 @@ function fill(
     before.push({ kind: "let", name, value });
     return ref(name, i32);
   };
-  const loops = order.map((side) => {
-    const name = workspace.name(`${buffer.name}_at`);
-    const constant = intValue(side.extent) !== undefined;
-    const used = side.used && named(`${buffer.name}_used`, side.used);
-    return { side, name, constant, used, at: ref(name, i32) as Expr };
-  });
-  const guards: Expr[] = [];
-  for (const { used, constant, at } of loops) if (used && constant) guards.push(compare("lt", at, used));
-  const index = sides.map((side) =>
-    add(named(`${buffer.name}_from`, side.base), loops.find((each) => each.side === side)!.at),
-  );
-  if (!always)
-    index.forEach((part, axis) => {
-      guards.push(compare("ge", part, int(0)), compare("lt", part, buffer.shape[axis]!));
-    });
-  const guard = guards.length > 0 ? guards.reduce(and) : undefined;
-  let block: readonly Stmt[] = [
-    {
-      kind: "store",
-      buffer: panel.name,
-      index: loops.map(({ at }) => at),
-      value: load(buffer, index, guard),
-    },
-  ];
-  for (const { side, name, constant, used } of loops.toReversed()) {
-    const innermost = side === order.at(-1);
-    const contiguous = innermost && side.axis === sides.length - 1;
-    const extent = intValue(side.extent);
-    const small = extent !== undefined && extent <= mostCopies;
-    const marks: LoopMarks = {
-      ...(contiguous && (extent === undefined || extent > 1) && { vectorize: { tail: "mask" as const } }),
-      ...(innermost && small && !guard && { unroll: 0 }),
-    };
-    const hi = constant ? side.extent : (used ?? side.extent);
-    block = [{ kind: "for", name, lo: int(0), hi, step: 1, marks, body: block }];
-  }
-  return [...before, ...block];
+  const used = new Map(sides.map((side) => [side, side.used && named(`${buffer.name}_used`, side.used)]));
+  const from = new Map(sides.map((side) => [side, named(`${buffer.name}_from`, side.base)]));
+  const names = dims.map(() => workspace.name(`${buffer.name}_at`));
+  /** What the loops over a side's dims add to its subscript. */
+  const passed = (side: Side): Expr =>
+    dims.reduce<Expr>(
+      (sum, dim, at) => (dim.side === side ? add(sum, mul(ref(names[at]!, i32), int(dim.scale))) : sum),
+      int(0),
+    );
+  // The last dim of a side ends at what is used, unless its extent is constant: then the rest becomes 0.
+  const last = (dim: Dim): boolean => dims.findLast((each) => each.side === dim.side) === dim;
+  const zeroed = dims.filter((dim) => last(dim) && used.get(dim.side) && intValue(dim.extent) !== undefined);
+  const index = sides.map((side) => add(from.get(side)!, passed(side)));
+  const inside = always
+    ? []
+    : index.flatMap((part, axis) => [compare("ge", part, int(0)), compare("lt", part, buffer.shape[axis]!)]);
+  const loops = (masked: boolean): readonly Stmt[] => {
+    const guards = [
+      ...(masked ? zeroed.map(({ side }) => compare("lt", passed(side), used.get(side)!)) : []),
+      ...inside,
+    ];
+    const guard = guards.length > 0 ? guards.reduce(and) : undefined;
+    const at = names.map((name) => ref(name, i32));
+    const store: Stmt = { kind: "store", buffer: panel.name, index: at, value: load(buffer, index, guard) };
+    return dims.reduceRight<readonly Stmt[]>(
+      (block, dim, number) => {
+        const innermost = number === dims.length - 1;
+        const extent = intValue(dim.extent);
+        const contiguous = innermost && dim.scale === 1 && dim.side.axis === sides.length - 1;
+        const marks: LoopMarks = {
+          ...(contiguous && { vectorize: { tail: "mask" as const } }),
+          ...(innermost && !guard && extent !== undefined && extent <= mostCopies && { unroll: 0 }),
+        };
+        const limit = used.get(dim.side);
+        const end =
+          limit && !zeroed.includes(dim) ? (dim.scale === 1 ? limit : ceilDiv(limit, dim.scale)) : dim.extent;
+        const hi = last(dim) || dim.scale > 1 ? end : dim.extent;
+        return [{ kind: "for", name: names[number]!, lo: int(0), hi, step: 1, marks, body: block }];
+      },
+      [store],
+    );
+  };
+  if (zeroed.length === 0) return [...before, ...loops(false)];
+  // A tile that is full, as most are, is copied without masks.
+  const full = zeroed.map(({ side }) => compare("eq", used.get(side)!, side.extent)).reduce(and);
+  const plain = workspace.copy(loops(false), new Map());
+  return [...before, { kind: "if", cond: full, then: plain, orelse: loops(true) }];
 }
 
 /** Whether something in the block reads the buffer. */
