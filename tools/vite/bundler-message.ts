@@ -47,9 +47,12 @@ export function bundlerMessage(diagnostics: readonly Diagnostic[], id: string): 
   };
 }
 
-/** The rendered diagnostics without the first headline, which is the message, and without the last line's count. */
+/**
+ * The rendered diagnostics without the first headline, which is the message, and without the last line's count. The
+ * overlay knows a frame by the plain bars behind its line numbers.
+ */
 function frameOf(diagnostics: readonly Diagnostic[]): string {
   const text = renderPretty(diagnostics, { width: 90 }).replace(/\n\n[^\n]*\n$/, "");
   const start = text.search(/^ *[╭=]/mu);
-  return start < 0 ? "" : text.slice(start);
+  return start < 0 ? "" : text.slice(start).replace(/^( *\d* *)│/gmu, "$1|");
 }
