@@ -7,7 +7,9 @@ import { join, resolve } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { build, preview, type PreviewServer } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { compile } from "../compiler/index.ts";
 import { noChromium, openChromium, openPage } from "../testing/chromium.ts";
+import type { openDevice, tensor } from "./index.ts";
 
 const entry = `
 import { compile } from "kernc";
@@ -31,9 +33,9 @@ kernel softmax[T: Float](x: Tensor[T, M, N], out y: Tensor[T, M, N]):
 
 /** What the entry above puts on the page. */
 interface Kern {
-  compile: typeof import("../compiler/index.ts").compile;
-  openDevice: typeof import("./index.ts").openDevice;
-  tensor: typeof import("./index.ts").tensor;
+  compile: typeof compile;
+  openDevice: typeof openDevice;
+  tensor: typeof tensor;
 }
 declare global {
   var kern: Kern;
