@@ -4,6 +4,7 @@ import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { dtypeInfo } from "../../../lang/dtypes.ts";
 import type { Span } from "../../../lang/source.ts";
 import type { AssertStmt, Expr, ForStmt, Stmt } from "../../ir/ir.ts";
+import { freeNames } from "../../ir/names.ts";
 import { pointerName } from "../../passes/strength-reduce.ts";
 import { jumpsOut } from "../../passes/workspace.ts";
 import { evaluate, scalarText, type Scope } from "./expressions.ts";
@@ -128,6 +129,7 @@ function copied(part: string, rep: ReturnType<typeof scalarRep> | "v128", { w }:
 /** A counted loop, tested at its end; a test before it where it may not run at all. */
 function writeFor(loop: ForStmt, scope: BodyScope): void {
   const { w, names } = scope;
+  if (!freeNames(loop.body).has(loop.name) && !jumpsOut(loop.body)) return writeCounted(loop, scope);
   const variable = w.local("i32", loop.name);
   const value = `(local.get ${variable})`;
   const lo = scalarText(loop.lo, scope);
@@ -148,6 +150,28 @@ function writeFor(loop: ForStmt, scope: BodyScope): void {
   const runs = from !== undefined && to !== undefined && from < to;
   const tested = runs ? whole : `(if (i32.lt_s ${value} ${limit}) (then\n${whole}))`;
   w.push(jumpsOut(loop.body, ["break"]) ? `(block ${labels.break}\n${tested})` : tested);
+}
+
+/** A loop whose variable nobody reads, as addresses move by themselves: its turns are counted down, which needs no limit. */
+function writeCounted(loop: ForStmt, scope: BodyScope): void {
+  const { w } = scope;
+  const [lo, hi] = [w.bind(scalarText(loop.lo, scope), "i32"), w.bind(scalarText(loop.hi, scope), "i32")];
+  const left = w.local("i32", loop.name);
+  const distance = constantOf(lo) === 0 ? hi : `(i32.sub ${hi} ${lo})`;
+  const turns =
+    loop.step === 1
+      ? distance
+      : `(i32.add (i32.div_u (i32.sub ${distance} (i32.const 1)) (i32.const ${loop.step})) (i32.const 1))`;
+  const again = w.reserve("loop");
+  const inner = w.nested(() => {
+    w.push(`(local.set ${left} ${turns})`);
+    const body = w.nested(() => {
+      writeBlock(loop.body, scope);
+      w.push(`(br_if ${again} (local.tee ${left} (i32.sub (local.get ${left}) (i32.const 1))))`);
+    });
+    w.push(`(loop ${again}\n${body})`);
+  });
+  w.push(`(if (i32.lt_s ${lo} ${hi}) (then\n${inner}))`);
 }
 
 /** Constants, and names that aren't loop-carried: what a loop's bound may be read from again and again. */
