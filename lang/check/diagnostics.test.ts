@@ -37,6 +37,8 @@ test("every code of the checker is shown by some case", () => {
   const shown = new Set(
     Object.values(mistakes).flatMap((source) => [...source.matchAll(/\[(K\d+)/g)].map((match) => match[1])),
   );
-  // Nesting as deep as K0341 needs is refused by the parser first, except through long chains.
-  expect(mine.filter((code) => !shown.has(code) && code !== "K0341")).toEqual([]);
+  // Nesting as deep as K0341 needs is refused by the parser first, except through long chains; the compiler
+  // reports the other two.
+  const elsewhere = ["K0341", "K0348", "K0349"];
+  expect(mine.filter((code) => !shown.has(code) && !elsewhere.includes(code))).toEqual([]);
 });

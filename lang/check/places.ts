@@ -18,7 +18,7 @@ export interface Refusal {
 
 /** The place that an expression names, or undefined after an error. */
 export function checkPlace(cx: Cx, expr: Expr): TPlace | undefined {
-  if (expr.kind === "tuple" || expr.kind === "list") {
+  if (expr.kind === "tuple") {
     const items = expr.items.map((item) => checkPlace(cx, item));
     if (items.some((item) => !item)) return undefined;
     const places = items.filter((item) => item !== undefined);
@@ -31,6 +31,8 @@ export function checkPlace(cx: Cx, expr: Expr): TPlace | undefined {
   }
   const place = placeOf(cx, expr);
   if (!place || isError(place.type)) return undefined;
+  // The parser has refused all else.
+  if (expr.kind !== "name" && expr.kind !== "index" && expr.kind !== "attribute") return undefined;
   if (
     place.kind !== "ref" &&
     place.kind !== "index" &&

@@ -35,7 +35,7 @@ export function kernFiles(section: Section): readonly KernFile[] {
     .map((block) => {
       const name = block.words.find((word) => word.endsWith(".kern")) ?? "kernel.kern";
       const { repeat, ...set } = block.options;
-      const file = { path: name, text: block.text.repeat(Number(repeat ?? 1)) };
+      const file = { path: name, text: repeat ? repeated(block.text, Number(repeat)) : block.text };
       files.push(file);
       return {
         block,
@@ -45,6 +45,13 @@ export function kernFiles(section: Section): readonly KernFile[] {
         assertions: assertionsIn(block.text),
       };
     });
+}
+
+/** `kern repeat=400`: the text so many times, `{n}` the number of the copy and `{n+1}` that of the next. */
+function repeated(text: string, times: number): string {
+  const copy = (_: unknown, n: number): string =>
+    text.replaceAll("{n}", String(n)).replaceAll("{n+1}", String(n + 1));
+  return Array.from({ length: times }, copy).join("");
 }
 
 /** Where the section holds it gives nothing; otherwise lines that say what doesn't. Snapshots are given to `snapshot`. */
@@ -88,13 +95,20 @@ export async function sectionProblems(
 }
 
 /** Diagnostics and types of one file. */
-function fileProblems({ file, options, assertions }: KernFile): readonly string[] {
+function fileProblems({ block, file, options, assertions }: KernFile): readonly string[] {
   const found = check(file, options);
   const everywhere = assertions.filter(({ target }) => target === undefined);
+  if (block.options["repeat"]) return differences(everywhere, oncePerCode(found), file.path);
   const problems = differences(everywhere, found, file.path);
   if (problems.length > 0 || !file.text.includes("# type: ")) return problems;
   const module = checked(file, options, new DiagnosticSink());
   return typeDifferences(module, (options.set ?? {}) as Record<string, string>);
+}
+
+/** Of a text that is repeated: one of each code, wherever it stands. */
+function oncePerCode(found: readonly Diagnostic[]): readonly Diagnostic[] {
+  const byCode = new Map(found.map((each) => [each.code, { ...each, span: undefined }]));
+  return [...byCode.values()];
 }
 
 /** What one target says beyond what all say: the assertions `# wgsl: error[…]`, or nothing. */
