@@ -23,6 +23,15 @@ import type { Emitted } from "./targets/target.ts";
 
 export type { Artifact, KernelArtifact, Manifest, Signature, TargetName } from "./artifact.ts";
 export type { Diagnostic } from "../lang/diagnostics/diagnostic.ts";
+export { explain } from "./explain/index.ts";
+export type {
+  AnnotationNote,
+  CodeLine,
+  Explanation,
+  Fact,
+  KernelExplanation,
+  TargetExplanation,
+} from "./explain/explanation.ts";
 export type { SourceFile } from "../lang/source.ts";
 export type { ModuleHost, TypedModule } from "../lang/typed.ts";
 
@@ -62,12 +71,22 @@ export interface Specialization {
   readonly request: InstanceRequest;
 }
 
+/** What a target made of a kernel instance. */
+export interface TargetKernel extends CompiledKernel {
+  /** After all passes, as it was emitted. */
+  readonly prepared: IrKernel;
+  /** Its part of the emitted text. */
+  readonly text: string;
+}
+
 export interface Compiled {
   readonly module: TypedModule;
   readonly kernels: readonly CompiledKernel[];
   readonly artifacts: readonly Artifact[];
   /** Code as text by target: WAT, WGSL. */
   readonly text: ReadonlyMap<TargetName, string>;
+  /** By target, in the order of `kernels`. */
+  readonly targetKernels: ReadonlyMap<TargetName, readonly TargetKernel[]>;
   /** Warnings; errors reject the compilation. */
   readonly diagnostics: readonly Diagnostic[];
   /** The artifact for a target; throws if it wasn't asked for. */
@@ -157,7 +176,7 @@ export async function compileTyped(
   const kernels = typed.flatMap((kernel) => provedKernel(kernel, undefined, options, sink) ?? []);
   if (sink.hasErrors) throw new CompileError(sink.all);
   const wanted = [options.target ?? "wasm"].flat();
-  const emitted: { artifact: Artifact; text: string }[] = [];
+  const emitted: EmittedTarget[] = [];
   for (const target of wanted) {
     const own = kernels.flatMap((kernel) =>
       annotatedTargets(kernel.typed).includes(target)
@@ -174,6 +193,7 @@ export async function compileTyped(
     kernels,
     artifacts,
     text: new Map(emitted.map(({ artifact, text }) => [artifact.target, text])),
+    targetKernels: new Map(emitted.map((each) => [each.artifact.target, each.kernels])),
     diagnostics: sink.all,
     artifact: (target) =>
       artifacts.find((each) => each.target === target) ??
@@ -209,6 +229,12 @@ function annotatedTargets(typed: TKernel): readonly TargetName[] {
   return targets.map((target) => target.name).filter((name) => mentioned.has(name));
 }
 
+interface EmittedTarget {
+  readonly artifact: Artifact;
+  readonly text: string;
+  readonly kernels: readonly TargetKernel[];
+}
+
 type Dropped = KernelArtifact["report"]["notHonoured"][number];
 
 async function emit(
@@ -216,7 +242,7 @@ async function emit(
   kernels: readonly CompiledKernel[],
   options: CompileOptions,
   sink: DiagnosticSink,
-): Promise<{ artifact: Artifact; text: string }> {
+): Promise<EmittedTarget> {
   const target = targetNamed(name);
   const dropped = kernels.map((): Dropped[] => []);
   const prepared = kernels.map(({ ir }, at) =>
@@ -240,5 +266,13 @@ async function emit(
     return { signature: signatureOf(typed, ir, asserts), launch: own.launch, report };
   });
   const { code, sourceMap, text } = emitted;
-  return { artifact: { format: 1, target: name, code, kernels: artifacts, sourceMap }, text };
+  return {
+    artifact: { format: 1, target: name, code, kernels: artifacts, sourceMap },
+    text,
+    kernels: kernels.map((kernel, at) => ({
+      ...kernel,
+      prepared: prepared[at]!,
+      text: emitted.kernels[at]!.text,
+    })),
+  };
 }

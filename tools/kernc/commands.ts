@@ -26,7 +26,10 @@ export const commands: Readonly<Record<string, Listed>> = {
     load: async () => (await import("./verify.ts")).verify,
   },
   test: { summary: "Run the test blocks of .kern files", load: async () => (await import("./test.ts")).test },
-  explain: { summary: "Show schedule, proofs and emitted code, or an error code at length" },
+  explain: {
+    summary: "Show schedule, proofs and emitted code, or an error code at length",
+    load: async () => (await import("./explain.ts")).explain,
+  },
   bench: { summary: "Measure a kernel" },
   tune: { summary: "Search the value lists of a kernel’s annotations" },
   fmt: { summary: "Format .kern files", load: async () => (await import("./fmt.ts")).fmt },

@@ -1,0 +1,71 @@
+// Explanations of small kernels: facts by line, what becomes of annotations, code by source line.
+
+import { expect, it } from "vitest";
+import { CompileError, explain } from "../index.ts";
+
+const source = `kernel shift(x: Tensor[f32, N], s: i32, out y: Tensor[f32, N]):
+    @parallel
+    @wasm.vectorize(width=4)
+    for i in range(N):
+        y[i] = x.get(i + s) + 1
+`;
+
+it("says what is proved, what is tested, and where", async () => {
+  const { kernels } = await explain(source);
+  const [kernel] = kernels;
+  expect(kernel).toMatchObject({ name: "shift", proved: 2, runtimeChecks: 1 });
+  const facts = kernel!.facts.map((fact) => [fact.place?.line, fact.subject, fact.checkedAtRunTime]);
+  expect(facts).toContainEqual([5, "y[i]", false]);
+  expect(facts).toContainEqual([5, "x.get(i + s)", true]);
+  expect(facts).toContainEqual([4, "@parallel i", false]);
+  expect(kernel!.nest).toBe("parallel for i in 0 .. N\n  write y[i]\n");
+});
+
+it("keeps what only one target asks for apart", async () => {
+  const [kernel] = (await explain(source)).kernels;
+  const [wasm, wgsl] = kernel!.targets;
+  if (wasm?.refused || wgsl?.refused || !wasm || !wgsl) return expect.fail("a target refuses");
+  expect(kernel!.facts.map(({ subject }) => subject)).not.toContain("@vectorize i");
+  expect(wasm.facts.map(({ subject }) => subject)).toContain("@vectorize i");
+  expect(wasm.annotations.map(({ annotation, honoured }) => [annotation, honoured])).toEqual([
+    ["@parallel", true],
+    ["@wasm.vectorize(width=4)", true],
+  ]);
+  expect(wgsl.annotations.map(({ annotation }) => annotation)).toEqual(["@parallel"]);
+  expect(wasm.nest).toContain("4 lanes of f32");
+  expect(wgsl.nest).not.toContain("lanes");
+  expect(wasm.phases).toEqual([{ parallel: true, extent: expect.anything() }]);
+});
+
+it("says why an annotation isn't applied", async () => {
+  const text = source.replace("@wasm.vectorize(width=4)", "@vectorize");
+  const [kernel] = (await explain(text, { target: "wgsl" })).kernels;
+  const [wgsl] = kernel!.targets;
+  const notes = wgsl?.refused ? [] : wgsl!.annotations;
+  expect(notes.find(({ annotation }) => annotation === "@vectorize")).toMatchObject({
+    honoured: false,
+    why: expect.stringMatching(/invocations/),
+    place: { line: 3 },
+  });
+});
+
+it.each(["wasm", "wgsl"] as const)("gives %s by source line", async (target) => {
+  const [kernel] = (await explain(source, { target })).kernels;
+  const [own] = kernel!.targets;
+  const code = own?.refused ? [] : own!.code;
+  const stores = code.filter(({ text }) => /f32\.store|v128\.store|y\[.*\] = /.test(text));
+  expect(stores.length).toBeGreaterThan(0);
+  expect(new Set(stores.map(({ place }) => place?.line))).toEqual(new Set([5]));
+  expect(code.some(({ text }) => /;;@|kernel\.kern:/.test(text))).toBe(false);
+});
+
+it("tells what a target can't hold beside what another makes of it", async () => {
+  const [kernel] = (await explain(source.replaceAll("f32", "f64"))).kernels;
+  const [wasm, wgsl] = kernel!.targets;
+  expect(wasm!.refused).toBeUndefined();
+  expect(wgsl!.refused?.map(({ code }) => code)).toContain("K0601");
+});
+
+it("rejects a source that is wrong", async () => {
+  await expect(explain(source.replace("y[i] =", "y[i + 1] ="))).rejects.toBeInstanceOf(CompileError);
+});

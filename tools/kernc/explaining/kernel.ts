@@ -1,0 +1,149 @@
+// One kernel's explanation on a terminal: its source with the facts of each line below it, then each target.
+
+import type { AnnotationNote, Fact, KernelExplanation, TargetExplanation } from "../../../compiler/index.ts";
+import type { ShapeExpr } from "../../../compiler/artifact.ts";
+import { positionAt, type SourceFile } from "../../../lang/source.ts";
+import type { Colors, Terminal } from "../terminal.ts";
+import { showCode } from "./emitted.ts";
+
+export interface ShowOptions {
+  readonly code: boolean;
+  readonly width: number;
+  readonly file: SourceFile;
+}
+
+export function showKernel(kernel: KernelExplanation, options: ShowOptions, terminal: Terminal): void {
+  const { bold, dim } = terminal.colors;
+  const settings = Object.entries(kernel.comptime).map(([name, value]) => `${name}=${value}`);
+  terminal.out(
+    `${bold(kernel.instance)}${settings.length ? dim(` [${settings.join(", ")}]`) : ""}  ${counts(kernel)}\n\n`,
+  );
+  showSource(kernel, options, terminal);
+  terminal.out(`\n${bold("Loops as written")}\n${indent(kernel.nest)}`);
+  for (const target of kernel.targets) showTarget(target, options, terminal);
+  terminal.out("\n");
+}
+
+function counts({
+  proved,
+  runtimeChecks,
+}: {
+  readonly proved: number;
+  readonly runtimeChecks: number;
+}): string {
+  const checks = runtimeChecks === 1 ? "1 check is" : `${runtimeChecks || "no"} checks are`;
+  return `${proved} ${proved === 1 ? "access is" : "accesses are"} proved in bounds, ${checks} left to the run`;
+}
+
+/** Every line that something is known of, with what is known. */
+function showSource(
+  { facts, place, targets }: KernelExplanation,
+  { file }: ShowOptions,
+  terminal: Terminal,
+): void {
+  const { dim, green, yellow, bold } = terminal.colors;
+  const byLine = new Map<string, { line: number; file: string; text: string; notes: string[] }>();
+  const add = (at: Fact["place"], note: string): void => {
+    const where = at ?? place;
+    if (!where) return;
+    const key = `${where.file}:${where.line}`;
+    const known = byLine.get(key) ?? { line: where.line, file: where.file, text: where.text, notes: [] };
+    byLine.set(key, known);
+    if (!known.notes.includes(note)) known.notes.push(note);
+  };
+  for (const fact of facts) add(fact.place, factText(fact, terminal.colors));
+  for (const target of targets) {
+    if (target.refused) continue;
+    for (const fact of target.facts)
+      add(fact.place, `${factText(fact, terminal.colors)} ${dim(`(${target.target})`)}`);
+    for (const note of target.annotations)
+      add(note.place, annotationText(note, target.target, { green, yellow }));
+  }
+  const own = [...byLine.values()].filter((each) => each.file === file.path);
+  const others = [...byLine.values()].filter((each) => each.file !== file.path);
+  const first = place?.line ?? 1;
+  const last = Math.max(first, ...own.map(({ line }) => line));
+  const lines = file.text.split("\n");
+  const width = String(positionAt(file, file.text.length).line).length;
+  // The whole kernel, so that the notes stand in their surroundings; lines of other declarations only where noted.
+  const shown = new Set(own.map(({ line }) => line));
+  for (let line = first; line <= last; line++) if (!isFar(line, shown)) shown.add(line);
+  let before = 0;
+  for (const line of [...shown].toSorted((a, b) => a - b)) {
+    if (before && line > before + 1) terminal.out(dim(`${" ".repeat(width)}  ⋮\n`));
+    before = line;
+    terminal.out(`${dim(String(line).padStart(width))}  ${bold(lines[line - 1] ?? "")}\n`);
+    for (const note of byLine.get(`${file.path}:${line}`)?.notes ?? [])
+      terminal.out(`${" ".repeat(width)}  ${dim("│")} ${note}\n`);
+  }
+  for (const { file: path, line, text, notes } of others) {
+    terminal.out(`${dim(`${path}:${line}`)}  ${text.trim()}\n`);
+    for (const note of notes) terminal.out(`${" ".repeat(width)}  ${dim("│")} ${note}\n`);
+  }
+}
+
+/** Lines without notes are shown near others that have some. */
+const isFar = (line: number, noted: ReadonlySet<number>): boolean =>
+  ![line - 2, line - 1, line, line + 1, line + 2].some((each) => noted.has(each));
+
+function factText(
+  { subject, claim, how, checkedAtRunTime }: Fact,
+  { green, yellow, dim, cyan }: Colors,
+): string {
+  const mark = checkedAtRunTime ? yellow("?") : green("✓");
+  return `${mark} ${cyan(subject)}  ${claim}  ${dim(`— ${how}`)}`;
+}
+
+function annotationText(
+  { annotation, honoured, why }: AnnotationNote,
+  target: string,
+  { green, yellow }: Pick<Colors, "green" | "yellow">,
+): string {
+  const done = honoured ? green(`✓ ${annotation} is applied`) : yellow(`✗ ${annotation} is not applied`);
+  return `${done} on ${target}${why ? `: ${why}` : ""}`;
+}
+
+function showTarget(target: TargetExplanation, options: ShowOptions, terminal: Terminal): void {
+  const { bold, dim, yellow } = terminal.colors;
+  terminal.out(`\n${bold(target.target)}`);
+  if (target.refused) {
+    terminal.out(`  ${yellow("can’t hold this kernel")}\n`);
+    return;
+  }
+  const features = target.features.length ? `, needs ${target.features.join(", ")}` : "";
+  terminal.out(dim(`  ${phasesText(target)}${features}\n`));
+  const dropped = target.annotations.filter(({ honoured }) => !honoured);
+  for (const { annotation, why, place } of dropped)
+    terminal.out(
+      `  ${yellow(`${annotation} is not applied`)}${place ? ` (line ${place.line})` : ""}: ${why}\n`,
+    );
+  terminal.out(indent(target.nest));
+  if (options.code) {
+    terminal.out("\n");
+    showCode(target.code, options, terminal);
+  }
+}
+
+function phasesText({ phases }: Extract<TargetExplanation, { refused?: undefined }>): string {
+  const each = phases.map(({ parallel, extent }) =>
+    parallel ? `shared over ${shapeText(extent)}` : "serial",
+  );
+  return phases.length === 1 ? `one phase, ${each[0]}` : `${phases.length} phases: ${each.join("; ")}`;
+}
+
+/** A shape expression as Kern writes it. */
+export function shapeText(expr: ShapeExpr): string {
+  if (typeof expr === "number") return String(expr);
+  if (typeof expr === "string") return expr;
+  const [operator, ...operands] = expr;
+  const parts = operands.map((operand) =>
+    typeof operand === "object" && !/^[a-z]/.test(String(operand[0]))
+      ? `(${shapeText(operand)})`
+      : shapeText(operand),
+  );
+  if (operator === "select") return `${parts[1]} if ${parts[0]} else ${parts[2]}`;
+  if (operator === "min" || operator === "max") return `${operator}(${parts.join(", ")})`;
+  return parts.length === 1 ? `${operator} ${parts[0]}` : parts.join(` ${operator} `);
+}
+
+const indent = (text: string): string => text.replaceAll(/^(?=.)/gm, "  ");
