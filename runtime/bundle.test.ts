@@ -7,7 +7,6 @@ test("kernc/runtime is small and carries neither parser nor compiler", async () 
   const bundle = await rolldown({
     input: "runtime/index.ts",
     platform: "neutral",
-    external: ["pngjs"],
     treeshake: { moduleSideEffects: false },
   });
   const { output } = await bundle.generate({ format: "esm", minify: true });

@@ -20,7 +20,7 @@ const bundle = await rolldown({
     vite: "tools/vite/index.ts",
   },
   platform: "node",
-  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^pngjs($|\/)/, /^unplugin($|\/)/],
+  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^unplugin($|\/)/],
   treeshake: {
     moduleSideEffects: [
       { test: /kernc\.ts$/, sideEffects: true },

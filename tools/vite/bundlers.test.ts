@@ -35,7 +35,6 @@ const bundlers: Record<string, Build> = {
         outDir: out,
         rolldownOptions: {
           input: project.path("entry.js"),
-          external: ["pngjs"],
           preserveEntrySignatures: "strict",
           output: { entryFileNames: "[name].js" },
         },
@@ -50,7 +49,6 @@ const bundlers: Record<string, Build> = {
     };
     const bundle = await rollupBuild({
       input: project.path("entry.js"),
-      external: ["pngjs"],
       plugins: [rollup(), atRuntime],
     });
     await bundle.write({ dir: out, format: "es" });
@@ -60,7 +58,6 @@ const bundlers: Record<string, Build> = {
   rolldown: async (out) => {
     const bundle = await rolldownBuild({
       input: project.path("entry.js"),
-      external: ["pngjs"],
       resolve: { alias: { "kernc/runtime": runtime } },
       plugins: [rolldown()],
     });
@@ -77,7 +74,6 @@ const bundlers: Record<string, Build> = {
       format: "esm",
       splitting: true,
       alias: { "kernc/runtime": runtime },
-      external: ["pngjs"],
       plugins: [esbuild()],
       logLevel: "silent",
     });
@@ -152,7 +148,6 @@ test("esbuild puts everything into formats that can’t find files beside them",
     bundle: true,
     format: "iife",
     alias: { "kernc/runtime": runtime },
-    external: ["pngjs"],
     plugins: [esbuild()],
     logLevel: "silent",
   });
@@ -177,7 +172,6 @@ test.each(["ssr", "lib"] as const)(
       build: {
         ...(kind === "ssr" ? { ssr: entry } : { lib: { entry, formats: ["es"], fileName: "entry" } }),
         outDir: out,
-        rolldownOptions: { external: ["pngjs"] },
       },
     });
     expect(filesBelow(out).filter((file) => !file.endsWith("js"))).toEqual([]);

@@ -70,7 +70,6 @@ export function makeProject(files: Readonly<Record<string, string>> = {}): Proje
   const buildRuntime = async (): Promise<string> => {
     const bundle = await rolldown({
       input: { runtime: runtimeSource },
-      external: ["pngjs"],
       platform: "neutral",
     });
     await bundle.write({ dir: path("runtime"), format: "esm" });
