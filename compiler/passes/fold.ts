@@ -23,7 +23,9 @@ export function literal(value: number, type: IrType): Expr {
 }
 const is = (expr: Expr, value: number | boolean): boolean =>
   expr.kind === "const" &&
-  (typeof expr.value === "bigint" ? expr.value === BigInt(value) : expr.value === value);
+  (typeof expr.value === "bigint" && typeof value === "number"
+    ? expr.value === BigInt(value)
+    : expr.value === value);
 
 /** Applies a row with a `lane` rule to operands; folds if all are constants. */
 export function apply(name: OpName, type: IrType, args: readonly Expr[], span = args[0]?.span): Expr {

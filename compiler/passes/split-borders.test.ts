@@ -49,6 +49,15 @@ describe("split-borders", () => {
     expect(text).not.toContain("max(ramp");
   });
 
+  it("leaves bits of 64-bit integers alone", () => {
+    check(`kernel bits(x: in u64[N], y: mut u64[N], z: mut u64[N]) dims(N = x.0) {
+      vectorize(mask) for j in 0..N {
+        y[j] = x[j + 1 if j + 1 < N] | 1:u64
+        z[j] = x[j + 1 if j + 1 < N] & 1:u64
+      }
+    }`);
+  });
+
   it("bounds loops inside by their ranges", () => {
     const text = check(`kernel conv(x: in f32[N], w: in f32[M], y: mut f32[N]) dims(N = x.0, M = w.0) {
       parallel vectorize(scalar) for j in 0..N {

@@ -40,6 +40,21 @@ kernel k(h: Tensor[f16, N], u: Tensor[u32, N], w: Tensor[i64, N], out y: Tensor[
   `);
 });
 
+test("a reduction of literals is one value for all lanes", () => {
+  expect(
+    bodyOf(`
+kernel k(x: Tensor[f32, N], out y: Tensor[f32, N]) where N % 4 == 0:
+    for i in range(0, N, 4):
+        let v = x.load[4](i)
+        y.store(v + sum(1 for k in range(N)) + SIMD[f32, 4](min(2 for k in range(N))), i)
+`),
+  ).toMatchInlineSnapshot(`
+    "for i in 0:index..N by 4
+      let v: SIMD[f32, 4] = x.load:SIMD[f32, 4](i)
+      y.store(((v + SIMD[f32, 4](sum<f32>(1:f32 for k in 0:i32..N):f32)) + SIMD[f32, 4](min<f32>(2:f32 for k in 0:i32..N):f32)), i)"
+  `);
+});
+
 test("index is i32, and comparisons chain", () => {
   expect(
     bodyOf(`

@@ -5,7 +5,7 @@ import { dtypeInfo, isFloat, isInteger, type Dtype } from "../dtypes.ts";
 import type { BuiltinName } from "../builtins.ts";
 import type { CallExpr } from "../syntax/ast.ts";
 import type { ReduceOp, TClause, TExpr, TReduce, Type } from "../typed.ts";
-import { coerce, settle } from "./coercion.ts";
+import { coerce, settle, splat } from "./coercion.ts";
 import type { Cx } from "./context.ts";
 import { check } from "./expressions.ts";
 import { functionForTypes } from "./instances.ts";
@@ -94,7 +94,7 @@ export function checkReduction(
       const literal = value.kind === "flex" ? value.literal : value.value.kind === "real" ? "real" : "int";
       const make = (type: Type): TExpr =>
         node(cx, name, clauses, coerce(cx, value, type, "the value"), expr, type);
-      return { kind: "flex", literal, make, span: expr.span };
+      return { kind: "flex", literal, make: inLanes(make), span: expr.span };
     }
   }
   const operand = settle(inside, value);
@@ -112,6 +112,15 @@ export function checkReduction(
   return typed(
     node(cx, name, clauses, operand, expr, name === "any" || name === "all" ? boolType : operand.type),
   );
+}
+
+/** A reduction gives one value, also where its context has lanes: the same in each of them. */
+function inLanes(make: (type: Type) => TExpr): (type: Type) => TExpr {
+  return (type) => {
+    if (type.kind !== "simd") return make(type);
+    const made = make(scalarType(type.dtype));
+    return isError(made.type) ? made : splat(made, type);
+  };
 }
 
 function node(
@@ -202,7 +211,7 @@ function arithmeticReduction(
       if (isError(made.type) || sameType(made.type, type)) return made;
       return { kind: "convert", mode: "convert", operand: made, type, span: expr.span };
     };
-    return { kind: "flex", literal, make, span: expr.span };
+    return { kind: "flex", literal, make: inLanes(make), span: expr.span };
   }
   return typed(build(settle(cx, value)));
 }
