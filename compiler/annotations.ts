@@ -123,24 +123,15 @@ function operandsOf(expr: TExpr): readonly TExpr[] {
 
 const present = <T>(value: T | undefined): value is T => value !== undefined;
 
-/** Annotations that hold for a target but no pass carries out yet; what passes themselves drop, they report. */
+/** Annotations that hold for a target that carries out no schedules; what passes themselves drop, they report. */
 export function notHonoured(kernel: TKernel, target: Target): KernelReport["notHonoured"] {
+  if (target.schedules) return [];
   return annotationsOf(kernel).flatMap((annotation) => {
     if (annotation.target !== undefined && annotation.target !== target.name) return [];
-    const why = reason(annotation);
-    return why ? [{ annotation: textOf(annotation.span), why, place: placeOf(annotation.span) }] : [];
+    if (!restructures.has(annotation.name)) return [];
+    const why = "on this target the loops stay as they were written";
+    return [{ annotation: textOf(annotation.span), why, place: placeOf(annotation.span) }];
   });
 }
 
-function reason(annotation: TAnnotation): string | undefined {
-  switch (annotation.name) {
-    case "tile":
-    case "order":
-    case "fuse":
-    case "stage":
-    case "threads":
-      return "this version of the compiler doesn't apply it yet";
-    default:
-      return undefined;
-  }
-}
+const restructures: ReadonlySet<string> = new Set(["tile", "order", "fuse", "stage"]);

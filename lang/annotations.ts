@@ -1,4 +1,4 @@
-// The annotations of the language, one row each: what they take, and which of it the compiler applies today.
+// The annotations of the language, one row each: what they take.
 // The checker, the documentation and completion read this table.
 
 /** What a positional argument may be. */
@@ -14,8 +14,6 @@ export interface AnnotationInfo {
   readonly options: Readonly<Record<string, AnnotationOption>>;
   /** True for `@tile(i=64)`: every option is named after a loop and has sizes. */
   readonly perLoop?: true;
-  /** False while the compiler checks its form and leaves the loops as they are. */
-  readonly applied: boolean;
 }
 
 const many = 32;
@@ -27,56 +25,48 @@ export const annotations = {
     args: { of: [], least: 0, most: 0 },
     options: {},
     perLoop: true,
-    applied: false,
   },
   order: {
     doc: "The loop order in full.",
     example: "@order(i.tile, j.tile, k, i, j)",
     args: { of: ["loop"], least: 1, most: many },
     options: {},
-    applied: false,
   },
   fuse: {
     doc: "One loop over both.",
     example: "@fuse(h, w)",
     args: { of: ["loop"], least: 2, most: many },
     options: {},
-    applied: false,
   },
   parallel: {
     doc: "Iterations are shared among workers or workgroups. Legal when no iteration writes what another touches.",
     example: "@parallel(i.tile)",
     args: { of: ["loop"], least: 0, most: many },
     options: {},
-    applied: true,
   },
   threads: {
     doc: "Iterations are the invocations of a workgroup.",
     example: "@threads(i.tile[1])",
     args: { of: ["loop"], least: 0, most: many },
     options: {},
-    applied: false,
   },
   vectorize: {
     doc: "Iterations become lanes. `tail` says what happens to the rest: `mask`, `peel`, `scalar` or `exact`.",
     example: '@vectorize(j, width=4, tail="mask")',
     args: { of: ["loop"], least: 0, most: 1 },
     options: { width: "int", tail: "tail" },
-    applied: true,
   },
   unroll: {
     doc: "Unrolls loops, wholly or by a factor.",
     example: "@unroll(k, 4)",
     args: { of: ["loop", "int"], least: 0, most: many },
     options: {},
-    applied: true,
   },
   stage: {
     doc: "Copies the part of a tensor that the loop uses into fast memory, packed in the order of use.",
     example: "@stage(b, at=k.tile)",
     args: { of: ["operand"], least: 1, most: many },
     options: { at: "loop" },
-    applied: false,
   },
 } as const satisfies Record<string, AnnotationInfo>;
 

@@ -5,6 +5,8 @@ import { dtypeInfo } from "../../lang/dtypes.ts";
 import type { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import type { AllocStmt, AssertStmt, AssignStmt, Expr, IrKernel, JumpStmt, OpExpr } from "../ir/ir.ts";
 import { isZero, type Cond } from "../symbolic/cond.ts";
+import { textOf } from "../../lang/source.ts";
+import { checkSchedule } from "../schedule/legality.ts";
 import { attempt } from "../symbolic/integers.ts";
 import { constantPoly, mod, sub, type Poly } from "../symbolic/poly.ts";
 import { printCond, printPoly } from "../symbolic/print.ts";
@@ -31,6 +33,8 @@ export class Judge implements Listener {
   readonly accesses: Access[] = [];
   readonly allocations: Allocation[] = [];
   readonly broken = new Set<Loop>();
+  /** Assignments, each with the loops between it and the variable's declaration. */
+  private readonly assignments: { readonly stmt: AssignStmt; readonly loops: readonly Loop[] }[] = [];
   private readonly kernel: IrKernel;
   private readonly shapes: ReadonlyMap<string, readonly Poly[]>;
   private readonly terms: Terms;
@@ -148,6 +152,7 @@ export class Judge implements Listener {
 
   assigned(stmt: AssignStmt, loops: readonly Loop[]): void {
     const depth = this.depths.get(stmt.name) ?? 0;
+    this.assignments.push({ stmt, loops: loops.slice(depth) });
     for (const loop of loops.slice(depth)) {
       if (loop.kind !== "for") continue;
       for (const annotation of annotationsOn(loop.stmt)) {
@@ -198,6 +203,7 @@ export class Judge implements Listener {
 
   left(loop: Loop): void {
     if (loop.kind !== "for") return;
+    if (loop.stmt.schedule) this.schedule(loop);
     const annotations = annotationsOn(loop.stmt);
     if (annotations.length === 0) return;
     const name = loopName(loop.stmt);
@@ -233,6 +239,28 @@ export class Judge implements Listener {
     }
   }
   private readonly reported = new Set<string>();
+
+  /** Whether the loop's directives keep what its iterations compute. */
+  private schedule(loop: ForLoop): void {
+    if (this.sink.hasErrors) return;
+    const inner = new Set(
+      this.allocations.filter((each) => each.loops.includes(loop)).map((each) => each.stmt.buffer),
+    );
+    const accesses = this.accesses.filter(
+      (access) => access.loops.includes(loop) && !inner.has(access.buffer.name),
+    );
+    const carried = this.assignments.filter((each) => each.loops.includes(loop)).map((each) => each.stmt);
+    const { kernel, sink } = this;
+    if (!checkSchedule(loop, { kernel, sink, accesses, carried })) return;
+    for (const directive of loop.stmt.schedule ?? [])
+      if (directive.span && (directive.kind === "tile" || directive.kind === "order"))
+        this.note({
+          span: directive.span,
+          subject: textOf(directive.span),
+          claim: "iterations that touch one element keep their order",
+          how: "no two that write and touch an element change places",
+        });
+  }
 
   leaves(loop: Loop, _stmt: JumpStmt): void {
     this.broken.add(loop);

@@ -49,7 +49,7 @@ export function conflict(loop: ForLoop, accesses: readonly Access[]): [Access, A
 }
 
 /** Accesses to buffers that are written, by buffer, without those that say the same as another. */
-function byBuffer(accesses: readonly Access[]): Access[][] {
+export function byBuffer(accesses: readonly Access[]): Access[][] {
   const groups = new Map<string, Map<string, Access>>();
   const written = new Set(
     accesses.filter((access) => access.kind === "store").map((access) => access.buffer.name),
@@ -71,7 +71,7 @@ function byBuffer(accesses: readonly Access[]): Access[][] {
   return [...groups.values()].map((group) => [...group.values()]);
 }
 
-function bothAtomic(a: Access, b: Access): boolean {
+export function bothAtomic(a: Access, b: Access): boolean {
   const [left, right] = [a.node, b.node];
   return (
     left.kind === "store" &&
@@ -99,7 +99,7 @@ function apartFrom(loop: ForLoop, early: Access, late: Access): boolean {
 }
 
 /** The atom of another iteration, if it belongs to the loop's body. */
-function primed(atom: Atom, order: number) {
+export function primed(atom: Atom, order: number) {
   if (atom.kind !== "name" || atom.order < order) return undefined;
   return atomPoly({
     ...atom,
@@ -150,7 +150,7 @@ function spanOf(loop: ForLoop, first: Access, second: Access): Span | undefined 
 }
 
 /** Says so if the subscripts are unknown because an operation in them may wrap. */
-function wrapNote(index: readonly Poly[], terms: Terms): string[] {
+export function wrapNote(index: readonly Poly[], terms: Terms): string[] {
   const wrapped = index.map((part) => overflowIn(part, terms)).find((each) => each !== undefined);
   if (!wrapped) return [];
   const inner = innermost(wrapped, terms);

@@ -27,7 +27,18 @@ export type Watch =
   | { readonly kind: "undefined-read"; readonly node: LoadExpr | StoreStmt }
   | { readonly kind: "unwritten"; readonly buffer: string }
   | { readonly kind: "unread"; readonly buffer: string }
-  | { readonly kind: "conflict"; readonly loop: ForStmt };
+  | {
+      readonly kind: "conflict";
+      readonly loop: ForStmt;
+      /** Which pairs of accesses matter; absent: those of different iterations of the loop. */
+      readonly pair?: (old: Moment, now: Moment) => boolean;
+    };
+
+/** An access while it happens: the node, and the number of the iteration of each loop around it. */
+export interface Moment {
+  readonly node: LoadExpr | StoreStmt;
+  readonly turns: ReadonlyMap<string, number>;
+}
 
 /** An access that happened: where, and at which values of the loop variables around it. */
 export interface Happened {
@@ -51,6 +62,13 @@ export interface Finding {
   readonly trivial?: boolean;
 }
 
+interface Touch {
+  readonly turn: number;
+  readonly happened: Happened;
+  readonly atomic: string | undefined;
+  readonly moment?: Moment;
+}
+
 interface Memory {
   readonly name: string;
   readonly shape: readonly number[];
@@ -58,7 +76,7 @@ interface Memory {
   /** Arguments have made-up data where nothing was written. */
   readonly input: boolean;
   readonly read: Uint8Array | undefined;
-  readonly touched: Map<number, { turn: number; happened: Happened; atomic: string | undefined }[]>;
+  readonly touched: Map<number, Touch[]>;
 }
 
 class Stop extends Error {}
@@ -88,6 +106,7 @@ export class Trace implements Evaluation {
   private readonly accumulators = new Map<string, { stmt: ReduceStmt; values: Scalar[] }>();
   private readonly reads: Happened[] = [];
   private readonly values = new Map<Happened, Scalar>();
+  private readonly turns = new Map<string, number>();
   /** The iteration of the watched loop that runs now. */
   private turn: number | undefined;
   stepsLeft: number;
@@ -192,26 +211,24 @@ export class Trace implements Evaluation {
     return offset;
   }
 
-  private touch(
-    memory: Memory,
-    offset: number,
-    index: readonly number[],
-    writes: boolean,
-    atomic?: string,
-  ): void {
+  private touch(memory: Memory, offset: number, index: readonly number[], node: LoadExpr | StoreStmt): void {
     if (this.watch.kind !== "conflict" || this.turn === undefined) return;
+    const { pair } = this.watch;
+    const writes = node.kind === "store";
+    const atomic = writes ? node.atomic : undefined;
     const before = memory.touched.get(offset) ?? [];
     const now = this.happened(memory, index, writes);
+    const moment = pair && { node, turns: new Map(this.turns) };
     for (const old of before) {
-      if (old.turn === this.turn || !(old.happened.writes || writes)) continue;
+      if (!(old.happened.writes || writes)) continue;
+      if (pair ? !pair(old.moment!, moment!) : old.turn === this.turn) continue;
       if (old.atomic !== undefined && old.atomic === atomic) continue;
       throw new Caught(this.finding(now, old.happened));
     }
-    if (
-      before.some((old) => old.turn === this.turn && old.happened.writes === writes && old.atomic === atomic)
-    )
-      return;
-    before.push({ turn: this.turn, happened: now, atomic });
+    const same = (old: Touch): boolean =>
+      old.turn === this.turn && old.happened.writes === writes && old.atomic === atomic;
+    if (!pair && before.some(same)) return;
+    before.push({ turn: this.turn, happened: now, atomic, ...(moment && { moment }) });
     memory.touched.set(offset, before);
   }
 
@@ -231,7 +248,7 @@ export class Trace implements Evaluation {
   private element(expr: LoadExpr, index: readonly number[]): Scalar {
     const memory = this.memories.get(expr.buffer)!;
     const offset = this.offset(expr, memory, index, false);
-    this.touch(memory, offset, index, false);
+    this.touch(memory, offset, index, expr);
     if (memory.read) memory.read[offset] = 1;
     let value = memory.cells[offset];
     if (value === undefined) {
@@ -264,7 +281,7 @@ export class Trace implements Evaluation {
       if (guard && !guard[lane % guard.length]) continue;
       const at = index.map((part) => Number(part[lane % part.length]));
       const offset = this.offset(stmt, memory, at, true);
-      this.touch(memory, offset, at, true, stmt.atomic);
+      this.touch(memory, offset, at, stmt);
       memory.cells[offset] = this.stored(stmt, memory, offset, at, value[lane]!);
     }
   }
@@ -367,6 +384,7 @@ export class Trace implements Evaluation {
       label[1] = at;
       this.names.set(stmt.name, at);
       if (watched) this.turn = at;
+      this.turns.set(stmt.name, (at - lo) / stmt.step);
       if (this.block(stmt.body) === "break") break;
     }
     if (watched) this.turn = undefined;

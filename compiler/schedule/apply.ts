@@ -8,8 +8,17 @@ import { textOf } from "../../lang/source.ts";
 import type { Directive, ForStmt, IrKernel, LoadExpr, Stmt } from "../ir/ir.ts";
 import { substituteIn } from "../ir/names.ts";
 import { mapAllExprs, mapBlocksOf, mapExpr, mapSame, type Block } from "../ir/walk.ts";
-import { silent, Workspace, type PassReport } from "../passes/workspace.ts";
-import { bandOf, chainOf, isReduction, levelKey, reductionChain, type Band, type Level } from "./band.ts";
+import { jumpsOut, silent, Workspace, type PassReport } from "../passes/workspace.ts";
+import {
+  bandOf,
+  chainOf,
+  changes,
+  isReduction,
+  levelKey,
+  reductionChain,
+  type Band,
+  type Level,
+} from "./band.ts";
 import { CannotApply, openContext, valuesOf, type Context } from "./context.ts";
 import { LoopEmitter } from "./emitter.ts";
 import { Expansion, guardedBy } from "./expansion.ts";
@@ -78,16 +87,8 @@ class Scheduler {
   /** A loop under a plan, whose band may hold further bands that the plan is about. */
   private nest(loop: ForStmt, plan: Plan): readonly Stmt[] {
     const chain = chainOf(loop);
-    const own = new Set(chain.loops.map(({ name }) => name));
     const band = bandOf(loop, plan);
-    const changes =
-      band.axes.some(({ tiles }) => tiles.length > 0) ||
-      band.reductionAxes.some(({ tiles }) => tiles.length > 0) ||
-      reordered(band, plan) ||
-      plan.stages.some(
-        ({ at }) => at && (own.has(at.loop) || band.reductionAxes.some((axis) => axis.loop.name === at.loop)),
-      );
-    if (changes) return this.band(band, plan);
+    if (changes(band, plan)) return this.band(band, plan);
     // Nothing happens to these loops themselves; the plan goes on inside.
     const inside = this.inner(chain.body, plan);
     const rebuilt = chain.loops.reduceRight<readonly Stmt[]>(
@@ -109,6 +110,7 @@ class Scheduler {
   }
 
   private band(band: Band, plan: Plan): readonly Stmt[] {
+    if (jumpsOut(band.body)) throw new CannotApply("a `break` or `continue` leaves an iteration early");
     const stops = new Set(plan.stages.flatMap(({ at }) => (at ? [loopKey(at)] : [])));
     const firstReduction = band.levels.findIndex(isReduction);
     const split = firstReduction < 0 ? band.levels.length : firstReduction;
@@ -218,10 +220,3 @@ class Scheduler {
 
 const isStructural = ({ kind }: Directive): boolean =>
   kind === "tile" || kind === "order" || kind === "fuse" || kind === "stage";
-
-/** Whether the order asked for isn't the one that the loops have. */
-function reordered(band: Band, plan: Plan): boolean {
-  if (!plan.order) return false;
-  const usual = [...band.axes, ...band.reductionAxes].map((axis) => axis.loop.name);
-  return band.levels.some((level, at) => level.axis.loop.name !== usual[at]);
-}

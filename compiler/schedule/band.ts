@@ -163,3 +163,14 @@ function marksOf(axis: Axis, level: number | undefined, plan: Plan): LoopMarks {
     ...named,
   };
 }
+
+/** Whether a plan does anything to the loops of a band. */
+export function changes(band: Band, plan: Plan): boolean {
+  const axes = [...band.axes, ...band.reductionAxes];
+  if (axes.some(({ tiles }) => tiles.length > 0)) return true;
+  const names = new Set(axes.map((axis) => axis.loop.name));
+  if (plan.stages.some(({ at }) => at && names.has(at.loop))) return true;
+  if (!plan.order) return false;
+  const usual = axes.map((axis) => axis.loop.name);
+  return band.levels.some((level, at) => level.axis.loop.name !== usual[at]);
+}

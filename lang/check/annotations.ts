@@ -119,7 +119,6 @@ function annotation(
   const args: AnnotationValue[] = [];
   const options: Record<string, AnnotationValue> = {};
   let good = true;
-  let searched = false;
   const wrong = (arg: Argument, why: string): void => {
     cx.report("K0503", { annotation: decoratorText(decorator), why }, arg.span, {
       notes: [`for example \`${info.example}\``],
@@ -137,7 +136,6 @@ function annotation(
       good = false;
       continue;
     }
-    if (values.some((value) => value.kind === "list")) searched = true;
     if (!arg.name) {
       args.push(...values);
       for (const value of values)
@@ -161,9 +159,6 @@ function annotation(
     return undefined;
   }
   if (!good) return undefined;
-  if ((!info.applied || searched) && cx.body.module.root) {
-    cx.report("K0501", { annotation: decoratorText(decorator) }, decorator.span);
-  }
   return { name, target, args, options, span: decorator.span };
 }
 

@@ -484,16 +484,6 @@ kernel k(x: Tensor[f32, *S], out y: Tensor[f32, *S]):
         pass
     let a = 1 + (*S)  # error[K0346]
 `,
-  "annotations not applied yet": `
-kernel k(x: Tensor[f32, M, N], out y: Tensor[f32, M, N]):
-    @tile(i=8, j=(64, 8))  # warning[K0501]
-    @order(i.tile, j.tile[0], j.tile[1], i, j)  # warning[K0501]
-    @stage(x, at=j.tile)  # warning[K0501]
-    @vectorize(j, width=[4, 8])  # warning[K0501]
-    @parallel(i.tile)
-    for i, j in grid(M, N):
-        y[i, j] = x[i, j]
-`,
   "unknown annotations": `
 @inline  # error[K0502]
 def f(x: f32) -> f32:

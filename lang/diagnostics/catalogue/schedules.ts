@@ -3,13 +3,6 @@
 import { entry } from "./entry.ts";
 
 export const schedules = {
-  K0501: entry<{ annotation: string }>({
-    severity: "warning",
-    name: "annotation-not-applied",
-    message: ({ annotation }) => `\`${annotation}\` is checked but not applied yet`,
-    explain: `The annotation is well-formed. This version of the compiler does not apply it; the result is the
-same, only the speed differs.`,
-  }),
   K0502: entry<{ annotation: string; what: string }>({
     severity: "error",
     name: "unknown-annotation",
@@ -96,5 +89,47 @@ can’t know. Use \`any(…)\` or \`min(…)\` to look for something, or leave t
       `\`tail="exact"\` needs a proof that ${width} divides the iterations of \`${loop}\``,
     explain: `With \`tail="exact"\` no code is made for iterations that don't fill a vector. State what you know, as in
 \`where N % 8 == 0\`, together with \`width=8\`; or choose another tail: \`mask\`, \`peel\` or \`scalar\`.`,
+  }),
+  K0540: entry<{ annotation: string; element: string }>({
+    severity: "error",
+    name: "order-breaks-dependence",
+    message: ({ annotation, element }) =>
+      `\`${annotation}\` would run two iterations the other way round that touch the same element of \`${element}\``,
+    explain: `Tiles and loop orders change when iterations run, never what they compute: of two iterations that touch one
+element, at least one of them writing it, the earlier one has to stay the earlier one. The counterexample names two
+that would change places. Loops with such dependences may be tiled after they are skewed, so that all dependences point
+forward; declared reductions, \`sum(…)\`, have no order.`,
+  }),
+  K0541: entry<{ annotation: string; element: string }>({
+    severity: "error",
+    name: "order-not-proved",
+    message: ({ annotation, element }) =>
+      `I can’t prove that \`${annotation}\` keeps the order of the accesses to \`${element}\``,
+    explain: `Of two iterations that touch one element, at least one of them writing it, the earlier one has to stay the
+earlier one. I found neither a proof that all of them do nor two that don't; indices that come from data can't be told
+apart.`,
+  }),
+  K0542: entry<{ annotation: string; name: string }>({
+    severity: "error",
+    name: "order-of-variable",
+    message: ({ annotation, name }) =>
+      `\`${name}\` is carried from one iteration to the next, so \`${annotation}\` can’t change their order`,
+    explain: `A \`var\` declared outside of the loops and assigned inside ties all iterations to the order they are written
+in. A reduction that may run in any order is declared as such, by a generator expression.`,
+  }),
+  K0543: entry<{ why: string }>({
+    severity: "error",
+    name: "order-not-of-nest",
+    message: ({ why }) => `\`@order\` doesn’t say the order of one nest of loops: ${why}`,
+    explain: `\`@order\` lists all loops of one nest, tile loops included, from the outermost to the innermost: loops with
+nothing but the next loop inside. Loops of reductions in the innermost block may be listed as well; left out, they run
+innermost.`,
+  }),
+  K0544: entry<{ buffer: string; loop: string }>({
+    severity: "error",
+    name: "staged-and-written",
+    message: ({ buffer, loop }) => `\`${buffer}\` can’t be staged at \`${loop}\`, which writes it inside`,
+    explain: `A staged buffer is copied once, before the loop's body runs, and read from the copy. What the body writes into
+it would not be seen. Stage it further in, where it isn't written, or write into another tensor.`,
   }),
 };
