@@ -2,6 +2,7 @@
 
 import type { Signature } from "../compiler/artifact.ts";
 import type { Arguments, BoundCall } from "./call/bind.ts";
+import type { KernError } from "./error.ts";
 import type { KernelSource } from "./source.ts";
 import type { Tensor } from "./tensor/tensor.ts";
 
@@ -16,6 +17,14 @@ export interface Kernel {
   readonly op?: string;
   /** Signatures of the instances that exist. */
   readonly instances: readonly Signature[];
+  /** Where it runs. */
+  readonly device: Device;
+  /** Features of the device that its code needs. */
+  readonly features: readonly string[];
+  /** Whether instances for other dtypes and ranks are compiled when a call needs them. */
+  readonly open: boolean;
+  /** Why these arguments don't fit, undefined if they do. Nothing runs; an instance may be compiled. */
+  mismatch(args: Arguments): Promise<KernError | undefined>;
 }
 
 /** Kernels by name; the instances of generic ones by their own names too (`softmax_f16`). */
@@ -23,6 +32,8 @@ export type Kernels = Record<string, Kernel>;
 
 export interface Device {
   readonly name: DeviceName;
+  /** What code for this device may use, found by trying: `simd128`, `relaxed-simd`, `threads`. */
+  readonly features: readonly string[];
   /** Threads that share parallel phases, the calling one included; absent where a device has no such thing. */
   readonly threads?: number;
   /** Makes the kernels of a compiled file callable. */
@@ -39,11 +50,12 @@ export type Executable = (call: BoundCall) => Promise<Map<string, Tensor>>;
 /** One instance of a kernel, ready to run. */
 export interface Instance {
   readonly signature: Signature;
+  readonly features: readonly string[];
   readonly run: Executable;
 }
 
 /** The part of a device that loading goes through. */
-export interface Backend {
+export interface Backend extends Device {
   /** Every instance that a source holds for this device. */
   instances(source: KernelSource): Promise<readonly Instance[]>;
 }

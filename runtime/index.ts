@@ -5,6 +5,7 @@ import { nearest } from "../lang/diagnostics/nearest.ts";
 import type { Device, DeviceName } from "./device.ts";
 import { openWasmDevice, type WasmOptions } from "./devices/wasm/device.ts";
 import { kernError, suggestion } from "./error.ts";
+import type { Safetensors } from "./formats/safetensors.ts";
 import type { Tensor } from "./tensor/tensor.ts";
 
 export { KernError } from "./error.ts";
@@ -14,6 +15,9 @@ export type { TypedArray } from "./tensor/storage.ts";
 export type { Device, DeviceName, Kernel, Kernels } from "./device.ts";
 export type { Arguments } from "./call/bind.ts";
 export type { CompiledFiles, CompiledSource, KernelSource } from "./source.ts";
+export type { Safetensors } from "./formats/safetensors.ts";
+export { ops, OpRegistry } from "./ops/registry.ts";
+export type { DispatchReport, OpArguments, RegisterOptions, Verdict } from "./ops/registry.ts";
 export { loadFiles, type FileAddresses } from "./files.ts";
 export { importFiles, setSharedDevice, sharedDevice, type ImportedFile } from "./imported.ts";
 export type { Artifact, Manifest, Signature } from "../compiler/artifact.ts";
@@ -57,4 +61,15 @@ export async function readPng(file: Uint8Array): Promise<Tensor> {
 /** Writes a u8, u16 or bool tensor [H, W] or [H, W, C] as a .png image. */
 export async function writePng(image: Tensor): Promise<Uint8Array> {
   return (await import("./formats/png.ts")).writePng(image);
+}
+/** Reads the named tensors of a .safetensors file. */
+export async function readSafetensors(file: Uint8Array): Promise<Safetensors> {
+  return (await import("./formats/safetensors.ts")).readSafetensors(file);
+}
+/** Writes tensors by name, and words about them, as a .safetensors file. */
+export async function writeSafetensors(
+  tensors: Readonly<Record<string, Tensor>>,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<Uint8Array> {
+  return (await import("./formats/safetensors.ts")).writeSafetensors(tensors, metadata);
 }

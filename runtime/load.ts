@@ -2,17 +2,18 @@
 // its arguments fit, or to one that is compiled for it.
 
 import type { Signature } from "../compiler/artifact.ts";
-import { bindCall, type Arguments } from "./call/bind.ts";
-import { fitPacks, withDtypes, type Fitted } from "./call/instance.ts";
-import type { Backend, Instance, Kernel, Kernels } from "./device.ts";
-import { kernError } from "./error.ts";
+import { isDtype } from "../lang/dtypes.ts";
+import { bindCall, type Arguments, type BoundCall } from "./call/bind.ts";
+import { fitInstance, withDtypes, type Fitted } from "./call/instance.ts";
+import type { Backend, Device, Instance, Kernel, Kernels } from "./device.ts";
+import { KernError, kernError } from "./error.ts";
 import { isCompiled, type KernelSource } from "./source.ts";
-import { contiguousStrides } from "./tensor/layout.ts";
 import { Tensor } from "./tensor/tensor.ts";
 
 /** All instances of one kernel that exist so far. */
 interface Family {
   readonly name: string;
+  readonly device: Device;
   readonly instances: Instance[];
   /** Adds an instance for these arguments; false if there can't be one. */
   readonly specialize?: (args: Arguments) => Promise<boolean>;
@@ -24,11 +25,13 @@ export async function loadKernels(source: KernelSource, backend: Backend): Promi
   const loaded = Object.create(null) as Kernels;
   for (const name of new Set(instances.map(({ signature }) => signature.name))) {
     const own = instances.filter(({ signature }) => signature.name === name);
-    loaded[name] = makeKernel({ name, instances: own, specialize: specializer(source, backend, name, own) });
+    const specialize = specializer(source, backend, name, own);
+    loaded[name] = makeKernel({ name, device: backend, instances: own, specialize });
   }
   for (const instance of instances)
     loaded[instance.signature.instance] ??= makeKernel({
       name: instance.signature.name,
+      device: backend,
       instances: [instance],
     });
   return loaded;
@@ -60,12 +63,28 @@ function makeKernel(family: Family): Kernel {
   const call = async (args: Arguments = {}): Promise<Record<string, Tensor>> => {
     const fitted = await fit(family, args);
     const { signature, run } = fitted.instance;
-    const results = await run(bindCall(signature, args, fitted));
+    const results = await run(await checked(signature, args, fitted));
+    if (fitted.packs.size === 0) return Object.fromEntries(results);
+    const { unmerged } = await import("./call/packs.ts");
     return Object.fromEntries(
       [...results].map(([name, result]) => [name, unmerged(signature, fitted, name, result, args[name])]),
     );
   };
+  const mismatch = async (args: Arguments): Promise<KernError | undefined> => {
+    try {
+      const fitted = await fit(family, args);
+      await checked(fitted.instance.signature, args, fitted);
+      return undefined;
+    } catch (error) {
+      if (error instanceof KernError) return error;
+      throw error;
+    }
+  };
   return Object.defineProperties(call, {
+    device: { value: family.device },
+    open: { value: family.specialize !== undefined && isGeneric(first) },
+    features: { get: () => [...new Set(family.instances.flatMap(({ features }) => features))] },
+    mismatch: { value: mismatch },
     kernelName: { value: first.name },
     name: { value: first.name },
     op: { value: first.op },
@@ -73,16 +92,24 @@ function makeKernel(family: Family): Kernel {
   }) as unknown as Kernel;
 }
 
+/** Everything that a call must meet before it runs. */
+async function checked(signature: Signature, args: Arguments, fitted: Fitted<Instance>): Promise<BoundCall> {
+  const call = bindCall(signature, args, fitted);
+  if (call.tensors.some(({ param, tensor }) => param.mode !== "in" && tensor))
+    (await import("./call/overlap.ts")).checkOverlap(call);
+  return call;
+}
+
 /** The instance that a call fits: as it is, made for it, or by copying strided packs; else the errors say why not. */
 async function fit(family: Family, args: Arguments): Promise<Fitted<Instance>> {
-  const find = (copy: boolean) => fitPacks(withDtypes(family.instances, args), args, copy);
-  const found = find(false);
+  const find = (copy: boolean) => fitInstance(withDtypes(family.instances, args), args, copy);
+  const found = await find(false);
   if (found) return found;
   if (await family.specialize?.(args)) {
-    const made = find(false);
+    const made = await find(false);
     if (made) return made;
   }
-  const copied = find(true);
+  const copied = await find(true);
   if (copied) return copied;
   const { instances, name } = family;
   // With one set of dtypes, naming the argument that differs says more.
@@ -107,6 +134,11 @@ async function fit(family: Family, args: Arguments): Promise<Fitted<Instance>> {
   );
 }
 
+/** Whether another dtype or rank would be another instance. */
+function isGeneric({ comptime, packs }: Signature): boolean {
+  return Object.keys(packs).length > 0 || Object.values(comptime).some((value) => isDtype(value));
+}
+
 function sameDtypes(a: Signature, b: Signature): boolean {
   return a.params.every((param, at) => param.dtype === b.params[at]?.dtype);
 }
@@ -117,27 +149,4 @@ function describeInstance({ instance, comptime, packs }: Signature): string {
     ...Object.entries(packs).map(([name, rank]) => `*${name} of rank ${rank}`),
   ];
   return settings.length > 0 ? `${instance} (${settings.join(", ")})` : instance;
-}
-
-/** A result in the dimensions that the caller knows, where a pack was merged. */
-function unmerged(
-  signature: Signature,
-  { packs }: Fitted<Instance>,
-  name: string,
-  result: Tensor,
-  given: unknown,
-): Tensor {
-  if (given instanceof Tensor) return given;
-  const param = signature.params.find((each) => each.name === name);
-  if (packs.size === 0 || param?.kind !== "tensor") return result;
-  const shape: number[] = [];
-  for (let at = 0; at < param.shape.length;) {
-    const pack = [...packs.keys()].find((each) => param.shape[at] === `${each}_0`);
-    if (pack === undefined) shape.push(result.shape[at++]!);
-    else {
-      shape.push(...packs.get(pack)!);
-      at += signature.packs[pack]!;
-    }
-  }
-  return new Tensor(result.storage, result.dtype, { shape, strides: contiguousStrides(shape), offset: 0 });
 }

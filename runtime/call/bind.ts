@@ -11,9 +11,8 @@ import {
 import { dtypeInfo, isFloat, isWide, type Dtype } from "../../lang/dtypes.ts";
 import { nearest } from "../../lang/diagnostics/nearest.ts";
 import { kernError, spanOfPlace, suggestion } from "../error.ts";
-import { checkShape, overlap, overlapsItself, sizeOf, type Layout } from "../tensor/layout.ts";
+import { checkShape, sizeOf, type Layout } from "../tensor/layout.ts";
 import { roundNarrow } from "../tensor/narrow.ts";
-import { HostStorage, type Storage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { printShape } from "./shape-text.ts";
 
@@ -47,7 +46,7 @@ export interface Views {
   readonly copies: ReadonlySet<string>;
 }
 
-/** Checks `args` and binds the signature's dimensions, or throws a KernError. */
+/** Checks `args`, but for tensors that overlap, and binds the signature's dimensions, or throws a KernError. */
 export function bindCall(signature: Signature, args: Arguments, views: Views): BoundCall {
   const kernel = signature.name;
   refuseUnknown(signature, args);
@@ -79,7 +78,6 @@ export function bindCall(signature: Signature, args: Arguments, views: Views): B
     return [{ param, tensor, layout, copy: views.copies.has(param.name) }];
   });
   checkConstraints(signature, value);
-  checkOverlap(kernel, tensors);
   return { signature, tensors, scalars, dims, value };
 }
 
@@ -216,26 +214,6 @@ function namesIn(expr: ShapeExpr): Set<string> {
   if (typeof expr === "number") return new Set();
   if (typeof expr === "string") return new Set([expr]);
   return new Set(expr.slice(1).flatMap((part) => [...namesIn(part as ShapeExpr)]));
-}
-
-/** What two storages must have in common to share memory. */
-function memoryOf(storage: Storage): { memory: unknown; base: number } {
-  if (storage instanceof HostStorage) return { memory: storage.bytes.buffer, base: storage.bytes.byteOffset };
-  return { memory: storage, base: 0 };
-}
-
-function checkOverlap(kernel: string, tensors: readonly BoundTensor[]): void {
-  for (const { param, tensor, layout } of tensors) {
-    if (param.mode === "in" || !tensor) continue;
-    const argument = param.name;
-    if (overlapsItself(layout)) throw kernError("K0706", { kernel, argument, other: argument });
-    const region = { ...memoryOf(tensor.storage), dtype: tensor.dtype, layout: tensor };
-    for (const other of tensors) {
-      if (other.param === param || !other.tensor) continue;
-      const its = { ...memoryOf(other.tensor.storage), dtype: other.tensor.dtype, layout: other.tensor };
-      if (overlap(region, its)) throw kernError("K0706", { kernel, argument, other: other.param.name });
-    }
-  }
 }
 
 /** Elements that a call touches, a rough measure of its work. */

@@ -42,8 +42,9 @@ export async function openInterpDevice(): Promise<Device> {
     );
   };
 
-  const device: Device & Backend = {
+  const device: Backend = {
     name: "interp",
+    features: [],
     load: (source: KernelSource): Promise<Kernels> => loadKernels(source, device),
     async instances(source: KernelSource): Promise<readonly Instance[]> {
       if (typeof source !== "object" || source === null || !isCompiled(source))
@@ -52,6 +53,7 @@ export async function openInterpDevice(): Promise<Device> {
         });
       return source.kernels.map((kernel) => ({
         signature: signatureOf(kernel.typed, kernel.ir, []),
+        features: [],
         run: (call) => run(kernel, call),
       }));
     },

@@ -37,12 +37,16 @@ async function readInput(spec: string, value: string, param: ParamSpec | undefin
   if (number !== undefined) return number;
   if (value.endsWith(".npy")) return decoded(value, readNpy);
   if (value.endsWith(".png")) return decoded(value, readPng);
-  if (/\.safetensors(#|$)/.test(value)) throw mistake("K0711", { what: "reading .safetensors files" });
+  const named = /^(.*\.safetensors)(?:#(.*))?$/.exec(value);
+  if (named)
+    return decoded(named[1]!, async (bytes) => (await safetensors()).readSafetensor(bytes, named[2]));
   throw mistake("K0807", {
     input: spec,
-    why: "a value is a .npy or .png file, a number, true or false, or random(f32, 3, 17, seed=1)",
+    why: "a value is a .npy or .png file, a .safetensors#NAME, a number, true or false, or random(f32, 3, 17, seed=1)",
   });
 }
+
+const safetensors = () => import("../../runtime/formats/safetensors.ts");
 
 /** Integers of any size, decimals, `inf` and `nan`; undefined for anything else. */
 function numberInput(text: string, param: ParamSpec | undefined): number | bigint | undefined {

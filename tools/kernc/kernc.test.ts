@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createColors } from "picocolors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openDevice, readNpy, tensor, writeNpy } from "../../runtime/index.ts";
+import { openDevice, readNpy, tensor, writeNpy, writeSafetensors } from "../../runtime/index.ts";
 import { random } from "../../runtime/random.ts";
 import { main } from "./main.ts";
 
@@ -63,6 +63,8 @@ beforeAll(async () => {
     "kernel k(x: Tensor[f32, N], out y: Tensor[f32, N]):\n    for i in range(N + 1):\n        y[i] = x[i]\n",
   );
   writeFileSync("x.npy", await writeNpy(tensor(Float32Array.of(1, 2, 3, 4), [2, 2])));
+  const weights = { bias: tensor([1, 2, 3]), weight: tensor([4, 5]) };
+  writeFileSync("w.safetensors", await writeSafetensors(weights));
   writeFileSync("wide.npy", await writeNpy(random("f64", [2, 3])));
 });
 afterAll(() => {
@@ -216,7 +218,9 @@ describe("run", () => {
       "takes a Tensor[f32, N] as `x`, but was given a Tensor[f32, 2, 2]",
       "the ranks differ",
     ],
-    [["single.kern", "--in", "x=a.safetensors#w"], "not built yet", ""],
+    [["single.kern", "--in", "x=a.safetensors#w"], "I can’t read a.safetensors", "there is no such file"],
+    [["single.kern", "--in", "x=w.safetensors"], "it has 2 tensors (bias, weight)", "#NAME"],
+    [["single.kern", "--in", "x=w.safetensors#wieght"], 'no tensor "wieght"', "did you mean `weight`?"],
     [["single.kern", "--set", "T=f16"], "no kernel has a compile-time parameter of that name", ""],
     [["single.kern", "--shape", "Q=3"], "no kernel has a dimension of that name", ""],
     [

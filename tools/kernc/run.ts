@@ -19,7 +19,7 @@ export const run: Command = {
   usage: "FILE[:KERNEL] --in NAME=VALUE… [--out NAME=PATH…]",
   summary: "Compiles a kernel, calls it once, and writes or shows its results.",
   details: [
-    "A VALUE is a .npy or .png file, a number, true or false, or random(f32, 3, 17, seed=1).",
+    "A VALUE is a .npy or .png file, a .safetensors#NAME, a number, true or false, or random(f32, 3, 17, seed=1).",
     "A PATH ends in .npy or .png. Without --out a short account of each result is shown.",
   ],
   options: {

@@ -122,4 +122,25 @@ export const callMessages = {
     message: ({ kernel, packs }) =>
       `the arguments of \`${kernel}\` don’t agree on how many dimensions ${packs} stands for`,
   }),
+  K0721: message<{ why: string }>({
+    severity: "error",
+    name: "bad-safetensors",
+    message: ({ why }) => `this is not a .safetensors file I can use: ${why}`,
+  }),
+  K0722: message<{ op: string; given: string }>({
+    severity: "error",
+    name: "no-kernel-for-op",
+    message: ({ op, given }) => `no kernel that is registered for \`${op}\` takes ${given}`,
+  }),
+  K0723: message<{ op: string; kernels: string }>({
+    severity: "error",
+    name: "ambiguous-op",
+    message: ({ op, kernels }) =>
+      `\`${op}\` could be any of ${kernels}: none is more specific than the others`,
+  }),
+  K0724: message<{ kernel: string; why: string }>({
+    severity: "error",
+    name: "cannot-register",
+    message: ({ kernel, why }) => `I can’t register \`${kernel}\`: ${why}`,
+  }),
 };

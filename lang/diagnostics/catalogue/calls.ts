@@ -102,4 +102,25 @@ the kernel and the shapes.`,
     `A pack \`*S\` stands for any number of dimensions, but for the same ones in every argument of a
 call.`,
   ),
+  K0721: explained(
+    "K0721",
+    `A .safetensors file is the length of its header in 8 bytes, the header in JSON, and the elements. Names, dtypes,
+shapes and places are checked against the file's length before anything is allocated; places may not overlap.`,
+  ),
+  K0722: explained(
+    "K0722",
+    `An op is carried out by a kernel that was registered under its name, on a device of the right kind,
+whose signature takes the arguments. \`ops.explainDispatch(…)\` tells of each candidate why it was passed over.`,
+  ),
+  K0723: explained(
+    "K0723",
+    `Of several kernels for an op the most specific is taken: one of the user's before one of the library's, then
+the one that asks for more (features, fixed dtypes, ranks and sizes, clauses). Two that ask for different things
+and both fit leave the choice open. Register one of them only, or add to the \`where\` clause of the better one.`,
+  ),
+  K0724: explained(
+    "K0724",
+    `Kernels are registered under the name that \`@op("domain::name")\` gives them, or under one given with
+\`as\`. A kernel with the same signature, on the same device, may be registered under a name only once.`,
+  ),
 };

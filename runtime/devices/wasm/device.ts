@@ -3,13 +3,14 @@
 
 import type { KernelArtifact } from "../../../compiler/artifact.ts";
 import type { BoundCall } from "../../call/bind.ts";
-import type { Backend, Device, Executable, Instance, Kernels } from "../../device.ts";
+import type { Backend, Executable, Instance, Kernels } from "../../device.ts";
 import { kernError } from "../../error.ts";
 import { loadKernels } from "../../load.ts";
 import { artifactOf, type KernelSource } from "../../source.ts";
 import { contiguousStrides } from "../../tensor/layout.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { DeviceMemory, type DeviceStorage } from "./memory.ts";
+import { wasmFeatures } from "./features.ts";
 import { fitMemoryImport } from "./module.ts";
 import type { WorkerPool } from "./pool.ts";
 import { KernelRunner, type Machine } from "./runner.ts";
@@ -53,8 +54,9 @@ async function startPool(threads: number): Promise<WorkerPool> {
   return pool;
 }
 
-export class WasmDevice implements Device, Backend, Machine {
+export class WasmDevice implements Backend, Machine {
   readonly name = "wasm";
+  readonly features = wasmFeatures();
   readonly memory: DeviceMemory;
   readonly pool: WorkerPool | undefined;
   readonly serialBelow: number;
@@ -81,6 +83,7 @@ export class WasmDevice implements Device, Backend, Machine {
     const { code, kernels } = artifactOf(source, "wasm");
     if (typeof code === "string")
       throw kernError("K0714", { why: "the code is text, not a WebAssembly module" });
+    this.refuseFeatures(kernels);
     let module: WebAssembly.Module;
     let instance: WebAssembly.Instance;
     try {
@@ -107,8 +110,21 @@ export class WasmDevice implements Device, Backend, Machine {
     if (pool) await this.turns.take(() => pool.load(message));
     return kernels.map((kernel, n) => ({
       signature: kernel.signature,
+      features: kernel.launch.features,
       run: this.executable(kernel, instance, first + n),
     }));
+  }
+
+  /** Says what the engine lacks, in better words than it has itself. */
+  private refuseFeatures(kernels: readonly KernelArtifact[]): void {
+    const known: readonly string[] = this.features;
+    // Code for threads runs without them too, over memory that isn't shared.
+    for (const { signature, launch } of kernels)
+      for (const feature of launch.features)
+        if (feature !== "threads" && !known.includes(feature))
+          throw kernError("K0714", {
+            why: `\`${signature.instance}\` needs ${feature}, which this engine doesn’t have`,
+          });
   }
 
   private executable(kernel: KernelArtifact, instance: WebAssembly.Instance, id: number): Executable {
