@@ -1,8 +1,13 @@
 // Writes the generated files, or with --check tells whether they are fresh.
 //
 //   stdlib/library.gen.ts   the library's sources as text, so that the compiler needs no file system
+//   spec/*.md               pages made from tables and from other pages: testing/spec/documents.ts
 
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { format } from "prettier";
+import { rolldown } from "rolldown";
 
 const check = process.argv.includes("--check");
 
@@ -17,7 +22,26 @@ async function librarySources() {
   return `// Generated from stdlib/*.kern by scripts/generate.mjs; don't edit.\n\nexport const sources: Readonly<Record<string, string>> = {\n${entries.join("")}};\n`;
 }
 
-const files = { "stdlib/library.gen.ts": await librarySources() };
+/** Pages of the specification; their generator is TypeScript, so it is bundled to be run. */
+async function specification() {
+  const dir = "node_modules/.cache/kern-generate";
+  await mkdir(dir, { recursive: true });
+  const bundle = await rolldown({
+    input: "testing/spec/documents.ts",
+    platform: "node",
+    external: (id) => !id.startsWith(".") && !id.startsWith("/"),
+  });
+  await bundle.write({ dir, format: "esm", entryFileNames: "documents.mjs" });
+  await bundle.close();
+  const { documents } = await import(pathToFileURL(resolve(join(dir, "documents.mjs"))).href);
+  const pages = Object.entries(documents()).map(async ([path, text]) => [
+    path,
+    await format(text, { parser: "markdown", printWidth: 110 }),
+  ]);
+  return Object.fromEntries(await Promise.all(pages));
+}
+
+const files = { "stdlib/library.gen.ts": await librarySources(), ...(await specification()) };
 let stale = false;
 for (const [path, text] of Object.entries(files)) {
   const old = await readFile(path, "utf8").catch(() => undefined);

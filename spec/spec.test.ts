@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import { catalogue } from "../lang/diagnostics/catalogue/index.ts";
-import { specPages, testPage } from "../testing/spec.ts";
+import { specPages } from "../testing/spec/pages.ts";
+import { testPage } from "../testing/spec.ts";
 
 const pages = specPages();
 pages.forEach(testPage);

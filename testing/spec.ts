@@ -1,27 +1,14 @@
 // The executable specification: every page of spec/ as tests. A section is a test, and one more for WGSL where it shows
 // calls. `UPDATE_SPEC=1`, or vitest's `-u`, rewrites `ir`, `wat` and `wgsl` blocks; nothing rewrites an assertion.
 
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { compile } from "../compiler/index.ts";
 import type { WgslLaunch } from "../compiler/artifact.ts";
-import { readPage, withBlocks, type Block, type Page } from "./spec/page.ts";
+import { withBlocks, type Block, type Page } from "./spec/page.ts";
 import { kernFiles, sectionProblems, targetProblems, type KernFile } from "./spec/section.ts";
 import { closeDevices } from "./spec/transcript.ts";
 import { openWgslValidator } from "./wgsl.ts";
-
-/** Pages that are made from the others, or from tables. */
-export const generatedPages = ["spec/grammar.md", "spec/diagnostics.md"];
-
-/** All pages with blocks to execute. */
-export function specPages(): readonly Page[] {
-  return readdirSync("spec", { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => `spec/${name.replaceAll("\\", "/")}`)
-    .filter((path) => !generatedPages.includes(path))
-    .toSorted()
-    .map((path) => readPage(path, readFileSync(path, "utf8")));
-}
 
 const updating = (): boolean => {
   const { snapshotState } = expect.getState() as unknown as { snapshotState?: { _updateSnapshot?: string } };

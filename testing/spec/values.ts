@@ -3,7 +3,7 @@
 // `broadcast([…], 3, 2)`.
 
 import { dataOf, valuesOf, type Value } from "../../runtime/tensor/values.ts";
-import { Tensor, tensor } from "../../runtime/index.ts";
+import { tensor, type Tensor } from "../../runtime/index.ts";
 import { isFloat, type Dtype } from "../../lang/dtypes.ts";
 
 export type Written =
@@ -67,7 +67,9 @@ class Reader {
 
   word(): string {
     this.take("");
-    const found = /^[-+]?(?:0x[\da-fA-F]+|\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|[A-Za-z_0-9]\w*)/.exec(this.text.slice(this.at));
+    const found = /^[-+]?(?:0x[\da-fA-F]+|\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+|[A-Za-z_0-9]\w*)/.exec(
+      this.text.slice(this.at),
+    );
     if (!found)
       throw new Error(`expected a value at ${JSON.stringify(this.text.slice(this.at, this.at + 20))}`);
     this.at += found[0].length;
