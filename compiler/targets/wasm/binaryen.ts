@@ -1,4 +1,4 @@
-// From the text of a module to its binary, by Binaryen: parsed, validated, optimised. It takes a while to load, so it's
+// From the text of a module to its binary, by Binaryen: parsed, validated, tidied. It takes a while to load, so it's
 // loaded when the first module is emitted.
 
 import type binaryenDefault from "binaryen";
@@ -41,7 +41,7 @@ export async function assemble(
         (features.has("relaxed-simd") ? Features.RelaxedSIMD : 0),
     );
     if (!module.validate()) return internalError("wasm", `invalid code for ${names}`);
-    if (optimize) optimizeModule(binaryen, module);
+    if (optimize) module.runPasses(tidying);
     const { binary, sourceMap } = module.emitBinary(`${names}.wasm.map`) as unknown as {
       binary: Uint8Array;
       sourceMap: string | null;
@@ -64,12 +64,7 @@ function parsed(binaryen: Binaryen, text: string, names: string): ReturnType<Bin
 }
 
 /**
- * Level 1 tidies the locals and drops what is unused. Higher levels take four times as long and, measured on vector
- * loops, give V8 nothing that its own optimiser doesn't find.
+ * What is left to tidy: locals that can share a slot, and statements without effect. Binaryen's levels of optimisation take
+ * from five to twenty times as long and, measured on vector loops, give V8 nothing that its own optimiser doesn't find.
  */
-function optimizeModule(binaryen: Binaryen, module: ReturnType<Binaryen["parseText"]>): void {
-  binaryen.setOptimizeLevel(1);
-  binaryen.setShrinkLevel(0);
-  binaryen.setFastMath(false);
-  module.optimize();
-}
+const tidying = ["coalesce-locals", "reorder-locals", "vacuum"];
