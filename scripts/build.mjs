@@ -32,6 +32,10 @@ const { output } = await bundle.write({
   dir: out,
   format: "esm",
   chunkFileNames: "chunks/[name]-[hash].js",
+  // Names stay, for the sake of stack traces. The rest is for the time it takes to start: the engine reads text of
+  // one-byte characters, and less of it, in half the time.
+  minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  charset: "ascii",
   comments: { legal: true },
 });
 await bundle.close();
