@@ -98,7 +98,9 @@ export function condition(program: Program, scope: Scope, depth: number): string
 function converted(program: Program, scope: Scope, dtype: Dtype, depth: number): string {
   const { dice } = program;
   const from = dice.pick(program.dtypes);
-  const inner = expression(program, scope, from, depth - 1);
+  // Plain numbers are exact: they'd have to fit.
+  const given = expression(program, scope, from, depth - 1);
+  const inner = from === "i32" || from === "f32" ? `${from}(${given})` : given;
   if (dtype === "bool") return `(${condition(program, scope, depth - 1)})`;
   if (isInteger(dtype) && from !== "bool" && dice.chance(0.3)) return `saturate[${dtype}](${inner})`;
   if (from !== dtype && from !== "bool" && dtypeInfo(from).bits === dtypeInfo(dtype).bits && dice.chance(0.4))

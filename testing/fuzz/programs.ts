@@ -6,6 +6,7 @@ import { Dice } from "./dice.ts";
 import { condition, expression, literal, type Program } from "./expressions.ts";
 import { indent, nest, simdNest, type Target } from "./nests.ts";
 import { reduction } from "./reductions.ts";
+import { scheduledNest } from "./schedules.ts";
 import { Scope, type Extent, type TensorName } from "./scope.ts";
 
 const computed: readonly (readonly [number, Dtype])[] = [
@@ -39,9 +40,9 @@ export function programOf(seed: number): string {
     imports: new Set(),
     defs: new Map(),
     budget: dice.weighted([
-      [3, 15],
-      [4, 40],
-      [1, 120],
+      [5, 12],
+      [3, 30],
+      [0.5, 90],
     ]),
     fresh: (stem) => `${stem}${names++}`,
   };
@@ -144,6 +145,10 @@ function phase(program: Program, scope: Scope, target: Target, where: string[]):
   }
   if (target.mode === "out" && dice.chance(0.06) && !last.includes("*"))
     return inlined(program, scope, target);
+  if (dice.chance(0.3)) {
+    const scheduled = scheduledNest(program, scope, target);
+    if (scheduled) return scheduled;
+  }
   return nest(program, scope, target);
 }
 
