@@ -2,6 +2,7 @@
 // are loaded when they are first used.
 
 import { nearest } from "../lang/diagnostics/nearest.ts";
+import type { CacheOptions, CompileCache } from "./cache/cache.ts";
 import type { Device, DeviceName } from "./device.ts";
 import { openWasmDevice, type WasmOptions } from "./devices/wasm/device.ts";
 import { kernError, suggestion } from "./error.ts";
@@ -14,7 +15,8 @@ export { valuesOf, type Value } from "./tensor/values.ts";
 export type { TypedArray } from "./tensor/storage.ts";
 export type { Device, DeviceName, Kernel, Kernels } from "./device.ts";
 export type { Arguments } from "./call/bind.ts";
-export type { CompiledFiles, CompiledSource, KernelSource } from "./source.ts";
+export type { CacheOptions, CompileCache } from "./cache/cache.ts";
+export type { CachedSource, CompiledFiles, CompiledSource, KernelSource } from "./source.ts";
 export type { Safetensors } from "./formats/safetensors.ts";
 export { ops, OpRegistry } from "./ops/registry.ts";
 export type { DispatchReport, OpArguments, RegisterOptions, Verdict } from "./ops/registry.ts";
@@ -72,4 +74,8 @@ export async function writeSafetensors(
   metadata?: Readonly<Record<string, string>>,
 ): Promise<Uint8Array> {
   return (await import("./formats/safetensors.ts")).writeSafetensors(tensors, metadata);
+}
+/** Keeps what was compiled, in memory and, in Node, in a directory: `await cache.compile(source, options)`. */
+export async function openCache(options?: CacheOptions): Promise<CompileCache> {
+  return new (await import("./cache/cache.ts")).CompileCache(options);
 }

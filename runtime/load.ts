@@ -7,7 +7,7 @@ import { bindCall, type Arguments, type BoundCall } from "./call/bind.ts";
 import { fitInstance, withDtypes, type Fitted } from "./call/instance.ts";
 import type { Backend, Device, Instance, Kernel, Kernels } from "./device.ts";
 import { KernError, kernError } from "./error.ts";
-import { isCompiled, type KernelSource } from "./source.ts";
+import { compilationOf, type KernelSource } from "./source.ts";
 import { Tensor } from "./tensor/tensor.ts";
 
 /** All instances of one kernel that exist so far. */
@@ -43,15 +43,17 @@ function specializer(
   kernel: string,
   instances: Instance[],
 ): Family["specialize"] {
-  if (!isCompiled(source)) return undefined;
-  const template = source.module.kernels.find((each) => each.name === kernel);
-  const typed = source.kernels.find((each) => each.typed.name === kernel)?.typed;
-  if (!template || !typed) return undefined;
+  const compilation = compilationOf(source);
+  if (!compilation) return undefined;
   return async (args) => {
+    const compiled = await compilation();
+    const template = compiled.module.kernels.find((each) => each.name === kernel);
+    const typed = compiled.kernels.find((each) => each.typed.name === kernel)?.typed;
+    if (!template || !typed) return false;
     const { requestFor } = await import("./call/specialize.ts");
     const request = requestFor(template, Object.fromEntries(typed.comptime), args);
     if (!request) return false;
-    const added = await backend.instances(await source.specialize({ kernel, request }));
+    const added = await backend.instances(await compiled.specialize({ kernel, request }));
     const known = instances.map(({ signature }) => signature.instance);
     instances.push(...added.filter(({ signature }) => !known.includes(signature.instance)));
     return instances.length > known.length;

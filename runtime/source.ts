@@ -15,6 +15,12 @@ export interface CompiledSource {
   specialize(wanted: { readonly kernel: string; readonly request: InstanceRequest }): Promise<CompiledSource>;
 }
 
+/** Artifacts of an earlier compilation, which is done again only if they aren't enough. */
+export interface CachedSource {
+  readonly artifacts: readonly Artifact[];
+  compiled(): Promise<CompiledSource>;
+}
+
 /** What `kernc compile` wrote. */
 export interface CompiledFiles {
   readonly manifest: Manifest;
@@ -22,11 +28,13 @@ export interface CompiledFiles {
   readonly code: Readonly<Partial<Record<TargetName, Uint8Array | ArrayBuffer | string>>>;
 }
 
-export type KernelSource = CompiledSource | CompiledFiles | Artifact;
+export type KernelSource = CompiledSource | CachedSource | CompiledFiles | Artifact;
 
-/** Whether a source is a compilation, which can make further instances. */
-export function isCompiled(source: KernelSource): source is CompiledSource {
-  return "specialize" in source;
+/** The compilation behind a source, which can make further instances; undefined where there is none. */
+export function compilationOf(source: KernelSource): (() => Promise<CompiledSource>) | undefined {
+  if (typeof source !== "object" || source === null) return undefined;
+  if ("specialize" in source) return async () => source;
+  return "compiled" in source ? source.compiled : undefined;
 }
 
 /** The artifact for a target out of any kind of source. */

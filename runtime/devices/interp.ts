@@ -6,7 +6,7 @@ import type { BoundCall } from "../call/bind.ts";
 import type { Backend, Device, Instance, Kernels } from "../device.ts";
 import { kernError } from "../error.ts";
 import { loadKernels } from "../load.ts";
-import { isCompiled, type CompiledSource, type KernelSource } from "../source.ts";
+import { compilationOf, type CompiledSource, type KernelSource } from "../source.ts";
 import { copyElements } from "../tensor/copy.ts";
 import { contiguousStrides, layoutEnd, sizeOf } from "../tensor/layout.ts";
 import { bytesOf, HostStorage, viewAs } from "../tensor/storage.ts";
@@ -47,11 +47,12 @@ export async function openInterpDevice(): Promise<Device> {
     features: [],
     load: (source: KernelSource): Promise<Kernels> => loadKernels(source, device),
     async instances(source: KernelSource): Promise<readonly Instance[]> {
-      if (typeof source !== "object" || source === null || !isCompiled(source))
+      const compilation = compilationOf(source);
+      if (!compilation)
         throw kernError("K0714", {
           why: "the interpreter runs what `compile()` returns, not code that was compiled for a target",
         });
-      return source.kernels.map((kernel) => ({
+      return (await compilation()).kernels.map((kernel) => ({
         signature: signatureOf(kernel.typed, kernel.ir, []),
         features: [],
         run: (call) => run(kernel, call),

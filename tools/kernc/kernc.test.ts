@@ -96,7 +96,7 @@ describe("usage", () => {
     [["run", "--help"], 0, "--threads N"],
     [["help", "verify"], 0, "kernc verify FILE[:KERNEL]"],
     [["chekc"], 2, "did you mean `kernc check`?"],
-    [["explain", "K0401"], 2, "`kernc explain` is not built yet"],
+    [["explain", "K0401"], 0, "K0401  error  out-of-bounds"],
     [["run", "single.kern", "--treads", "2"], 2, "did you mean `--threads`?"],
     [["run", "single.kern", "--threads"], 2, "`--threads` needs a value"],
     [["run", "single.kern", "--threads", "0"], 2, "a whole number from 1 to 64"],
