@@ -28,7 +28,7 @@ import { reads, stage } from "./staging.ts";
 /** The kernel with its schedules applied. */
 export function applySchedules(kernel: IrKernel, report: PassReport = silent): IrKernel {
   const workspace = new Workspace(kernel);
-  const scheduler = new Scheduler(workspace, report);
+  const scheduler = new Scheduler(workspace, kernel, report);
   return workspace.finish(scheduler.block(kernel.body));
 }
 
@@ -46,9 +46,14 @@ export function dropSchedules(kernel: IrKernel): IrKernel {
 class Scheduler {
   private readonly workspace: Workspace;
   private readonly report: PassReport;
+  private readonly sizes: ReadonlySet<string>;
   private places = 0;
 
-  constructor(workspace: Workspace, report: PassReport) {
+  constructor(workspace: Workspace, kernel: IrKernel, report: PassReport) {
+    this.sizes = new Set([
+      ...kernel.dims.map(({ name }) => name),
+      ...kernel.params.flatMap((param) => (param.kind === "scalar" ? [param.name] : [])),
+    ]);
     this.workspace = workspace;
     this.report = report;
   }
@@ -114,7 +119,7 @@ class Scheduler {
     const stops = new Set(plan.stages.flatMap(({ at }) => (at ? [loopKey(at)] : [])));
     const firstReduction = band.levels.findIndex(isReduction);
     const split = firstReduction < 0 ? band.levels.length : firstReduction;
-    const start = openContext([...band.axes, ...band.reductionAxes]);
+    const start = openContext([...band.axes, ...band.reductionAxes], this.sizes);
     const outer = band.levels.slice(0, split);
     const rest = band.levels.slice(split);
     const emitter: LoopEmitter = new LoopEmitter(this.workspace, band, stops, (level, cx) =>

@@ -3,7 +3,8 @@
 
 import { int, type Expr, type LoadExpr } from "../ir/ir.ts";
 import { namesIn, substitute } from "../ir/names.ts";
-import { add, ceilDiv, intValue, mul, sub } from "../passes/fold.ts";
+import { someExpr } from "../ir/walk.ts";
+import { add, ceilDiv, intValue, max, mul, sub } from "../passes/fold.ts";
 import { labelOf, type Axis } from "./band.ts";
 
 /** The schedule can't be applied to this nest; the message says why, and the nest stays as it was. */
@@ -41,6 +42,8 @@ export interface Panel {
 }
 
 export interface Context {
+  /** Names of dims and scalar parameters, which extents of buffers may mention. */
+  readonly sizes: ReadonlySet<string>;
   /** Names of all loops of the band: none may be mentioned before its points are reached. */
   readonly loops: ReadonlySet<string>;
   readonly states: ReadonlyMap<string, AxisState>;
@@ -51,9 +54,9 @@ export interface Context {
   readonly panels: readonly Panel[];
 }
 
-export function openContext(axes: readonly Axis[]): Context {
+export function openContext(axes: readonly Axis[], sizes: ReadonlySet<string>): Context {
   const loops = new Set(axes.map((axis) => axis.loop.name));
-  return { loops, states: new Map(), pending: [], guarded: [], panels: [] };
+  return { sizes, loops, states: new Map(), pending: [], guarded: [], panels: [] };
 }
 
 export function stateOf(cx: Context, axis: Axis): AxisState {
@@ -115,7 +118,15 @@ const iterations = (distance: Expr, state: AxisState): Expr => ceilDiv(distance,
 export function capacity(state: AxisState): Expr {
   if (state.count !== undefined) return int(state.count);
   if (state.most !== undefined) return int(state.most);
-  return iterations(sub(state.hi!, state.value), state);
+  const length = iterations(sub(state.hi!, state.value), state);
+  return (intValue(state.value) ?? 1) <= 0 && state.hi!.kind === "ref" ? length : max(length, int(0));
+}
+
+/** Whether an expression may be the extent of a buffer. */
+export function isExtent(expr: Expr, cx: Context): boolean {
+  return (
+    ![...namesIn(expr)].some((name) => !cx.sizes.has(name)) && !someExpr(expr, (part) => part.kind === "load")
+  );
 }
 
 /** How many iterations there are. */

@@ -13,7 +13,7 @@ import { stepOf } from "../passes/expand-reductions.ts";
 import { and, compare } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
 import { isReduction, reductionChain, type Axis, type Band, type Level } from "./band.ts";
-import { capacity, CannotApply, endOf, marked, stateOf, withState, type Context } from "./context.ts";
+import { capacity, CannotApply, endOf, isExtent, marked, stateOf, withState, type Context } from "./context.ts";
 import type { LoopEmitter } from "./emitter.ts";
 import { changedIn, segmentsOf, type Segments } from "./segments.ts";
 
@@ -45,10 +45,7 @@ export class Expansion {
     let cx = outer;
     for (const axis of axes) cx = withState(cx, marked(stateOf(cx, axis), place));
     const shape = axes.map((axis) => capacity(stateOf(cx, axis)));
-    const known = new Set([...declaredIn(this.band.body), ...this.band.axes.map((axis) => axis.loop.name)]);
-    if (
-      shape.some((extent) => extent.kind !== "const" && [...namesIn(extent)].some((name) => known.has(name)))
-    )
+    if (!shape.every((extent) => isExtent(extent, cx)))
       throw new CannotApply("the number of points isn't known before the loops begin");
     const out: Stmt[] = [];
     const arrays = new Map<string, Buffer>();

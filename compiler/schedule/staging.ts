@@ -4,7 +4,7 @@
 
 import { load } from "../ir/build.ts";
 import { i32, int, ref, type Buffer, type Expr, type LoadExpr, type LoopMarks, type Stmt } from "../ir/ir.ts";
-import { namesIn, substitute } from "../ir/names.ts";
+import { declaredIn, namesIn, substitute } from "../ir/names.ts";
 import { visitBlock, visitExprs, exprsOf, visitExpr, type Block } from "../ir/walk.ts";
 import { add, and, apply, ceilDiv, compare, intValue, mul, sub } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
@@ -13,6 +13,7 @@ import {
   actual,
   capacity,
   CannotApply,
+  isExtent,
   marked,
   stateOf,
   valuesOf,
@@ -47,6 +48,8 @@ interface Dim {
   readonly scale: number;
   /** Of the loops of the side's axis, counted from the place on; absent for the whole side. */
   readonly digit?: number;
+  /** Whether that loop is over tiles. */
+  readonly tile?: true;
   /** Iterations from one index to the next. */
   readonly size: number;
   /** The number of the innermost loop to come that moves along it. */
@@ -84,16 +87,19 @@ export function stage(
     sideOf(
       axis,
       subscripts.map((each) => each[axis]!),
+      buffer.shape[axis]!,
       cx,
     ),
   );
   const spread =
     subscripts.length > 1 &&
     new Set(subscripts.map((each) => each.map(({ constant }) => constant).join())).size > 1;
-  const dims = sides
-    .flatMap((side) => dimsOf(side, rest, cx, spread))
-    .filter((dim) => intValue(dim.extent) !== 1)
-    .toSorted((a, b) => a.rank - b.rank);
+  const local = declaredIn(body);
+  for (const { fixed } of subscripts.flat())
+    if (fixed.some(([part]) => [...namesIn(part)].some((name) => local.has(name))))
+      throw new CannotApply(`where \`${buffer.name}\` is read isn't known before the body runs`);
+  const all = sides.flatMap((side) => dimsOf(side, rest, cx, spread));
+  const dims = all.filter((dim) => intValue(dim.extent) !== 1).toSorted((a, b) => a.rank - b.rank);
   const panel = workspace.addBuffer({
     name: `${buffer.name}_panel`,
     dtype: buffer.dtype,
@@ -102,7 +108,7 @@ export function stage(
   });
   const statements = [
     { kind: "alloc", buffer: panel.name } as const,
-    ...fill(workspace, buffer, panel, sides, dims, always),
+    ...fill(workspace, buffer, panel, sides, all, dims, always),
   ];
   const keys = new Map(loads.map((each, at) => [each.index, subscripts[at]!]));
   const replace = (given: LoadExpr, inner: Context): Expr | undefined => {
@@ -143,9 +149,18 @@ function dimsOf(side: Side, rest: readonly Level[], cx: Context, spread: boolean
   if (tiles.length === 0) return [whole];
   const dims: Dim[] = [];
   let room = capacity(stateOf(cx, axis));
+  if (!isExtent(room, cx)) return [whole];
   tiles.forEach((level, digit) => {
     const size = axis.tiles[level.level!]!;
-    dims.push({ side, extent: ceilDiv(room, size), scale: size, digit, size, rank: rest.indexOf(level) });
+    dims.push({
+      side,
+      extent: ceilDiv(room, size),
+      scale: size,
+      digit,
+      tile: true,
+      size,
+      rank: rest.indexOf(level),
+    });
     room = int(size);
   });
   return [...dims, { side, extent: room, scale: 1, digit: tiles.length, size: 1, rank }];
@@ -228,7 +243,7 @@ function subscriptOf(expr: Expr, axes: readonly Axis[]): Subscript {
 
 // ---- the box -------------------------------------------------------------------------------------------
 
-function sideOf(axis: number, all: readonly Subscript[], cx: Context): Side {
+function sideOf(axis: number, all: readonly Subscript[], length: Expr, cx: Context): Side {
   const [first] = all as [Subscript, ...Subscript[]];
   const alike = (other: Subscript): boolean =>
     other.moving.size === first.moving.size &&
@@ -251,6 +266,8 @@ function sideOf(axis: number, all: readonly Subscript[], cx: Context): Side {
     used = add(mul(sub(actual(state), int(1)), by), used);
     if (state.hi) partial = true;
   }
+  // What is read lies in the buffer, so its own extent is room enough in any case.
+  if (!isExtent(extent, cx)) return { axis, moving: first.moving, base, least, extent: length, used };
   return { axis, moving: first.moving, base, least, extent, used: partial ? used : undefined };
 }
 
@@ -272,6 +289,7 @@ function fill(
   buffer: Buffer,
   panel: Buffer,
   sides: readonly Side[],
+  all: readonly Dim[],
   dims: readonly Dim[],
   always: boolean,
 ): readonly Stmt[] {
@@ -291,21 +309,40 @@ function fill(
       (sum, dim, at) => (dim.side === side ? add(sum, mul(ref(names[at]!, i32), int(dim.scale))) : sum),
       int(0),
     );
-  // The last dim of a side ends at what is used, unless its extent is constant: then the rest becomes 0.
-  const last = (dim: Dim): boolean => dims.findLast((each) => each.side === dim.side) === dim;
-  const zeroed = dims.filter((dim) => last(dim) && used.get(dim.side) && intValue(dim.extent) !== undefined);
   const index = sides.map((side) => add(from.get(side)!, passed(side)));
+  // Points of tiles, and of boxes with constant extents, may lie beyond what is used: they become 0.
+  const partial = sides.flatMap((side): { beyond: Expr; full: Expr | undefined }[] => {
+    const total = used.get(side) ?? side.extent;
+    const within = compare("lt", passed(side), total);
+    const tiles = tilesOf(side, all);
+    if (tiles.length > 0) {
+      const even = tiles.every((size, at) => at === 0 || tiles[at - 1]! % size === 0);
+      const rest = apply("mod", i32, [total, int(tiles[0]!)]);
+      if (even && intValue(rest) === 0) return [];
+      return [{ beyond: within, full: even ? compare("eq", rest, int(0)) : undefined }];
+    }
+    if (!used.get(side) || intValue(side.extent) === undefined) return [];
+    return [{ beyond: within, full: compare("eq", total, side.extent) }];
+  });
   const inside = always
     ? []
     : index.flatMap((part, axis) => [compare("ge", part, int(0)), compare("lt", part, buffer.shape[axis]!)]);
+  const end = ({ side, extent, digit, size }: Dim): Expr => {
+    const limit = used.get(side);
+    if (!limit || intValue(extent) !== undefined) return extent;
+    if (digit === undefined) return limit;
+    return digit === 0 ? ceilDiv(limit, size) : extent;
+  };
   const loops = (masked: boolean): readonly Stmt[] => {
-    const guards = [
-      ...(masked ? zeroed.map(({ side }) => compare("lt", passed(side), used.get(side)!)) : []),
-      ...inside,
-    ];
+    const guards = [...(masked ? partial.map(({ beyond }) => beyond) : []), ...inside];
     const guard = guards.length > 0 ? guards.reduce(and) : undefined;
     const at = names.map((name) => ref(name, i32));
-    const store: Stmt = { kind: "store", buffer: panel.name, index: at, value: load(buffer, index, guard) };
+    const store: Stmt = {
+      kind: "store",
+      buffer: panel.name,
+      index: at,
+      value: load(buffer, index, guard),
+    };
     return dims.reduceRight<readonly Stmt[]>(
       (block, dim, number) => {
         const innermost = number === dims.length - 1;
@@ -315,20 +352,22 @@ function fill(
           ...(contiguous && { vectorize: { tail: "mask" as const } }),
           ...(innermost && !guard && extent !== undefined && extent <= mostCopies && { unroll: 0 }),
         };
-        const limit = used.get(dim.side);
-        const end =
-          limit && !zeroed.includes(dim) ? (dim.scale === 1 ? limit : ceilDiv(limit, dim.scale)) : dim.extent;
-        const hi = last(dim) || dim.scale > 1 ? end : dim.extent;
-        return [{ kind: "for", name: names[number]!, lo: int(0), hi, step: 1, marks, body: block }];
+        return [{ kind: "for", name: names[number]!, lo: int(0), hi: end(dim), step: 1, marks, body: block }];
       },
       [store],
     );
   };
-  if (zeroed.length === 0) return [...before, ...loops(false)];
+  if (partial.length === 0) return [...before, ...loops(false)];
+  if (partial.some(({ full }) => !full)) return [...before, ...loops(true)];
   // A tile that is full, as most are, is copied without masks.
-  const full = zeroed.map(({ side }) => compare("eq", used.get(side)!, side.extent)).reduce(and);
+  const full = partial.map((each) => each.full!).reduce(and);
   const plain = workspace.copy(loops(false), new Map());
   return [...before, { kind: "if", cond: full, then: plain, orelse: loops(true) }];
+}
+
+/** The tile sizes by which a side is taken apart, outermost first. */
+function tilesOf(side: Side, all: readonly Dim[]): number[] {
+  return all.flatMap((dim) => (dim.side === side && dim.tile ? [dim.size] : []));
 }
 
 /** Whether something in the block reads the buffer. */
