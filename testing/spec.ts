@@ -19,6 +19,7 @@ let validator: ReturnType<typeof openWgslValidator> | undefined;
 
 /** Declares the tests of one page. */
 export function testPage(page: Page): void {
+  if (page.sections.length === 0) return;
   const replaced = new Map<Block, string>();
   describe(page.path, () => {
     for (const section of page.sections) {
