@@ -329,9 +329,8 @@ function fill(
     : index.flatMap((part, axis) => [compare("ge", part, int(0)), compare("lt", part, buffer.shape[axis]!)]);
   const end = ({ side, extent, digit, size }: Dim): Expr => {
     const limit = used.get(side);
-    if (!limit || intValue(extent) !== undefined) return extent;
-    if (digit === undefined) return limit;
-    return digit === 0 ? ceilDiv(limit, size) : extent;
+    if (limit && digit === 0) return ceilDiv(limit, size);
+    return limit && digit === undefined && intValue(extent) === undefined ? limit : extent;
   };
   const loops = (masked: boolean): readonly Stmt[] => {
     const guards = [...(masked ? partial.map(({ beyond }) => beyond) : []), ...inside];
