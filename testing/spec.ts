@@ -3,10 +3,9 @@
 
 import { writeFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
-import { compile } from "../compiler/index.ts";
 import type { WgslLaunch } from "../compiler/artifact.ts";
-import { withBlocks, type Block, type Page } from "./spec/page.ts";
-import { kernFiles, sectionProblems, targetProblems, type KernFile } from "./spec/section.ts";
+import { withBlocks, type Block, type Page, type Section } from "./spec/page.ts";
+import { compiledForWgsl, kernFiles, sectionProblems, type KernFile } from "./spec/section.ts";
 import { closeDevices } from "./spec/transcript.ts";
 import { openWgslValidator } from "./wgsl.ts";
 
@@ -40,7 +39,7 @@ export function testPage(page: Page): void {
         test(`${name} on WGSL`, async (context) => {
           validator ??= openWgslValidator();
           const tint = await validator;
-          for (const kern of emitted) expect((await wgslProblems(kern, tint)).join("\n")).toBe("");
+          for (const kern of emitted) expect((await wgslProblems(section, kern, tint)).join("\n")).toBe("");
           context.skip(typeof tint === "string", `Tint accepts nothing here: ${tint}`);
         });
     }
@@ -54,16 +53,19 @@ export function testPage(page: Page): void {
   });
 }
 
-/** WGSL is emitted for every kernel of the file, or refused as the file says, and Tint accepts it. */
+/** WGSL is emitted for every kernel of the file, or refused as the page says, and Tint accepts it. */
 async function wgslProblems(
+  section: Section,
   kern: KernFile,
   tint: Awaited<ReturnType<typeof openWgslValidator>>,
 ): Promise<readonly string[]> {
-  const problems = await targetProblems(kern, "wgsl");
-  const refused = kern.assertions.some(({ target }) => target === "wgsl");
-  if (problems.length > 0 || refused || typeof tint === "string") return problems;
-  const compiled = await compile(kern.file, { ...kern.options, target: "wgsl" });
-  const artifact = compiled.artifact("wgsl");
-  const launches = artifact.kernels.map(({ launch }) => launch as WgslLaunch);
-  return tint.validate(artifact.code as string, launches);
+  const problems: string[] = [];
+  for (const { problems: found, compiled } of await compiledForWgsl(section, kern)) {
+    problems.push(...found);
+    if (!compiled || typeof tint === "string") continue;
+    const artifact = compiled.artifact("wgsl");
+    const launches = artifact.kernels.map(({ launch }) => launch as WgslLaunch);
+    problems.push(...(await tint.validate(artifact.code as string, launches)));
+  }
+  return problems;
 }

@@ -1,7 +1,8 @@
 // What it means that a section of the specification holds: each of its blocks in turn. A `kern` block is a file of its
 // own, which the blocks behind it speak of; a named one (`kern shapes.kern`) may be imported by the others.
 
-import { check, checked, compile, CompileError, type CompileOptions } from "../../compiler/index.ts";
+import { check, checked, compile, CompileError } from "../../compiler/index.ts";
+import type { Compiled, CompileOptions } from "../../compiler/index.ts";
 import { printKernel } from "../../compiler/ir/print.ts";
 import { DiagnosticSink, type Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile } from "../../lang/source.ts";
@@ -10,7 +11,7 @@ import { assertionsIn, differences, type Assertion } from "./assertions.ts";
 import { consoleProblems } from "./console.ts";
 import type { Block, Section } from "./page.ts";
 import { scriptProblems } from "./script.ts";
-import { Programs, transcriptProblems } from "./transcript.ts";
+import { Programs, readSteps, transcriptProblems } from "./transcript.ts";
 import { typeDifferences } from "./types.ts";
 
 /** A `kern` block as a file, with what the blocks behind it need. */
@@ -111,20 +112,51 @@ function oncePerCode(found: readonly Diagnostic[]): readonly Diagnostic[] {
   return [...byCode.values()];
 }
 
-/** What one target says beyond what all say: the assertions `# wgsl: error[…]`, or nothing. */
-export async function targetProblems(kern: KernFile, target: "wasm" | "wgsl"): Promise<readonly string[]> {
-  const own = kern.assertions.filter((each) => each.target === target);
-  const found = await diagnosticsOf(kern, target);
-  const everywhere = kern.assertions.filter((each) => each.target === undefined);
-  return differences([...everywhere, ...own], found, kern.file.path);
+/**
+ * How WGSL takes a file, for each set of compile-time parameters that the `out` blocks behind it call: problems, or
+ * what it compiled to; neither where it refuses the file as the page says.
+ */
+export async function compiledForWgsl(
+  section: Section,
+  kern: KernFile,
+): Promise<readonly { readonly problems: readonly string[]; readonly compiled?: Compiled }[]> {
+  const behind = section.blocks.slice(section.blocks.indexOf(kern.block) + 1);
+  const next = behind.findIndex(({ language }) => language === "kern");
+  const blocks = next < 0 ? behind : behind.slice(0, next);
+  const steps = kern.run
+    ? blocks.flatMap((block, at) =>
+        block.language === "out" && blocks[at - 1]?.language !== "js" ? readSteps(block) : [],
+      )
+    : [];
+  const sets = new Map([["{}", { set: {}, asserted: kern.assertions.filter(isWgsl) }]]);
+  for (const { call, wgsl } of steps) {
+    const key = JSON.stringify(call.set);
+    const asserted = assertionsIn(wgsl ?? "").map((each) => ({ ...each, line: 0 }));
+    if (!sets.has(key) || asserted.length > 0) sets.set(key, { set: call.set, asserted });
+  }
+  return Promise.all([...sets.values()].map(({ set, asserted }) => forWgsl(kern, set, asserted)));
 }
 
-async function diagnosticsOf(kern: KernFile, target: "wasm" | "wgsl"): Promise<readonly Diagnostic[]> {
+const isWgsl = ({ target }: Assertion): boolean => target === "wgsl";
+
+async function forWgsl(
+  kern: KernFile,
+  set: Readonly<Record<string, string>>,
+  asserted: readonly Assertion[],
+): Promise<{ readonly problems: readonly string[]; readonly compiled?: Compiled }> {
+  const options = { ...kern.options, target: "wgsl", set: { ...kern.options.set, ...set } } as const;
+  const everywhere = kern.assertions.filter(({ target }) => target === undefined);
   try {
-    return (await compile(kern.file, { ...kern.options, target })).diagnostics;
+    const compiled = await compile(kern.file, options);
+    const problems = differences([...everywhere, ...asserted], compiled.diagnostics, kern.file.path);
+    return { problems, compiled };
   } catch (error) {
-    if (error instanceof CompileError) return error.diagnostics;
-    throw error;
+    if (!(error instanceof CompileError)) throw error;
+    // A refusal that an `out` block states has no line of its own.
+    const found = asserted.some(({ line }) => line === 0)
+      ? oncePerCode(error.diagnostics)
+      : error.diagnostics;
+    return { problems: differences([...everywhere, ...asserted], found, kern.file.path) };
   }
 }
 

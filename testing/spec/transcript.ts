@@ -12,16 +12,19 @@ interface Step {
   readonly text: string;
   readonly results: readonly string[];
   readonly error?: string;
+  /** What WGSL says to these compile-time parameters: `wgsl: error[K0601] "i64"`. */
+  readonly wgsl?: string;
   readonly line: number;
 }
 
 /** The calls of a block with what is expected of them. */
 export function readSteps(block: Block): readonly Step[] {
-  const steps: { text: string; results: string[]; error?: string; line: number }[] = [];
+  const steps: { text: string; results: string[]; error?: string; wgsl?: string; line: number }[] = [];
   block.text.split("\n").forEach((line, at) => {
     const last = steps.at(-1);
     if (line.startsWith("> ")) steps.push({ text: line.slice(2), results: [], line: block.line + at });
     else if (line.startsWith("error[") && last) last.error = line;
+    else if (line.startsWith("wgsl: ") && last) last.wgsl = line;
     else if (/^\w+ = /.test(line)) last?.results.push(line);
     else if (/^\s/.test(line) && last?.results.length) last.results.push(`${last.results.pop()!}\n${line}`);
     else if (/^\s/.test(line) && last) last.text += line;
