@@ -2,12 +2,15 @@
 // answer "no solution" or "don't know": rows that grow too large or too many are dropped, which loses answers,
 // never truth.
 
+import { tighten } from "./cond.ts";
 import { gcd } from "./integers.ts";
 import type { Poly } from "./poly.ts";
 
 interface Row {
   readonly coefs: Float64Array;
   readonly constant: number;
+  /** Of the coefficients: equal rows are found by it. */
+  readonly hash: number;
 }
 
 const maxRows = 500;
@@ -18,12 +21,9 @@ export function hasNoSolution(constraints: readonly Poly[]): boolean {
   const columns = new Map<string, number>();
   for (const poly of constraints)
     for (const term of poly.terms) if (!columns.has(term.key)) columns.set(term.key, columns.size);
-  const width = columns.size;
-  let rows: readonly Row[] = constraints.map((poly) => {
-    const coefs = new Float64Array(width);
-    for (const term of poly.terms) coefs[columns.get(term.key)!] = term.coef;
-    return { coefs, constant: poly.constant };
-  });
+  let rows: readonly Row[] = constraints.flatMap((poly) => rowOf(tighten(poly), columns));
+  if (rows.length < constraints.length && constraints.some((poly) => poly.isConstant && poly.constant < 0))
+    return true;
   const left = new Set(columns.values());
   while (left.size > 0) {
     const pivot = cheapest(rows, left);
@@ -34,7 +34,15 @@ export function hasNoSolution(constraints: readonly Poly[]): boolean {
     if (next.length > maxRows) return false;
     rows = next;
   }
-  return rows.some((row) => row.constant < 0);
+  return false;
+}
+
+/** No row for a constant, which bounds nothing. */
+function rowOf(poly: Poly, columns: ReadonlyMap<string, number>): Row | [] {
+  if (poly.isConstant) return [];
+  const coefs = new Float64Array(columns.size);
+  for (const term of poly.terms) coefs[columns.get(term.key)!] = term.coef;
+  return { coefs, constant: poly.constant, hash: hashOf(coefs) };
 }
 
 function cheapest(rows: readonly Row[], left: ReadonlySet<number>): { column: number; cost: number } {
@@ -55,36 +63,21 @@ function cheapest(rows: readonly Row[], left: ReadonlySet<number>): { column: nu
 /** The rows without one column: those that lack it, and each lower bound joined with each upper bound. */
 function eliminate(rows: readonly Row[], column: number): readonly Row[] | "contradiction" {
   const kept = new RowSet();
-  let contradiction = false;
-  const keep = (row: Row): void => {
-    let common = 0;
-    for (const coef of row.coefs) if (coef !== 0 && common !== 1) common = gcd(common, coef);
-    if (common === 0) {
-      if (row.constant < 0) contradiction = true;
-      return;
-    }
-    if (common === 1) kept.add(row);
-    else
-      kept.add({
-        coefs: row.coefs.map((coef) => coef / common),
-        constant: Math.floor(row.constant / common),
-      });
-  };
   const [above, below]: [Row[], Row[]] = [[], []];
   for (const row of rows) {
     const coef = row.coefs[column]!;
     if (coef > 0) above.push(row);
     else if (coef < 0) below.push(row);
-    else keep(row);
+    else kept.add(row);
   }
   for (const lower of above) {
     for (const upper of below) {
       const joined = join(lower, upper, column);
-      if (joined) keep(joined);
-      if (contradiction) return "contradiction";
+      if (joined === "contradiction") return joined;
+      if (joined) kept.add(joined);
     }
   }
-  return contradiction ? "contradiction" : kept.rows;
+  return kept.rows;
 }
 
 /** Rows with different coefficients: of several with the same, the tightest. */
@@ -93,17 +86,15 @@ class RowSet {
   private readonly places = new Map<number, number[]>();
 
   add(row: Row): void {
-    let hash = 0;
-    for (const coef of row.coefs) hash = (Math.imul(hash, 31) + coef) | 0;
-    const places = this.places.get(hash);
+    const places = this.places.get(row.hash);
     if (!places) {
-      this.places.set(hash, [this.rows.length]);
+      this.places.set(row.hash, [this.rows.length]);
       this.rows.push(row);
       return;
     }
     for (const at of places) {
       const old = this.rows[at]!;
-      if (!old.coefs.every((coef, column) => coef === row.coefs[column])) continue;
+      if (!sameCoefs(old.coefs, row.coefs)) continue;
       if (row.constant < old.constant) this.rows[at] = row;
       return;
     }
@@ -112,16 +103,37 @@ class RowSet {
   }
 }
 
-function join(lower: Row, upper: Row, column: number): Row | undefined {
+function sameCoefs(a: Float64Array, b: Float64Array): boolean {
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
+}
+
+/**
+ * What two rows say without the column that one bounds from below and one from above. Undefined where it says nothing, or
+ * its numbers are too large.
+ */
+function join(lower: Row, upper: Row, column: number): Row | "contradiction" | undefined {
   const [a, b] = [lower.coefs[column]!, -upper.coefs[column]!];
-  const common = gcd(a, b);
-  const [left, right] = [b / common, a / common];
+  const shared = gcd(a, b);
+  const [left, right] = [b / shared, a / shared];
   const coefs = new Float64Array(lower.coefs.length);
+  let common = 0;
   for (let at = 0; at < coefs.length; at++) {
     const value = left * lower.coefs[at]! + right * upper.coefs[at]!;
+    if (value === 0) continue;
     if (!Number.isSafeInteger(value)) return undefined;
     coefs[at] = value;
+    if (common !== 1) common = gcd(common, value);
   }
   const constant = left * lower.constant + right * upper.constant;
-  return Number.isSafeInteger(constant) ? { coefs, constant } : undefined;
+  if (!Number.isSafeInteger(constant)) return undefined;
+  if (common === 0) return constant < 0 ? "contradiction" : undefined;
+  if (common > 1) for (let at = 0; at < coefs.length; at++) coefs[at] = coefs[at]! / common;
+  return { coefs, constant: Math.floor(constant / common), hash: hashOf(coefs) };
+}
+
+function hashOf(coefs: Float64Array): number {
+  let hash = 0;
+  for (let at = 0; at < coefs.length; at++) hash = (Math.imul(hash, 31) + coefs[at]!) | 0;
+  return hash;
 }

@@ -84,9 +84,8 @@ export class Intervals {
     let [lo, hi] = [poly.constant, poly.constant];
     for (const term of poly.terms) {
       const bound = this.of(term.key, term.atoms);
-      const [low, high] = [product(term.coef, bound.lo), product(term.coef, bound.hi)];
-      lo += Math.min(low, high);
-      hi += Math.max(low, high);
+      lo += product(term.coef, term.coef > 0 ? bound.lo : bound.hi);
+      hi += product(term.coef, term.coef > 0 ? bound.hi : bound.lo);
       // An inexact partial sum must not find its way back among the exact ones.
       if (!Number.isSafeInteger(lo)) lo = -Infinity;
       if (!Number.isSafeInteger(hi)) hi = Infinity;
@@ -95,12 +94,14 @@ export class Intervals {
   }
 
   private narrowBy(poly: Poly): boolean {
-    const highs = poly.terms.map((term) => {
+    const highs: number[] = [];
+    let unbounded = 0;
+    for (const term of poly.terms) {
       const bound = this.of(term.key, term.atoms);
-      return Math.max(product(term.coef, bound.lo), product(term.coef, bound.hi));
-    });
-    const unbounded = highs.filter((high) => !Number.isSafeInteger(high)).length;
-    if (unbounded > 1) return false;
+      const high = product(term.coef, term.coef > 0 ? bound.hi : bound.lo);
+      if (!Number.isSafeInteger(high) && ++unbounded > 1) return false;
+      highs.push(high);
+    }
     let changed = false;
     let total = poly.constant;
     for (const high of highs) {
@@ -108,7 +109,8 @@ export class Intervals {
       if (!Number.isSafeInteger(total)) return false;
     }
     if (unbounded === 0 && total < 0) this.contradiction = true;
-    for (const [at, term] of poly.terms.entries()) {
+    for (let at = 0; at < highs.length; at++) {
+      const term = poly.terms[at]!;
       if (unbounded === 1 && Number.isSafeInteger(highs[at]!)) continue;
       // coef · m >= -(the most that everything else can add)
       const least = -(unbounded === 1 ? total : total - highs[at]!);

@@ -245,7 +245,11 @@ let lexer: Lexer | undefined;
 
 /** The flat tokens of a text, a byte order mark apart: no layout yet, every word but a hard keyword a name. Never fails. */
 export function lex(text: string): IToken[] {
-  lexer ??= new Lexer(lexed, { positionTracking: "onlyOffset", ensureOptimizations: true });
+  lexer ??= new Lexer(lexed, {
+    positionTracking: "onlyOffset",
+    ensureOptimizations: true,
+    skipValidations: true,
+  });
   const tokens = lexer.tokenize(text.startsWith("\ufeff") ? ` ${text.slice(1)}` : text).tokens;
   for (const token of tokens) {
     if (token.tokenType !== Identifier) continue;
