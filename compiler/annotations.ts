@@ -1,6 +1,7 @@
 // The annotations of a typed kernel, wherever they stand: on its own statements, on generators, and in the defs and
 // kernels that it calls.
 
+import { operandsOf } from "../lang/check/operands.ts";
 import { textOf } from "../lang/source.ts";
 import type { TAnnotation, TExpr, TKernel, TStmt } from "../lang/typed.ts";
 import type { KernelReport } from "./artifact.ts";
@@ -60,68 +61,6 @@ export function annotationsOf(kernel: TKernel): readonly TAnnotation[] {
   body(kernel);
   return [...found];
 }
-
-function operandsOf(expr: TExpr): readonly TExpr[] {
-  switch (expr.kind) {
-    case "const":
-    case "ref":
-    case "test-value":
-      return [];
-    case "unary":
-    case "convert":
-    case "simd-reduce":
-    case "shuffle":
-      return [expr.operand];
-    case "binary":
-    case "compare":
-    case "logical":
-      return [expr.left, expr.right];
-    case "cond":
-    case "select":
-      return [expr.cond, expr.then, expr.orelse];
-    case "fma":
-      return [expr.a, expr.b, expr.c];
-    case "dot4":
-      return [expr.a, expr.b, expr.acc];
-    case "call":
-    case "kernel-call":
-    case "simd-new":
-      return expr.args;
-    case "index":
-    case "simd-load":
-      return [expr.base, ...expr.indices];
-    case "get":
-      return [expr.base, ...expr.indices, expr.fallback];
-    case "view":
-      return [
-        expr.base,
-        ...expr.items.flatMap((item) =>
-          item.kind === "at" ? [item.index] : [item.low, item.high].filter(present),
-        ),
-      ];
-    case "shape":
-    case "tuple-item":
-    case "field":
-    case "lane":
-      return [expr.base];
-    case "reduce":
-      return [
-        ...expr.clauses.flatMap((clause) =>
-          clause.kind === "filter" ? [clause.cond] : [clause.loop.low, clause.loop.high],
-        ),
-        expr.value,
-        ...(expr.init ? [expr.init] : []),
-      ];
-    case "tuple":
-      return expr.items;
-    case "struct-new":
-      return expr.fields;
-    case "array-new":
-      return expr.fill ? [expr.fill] : [];
-  }
-}
-
-const present = <T>(value: T | undefined): value is T => value !== undefined;
 
 /** Annotations that hold for a target that carries out no schedules; what passes themselves drop, they report. */
 export function notHonoured(kernel: TKernel, target: Target): KernelReport["notHonoured"] {
