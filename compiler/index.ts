@@ -144,6 +144,12 @@ export function check(source: Source, options: CompileOptions = {}): readonly Di
   return sink.all;
 }
 
+/** Names of the passes that a kernel goes through for some targets, in order. */
+export function passNames(wanted: readonly TargetName[]): readonly string[] {
+  const passes = [...sharedPasses, ...wanted.flatMap((name) => targetNamed(name).passes)];
+  return [...new Set(passes.map(({ name }) => name))];
+}
+
 const sameMistake = (a: Diagnostic, b: Diagnostic): boolean =>
   a.code === b.code && a.span?.file === b.span?.file && a.span?.start === b.span?.start;
 

@@ -21,7 +21,7 @@ function commandsOf(block: Block): readonly Command[] {
     const command = /^\$ (.*)$/.exec(text)?.[1];
     if (command !== undefined)
       commands.push({ words: wordsOf(command), line: block.line + at, expected: [] });
-    else if (text.trim() !== "" && !text.startsWith("#")) commands.at(-1)?.expected.push(text.trim());
+    else if (text.trim() !== "") commands.at(-1)?.expected.push(text.trim());
   });
   return commands;
 }

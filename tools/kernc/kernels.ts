@@ -21,6 +21,13 @@ export const compileOptions: Readonly<Record<string, OptionSpec>> = {
     value: "NAME=VALUE",
     help: "Give a compile-time parameter its value",
   },
+  "print-after": {
+    kind: "value",
+    multiple: true,
+    value: "PASS",
+    help: "Show the IR after a pass of the compiler (`all`: after each)",
+  },
+  "verify-each": { kind: "flag", help: "Verify the IR after each pass" },
 };
 
 /** The values of `--set` and `--shape`. */
@@ -32,6 +39,30 @@ export function settingsOf(given: Given): Pick<CompileOptions, "set" | "shape"> 
     shape: Object.fromEntries(
       pairs("shape").map(([name, text]) => [name, wholeNumber("shape", text, 0, 2 ** 30 - 1)]),
     ),
+  };
+}
+
+/** What `--print-after` and `--verify-each` ask for. */
+async function passOptions(
+  given: Given,
+  terminal: Terminal,
+  targets: readonly TargetName[],
+): Promise<CompileOptions["passes"]> {
+  const printAfter = given.all("print-after");
+  if (printAfter.length > 0) {
+    const { passNames } = await import("../../compiler/index.ts");
+    const known = [...passNames(targets), "all"];
+    for (const name of printAfter)
+      if (!known.includes(name)) {
+        const near = nearest(name, known);
+        const hint = near ? `did you mean \`${near}\`?` : `they are ${known.join(", ")}`;
+        throw new UsageError(`there is no pass \`${name}\``, hint);
+      }
+  }
+  return {
+    verifyEach: given.has("verify-each"),
+    printAfter,
+    print: (pass, text) => terminal.out(`# after ${pass}\n${text}\n`),
   };
 }
 
@@ -59,7 +90,8 @@ export async function openFile(path: string, given: Given, terminal: Terminal): 
     module,
     async compile(target, kernels) {
       refuseUnknownSettings(module, kernels, options);
-      const compiled = await compile(file, { ...options, target, kernels });
+      const passes = await passOptions(given, terminal, target);
+      const compiled = await compile(file, { ...options, target, kernels, passes });
       report(compiled.diagnostics, terminal);
       return compiled;
     },
