@@ -5,6 +5,7 @@ import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
 import { isDtype } from "../../lang/dtypes.ts";
 import { kernError } from "../error.ts";
 import { gather } from "./copy.ts";
+import { dataOf } from "./values.ts";
 import { checkShape, contiguousStrides, isContiguous, layoutEnd, sizeOf, type Layout } from "./layout.ts";
 import {
   type ArrayOfDtype,
@@ -227,25 +228,16 @@ function convertArray(
   dtype: Dtype,
   shape: readonly number[],
 ): TypedArray {
-  const { bits, kind } = dtypeInfo(dtype);
-  if (bits < 8 || dtype === "f16" || dtype === "bf16")
-    throw kernError("K0709", {
-      why: `${dtype} elements come as bits in a ${arrayClass(dtype) === arrayClass("u16") ? "Uint16Array" : "Uint8Array"}`,
-    });
+  const { kind, min, max } = dtypeInfo(dtype);
   if (data.length !== sizeOf(shape))
     throw kernError("K0709", {
       why: `the shape [${shape.join(", ")}] needs ${sizeOf(shape)} elements, but the data has ${data.length}`,
     });
-  const Class = arrayClass(dtype);
-  const out = new Class(new ArrayBuffer(data.length * Class.BYTES_PER_ELEMENT), 0, data.length);
-  const { min, max } = dtypeInfo(dtype);
-  data.forEach((value, at) => {
-    const number = Number(value);
-    const exact = typeof value === "boolean" ? number : value;
-    if (kind !== "float" && kind !== "bool" && (!Number.isInteger(number) || exact < min || exact > max))
-      throw kernError("K0709", { why: `element ${at}, ${String(value)}, is not a value of ${dtype}` });
-    if (out instanceof BigInt64Array || out instanceof BigUint64Array) out[at] = BigInt(exact);
-    else out[at] = kind === "bool" ? Number(Boolean(value)) : number;
-  });
-  return out;
+  if (kind === "int" || kind === "uint")
+    data.forEach((value, at) => {
+      const exact = typeof value === "boolean" ? Number(value) : value;
+      if (!Number.isInteger(Number(exact)) || exact < min || exact > max)
+        throw kernError("K0709", { why: `element ${at}, ${String(value)}, is not a value of ${dtype}` });
+    });
+  return dataOf(data, dtype);
 }

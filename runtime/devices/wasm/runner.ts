@@ -98,12 +98,12 @@ export class KernelRunner {
     const here = tensor.storage instanceof DeviceStorage && this.owns(tensor.storage);
     if (here && !copy && (!packed || gapless))
       return { bound, storage: tensor.storage as DeviceStorage, layout: bound.layout, temporary: false };
-    if (param.mode !== "in" && !(tensor.storage instanceof HostStorage))
+    if (param.mode !== "in" && !here && !(tensor.storage instanceof HostStorage))
       throw kernError("K0701", {
         kernel: this.signature.name,
         argument: param.name,
-        expected: "a tensor on the host or on this device, packed elements without gaps,",
-        given: `another view, which it would have to write to`,
+        expected: "a tensor on the host or on this device, since it is written to,",
+        given: "one on another device",
       });
     return this.copyIn(bound, tensor, gapless, what);
   }
@@ -137,16 +137,18 @@ export class KernelRunner {
     return { bound, storage, layout, temporary: true };
   }
 
-  /** The result of an `out` or `mut` tensor; tensors on the host are brought up to date. */
-  private result({ bound, storage, layout }: Placed): [string, Tensor][] {
+  /** The result of an `out` or `mut` tensor; tensors that a copy stood for are brought up to date. */
+  private result({ bound, storage, layout, temporary }: Placed): [string, Tensor][] {
     const { param, tensor } = bound;
     if (param.mode === "in") return [];
     if (!tensor) return [[param.name, new Tensor(storage, param.dtype, layout)]];
-    if (tensor.storage instanceof HostStorage && tensor.size > 0) {
+    if (temporary && tensor.size > 0) {
+      const own = tensor.storage;
+      const target = own instanceof HostStorage ? own.bytes : (own as DeviceStorage).read(0, own.byteLength);
       const end = bytesOf(tensor.dtype, layoutEnd(layout));
       const source = gather(tensor.dtype, storage.read(0, end), layout);
       const flat = rowMajor(tensor.shape);
-      copyElements(tensor.dtype, new Uint8Array(source.buffer), flat, tensor.storage.bytes, tensor);
+      copyElements(tensor.dtype, new Uint8Array(source.buffer), flat, target, tensor);
     }
     return [[param.name, tensor]];
   }
