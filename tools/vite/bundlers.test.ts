@@ -1,6 +1,6 @@
 // A `.kern` import in every bundler: what is in the bundle, that it runs, and what a mistake looks like.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { inspect } from "node:util";
 import { build as esbuildBuild } from "esbuild";
@@ -208,70 +208,6 @@ test.each(["ssr", "lib"] as const)(
     );
   },
 );
-
-test("declarations appear beside the source, and not where they aren’t wanted", async () => {
-  const at = project.path("scale.d.kern.ts");
-  expect(readFileSync(at, "utf8")).toMatchInlineSnapshot(`
-    "// Made by kernc from scale.kern; changes are lost when it is compiled again.
-    import type { Device, Tensor } from "kernc/runtime";
-
-    /**
-     * y = 2 s x
-     *
-     * Where \`N >= 1\`.
-     */
-    export function scale(args: {
-      /** \`Tensor[f32, N]\` */ x: Tensor<"f32">;
-      /** \`f32\` */ s: number;
-      /** \`Tensor[f32, N]\`; allocated if it isn’t given */ y?: Tensor<"f32">;
-    }): Promise<{
-      y: Tensor<"f32">;
-    }>;
-
-    declare const kernel1: Kernels["class"];
-    export { kernel1 as class };
-
-    /** The kernels of scale.kern, with the instances of generic ones. */
-    export interface Kernels {
-      /**
-       * y = 2 s x
-       *
-       * Where \`N >= 1\`.
-       */
-      scale(args: {
-        /** \`Tensor[f32, N]\` */ x: Tensor<"f32">;
-        /** \`f32\` */ s: number;
-        /** \`Tensor[f32, N]\`; allocated if it isn’t given */ y?: Tensor<"f32">;
-      }): Promise<{
-        y: Tensor<"f32">;
-      }>;
-
-      class(args: {
-        /** \`Tensor[i32, N]\` */ x: Tensor<"i32">;
-        /** \`Tensor[i32, N]\`, changed in place */ y: Tensor<"i32">;
-      }): Promise<{
-        y: Tensor<"i32">;
-      }>;
-    }
-
-    /** Loads the kernels on a device of your own: \`const { … } = await load(device)\`. */
-    export default function load(device: Device): Promise<Kernels>;
-    "
-  `);
-  const quiet = makeProject();
-  try {
-    const bundle = await rolldownBuild({
-      input: quiet.path("entry.js"),
-      external: ["kernc/runtime"],
-      plugins: [rolldown({ declarations: false })],
-    });
-    await bundle.generate();
-    await bundle.close();
-    expect(existsSync(quiet.path("scale.d.kern.ts"))).toBe(false);
-  } finally {
-    quiet.remove();
-  }
-});
 
 test("options reach the compiler", async () => {
   const other = makeProject({

@@ -19,20 +19,24 @@ const taken = new Set(
 /** The declarations of a compiled file. */
 export async function declarations(manifest: Manifest): Promise<string> {
   const calls = kernelCalls(manifest);
-  const exported = kernelNames(manifest).map((name, at) => {
-    const own = calls.filter((call) => call.name === name);
-    if (!taken.has(name))
-      return own.map(({ doc, types }) => `${doc}export function ${name}${types}`).join("\n");
-    return `declare const kernel${at}: Kernels[${JSON.stringify(name)}];\nexport { kernel${at} as ${name} };`;
-  });
+  const kernels = kernelNames(manifest).map((name, at) => ({
+    name,
+    local: taken.has(name) ? `kernel${at}` : name,
+  }));
+  const functions = kernels.flatMap(({ name, local }) => [
+    ...calls
+      .filter((call) => call.name === name)
+      .map(({ doc, types }) => `${doc}${local === name ? "export " : "declare "}function ${local}${types}`),
+    ...(local === name ? [] : [`export { ${local} as ${name} };`]),
+  ]);
   const text = `// Made by kernc from ${manifest.source}; changes are lost when it is compiled again.
 import type { Device, Tensor } from "kernc/runtime";
 
-${exported.join("\n\n")}
+${functions.join("\n\n")}
 
-/** The kernels of ${manifest.source}, with the instances of generic ones. */
+/** The kernels of ${manifest.source}. */
 export interface Kernels {
-${calls.map(({ name, doc, types }) => `${doc}${name}${types}`).join("\n\n")}
+${kernels.map(({ name, local }) => `${name}: typeof ${local};`).join("\n")}
 }
 
 /** Loads the kernels on a device of your own: \`const { … } = await load(device)\`. */

@@ -2,7 +2,7 @@
 // becomes a few lines of JavaScript that name its artifacts: files of the bundle when one is built, and inside the
 // module itself while a server runs it, so that a change arrives whole.
 
-import { createUnplugin, type UnpluginContext, type UnpluginInstance } from "unplugin";
+import { createUnplugin, type UnpluginContext } from "unplugin";
 import type { TargetName } from "../../compiler/artifact.ts";
 import { BundlerError, bundlerMessage } from "./bundler-message.ts";
 import { FileCompiler, type CompilationOptions, type CompiledFile, type Outcome } from "./compilation.ts";
@@ -15,6 +15,15 @@ export interface KernOptions extends CompilationOptions {
   readonly declarations?: boolean;
 }
 
+/** A plugin as Vite, Rollup and Rolldown take it. Said here, so that nobody needs the types of bundlers they don't use. */
+export interface KernPlugin {
+  readonly name: string;
+}
+/** A plugin as esbuild takes it. */
+export interface KernEsbuildPlugin extends KernPlugin {
+  setup(build: object): void | Promise<void>;
+}
+
 /** What of the context of a `load` hook is used; Vite tells which environment it is for. */
 interface LoadContext extends UnpluginContext {
   addWatchFile(path: string): void;
@@ -25,7 +34,10 @@ interface LoadContext extends UnpluginContext {
   };
 }
 
-const plugin: UnpluginInstance<KernOptions | undefined, false> = createUnplugin((options = {}, meta) => {
+/** A module with nothing in it. */
+const absent = "kernc:absent";
+
+const plugin = createUnplugin<KernOptions | undefined, false>((options = {}, meta) => {
   const name = "kernc";
   const compiler = new FileCompiler(options);
   /** Compiles, and writes the declarations beside the source. */
@@ -39,15 +51,26 @@ const plugin: UnpluginInstance<KernOptions | undefined, false> = createUnplugin(
     return { name, esbuild: { setup: (build) => setupEsbuild(build, compile) } };
   return {
     name,
+    enforce: "pre",
     load: {
-      filter: { id: /\.kern$/ },
+      filter: { id: /\.kern$|^kernc:absent$/ },
       async handler(path) {
+        if (path === absent) return "export {};";
         const { compiled, diagnostics, dependencies } = await compile(path);
         for (const file of dependencies) this.addWatchFile(file);
         const errors = diagnostics.filter(({ severity }) => severity === "error");
         if (!compiled) throw new BundlerError(bundlerMessage(errors, path));
         for (const each of diagnostics) this.warn(bundlerMessage([each], path));
         return loaded(this, compiled);
+      },
+    },
+    // Binaryen, which comes with the compiler where a page compiles, asks for this in Node only; named in a page's build,
+    // it would be warned of.
+    resolveId: {
+      filter: { id: /^node:module$/ },
+      handler(_, importer) {
+        const forPage = (this as unknown as LoadContext).environment?.config?.consumer === "client";
+        return forPage && importer && /[\\/]binaryen[\\/]/.test(importer) ? absent : undefined;
       },
     },
     vite: {
@@ -83,6 +106,12 @@ function loaded(context: LoadContext, { manifest, artifacts }: CompiledFile): st
 }
 
 /** The plugin for Vite. */
-export default plugin.vite;
-/** The plugin for other bundlers. */
-export const { vite, rollup, rolldown, esbuild } = plugin;
+const vite: (options?: KernOptions) => KernPlugin = plugin.vite;
+export default vite;
+
+/** The plugin for Rollup. */
+export const rollup: (options?: KernOptions) => KernPlugin = plugin.rollup;
+/** The plugin for Rolldown. */
+export const rolldown: (options?: KernOptions) => KernPlugin = plugin.rolldown;
+/** The plugin for esbuild. */
+export const esbuild: (options?: KernOptions) => KernEsbuildPlugin = plugin.esbuild;
