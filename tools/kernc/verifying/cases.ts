@@ -7,7 +7,7 @@ import {
   type Signature,
   type TensorParam,
 } from "../../../compiler/artifact.ts";
-import { dtypeInfo, isFloat, isWide, type Dtype } from "../../../lang/dtypes.ts";
+import { isFloat, isWide, type Dtype } from "../../../lang/dtypes.ts";
 import type { Arguments, Tensor } from "../../../runtime/index.ts";
 import { random, randomWords, type RandomOptions } from "../../../runtime/random.ts";
 
@@ -68,8 +68,7 @@ function viewCases(signature: Signature, found: readonly Case[]): Case[] {
   const given = signature.params.filter(
     (param): param is TensorParam => param.kind === "tensor" && param.mode !== "out",
   );
-  const packed = given.some(({ dtype }) => dtypeInfo(dtype).bits < 8);
-  if (given.length === 0 || packed) return [];
+  if (given.length === 0) return [];
   return largest.flatMap((each) => {
     const kinds: LayoutKind[] = ["sliced"];
     if (given.some(({ shape }) => shape.length > 1)) kinds.unshift("transposed");
