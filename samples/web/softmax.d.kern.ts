@@ -14,20 +14,9 @@ export function softmax(args: {
   y: Tensor<"f32">;
 }>;
 
-/** The kernels of softmax.kern, with the instances of generic ones. */
+/** The kernels of softmax.kern. */
 export interface Kernels {
-  /**
-   * y[i, j] = exp(x[i, j] / temperature), so that each row sums to one
-   *
-   * Where `temperature > 0`.
-   */
-  softmax(args: {
-    /** `Tensor[f32, M, N]` */ x: Tensor<"f32">;
-    /** `f32` */ temperature: number;
-    /** `Tensor[f32, M, N]`; allocated if it isn’t given */ y?: Tensor<"f32">;
-  }): Promise<{
-    y: Tensor<"f32">;
-  }>;
+  softmax: typeof softmax;
 }
 
 /** Loads the kernels on a device of your own: `const { … } = await load(device)`. */

@@ -2,6 +2,7 @@
 // share, and the main thread takes share 0 and then waits: a phase ends when all shares have. Loads and calls come
 // one at a time.
 
+import { kernError } from "../../error.ts";
 import {
   argsAt,
   command,
@@ -51,8 +52,23 @@ export class WorkerPool {
   /** Starts the workers; they idle until the first `load`. */
   async start(): Promise<void> {
     const setups = Array.from({ length: this.threads - 1 }, (_, n) => this.setup(n + 1));
-    this.hosts.push(...setups.map(startWorker));
-    await Promise.all(this.hosts.map((host) => host.next()));
+    try {
+      for (const setup of setups) this.hosts.push(startWorker(setup));
+      await Promise.all(this.hosts.map((host) => host.next()));
+    } catch (error) {
+      this.close();
+      const why = error instanceof Error && error.message ? `: ${error.message}` : "";
+      throw kernError(
+        "K0719",
+        { option: "threads", expected: "1 here", given: String(this.threads) },
+        {
+          notes: [
+            `workers can’t be started${why}`,
+            "a page’s policy must allow workers from `blob:` addresses",
+          ],
+        },
+      );
+    }
   }
 
   private setup(share: number): WorkerSetup {
@@ -219,8 +235,16 @@ function startPageWorker(setup: WorkerSetup): Host {
     post: (message) => worker.postMessage(message, []),
     next: () =>
       new Promise((resolve, reject) => {
-        worker.addEventListener("message", () => resolve(), { once: true });
-        worker.addEventListener("error", (event) => reject(new Error(event.message)), { once: true });
+        const settled = new AbortController();
+        const settle = (done: () => void) => {
+          settled.abort();
+          done();
+        };
+        const { signal } = settled;
+        worker.addEventListener("message", () => settle(resolve), { signal });
+        worker.addEventListener("error", (event) => settle(() => reject(new Error(event.message))), {
+          signal,
+        });
       }),
     end: () => {
       worker.terminate();
