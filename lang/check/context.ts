@@ -24,6 +24,8 @@ export interface ModuleInfo {
   readonly std: boolean;
   /** The module being checked, as opposed to one that it imports: only it gets warnings. */
   readonly root: boolean;
+  /** Has syntax errors, so statements may be missing: what is absent is no mistake then. */
+  readonly damaged: boolean;
   readonly scope: Scope;
   readonly kernels: KernelEntry[];
   readonly functions: FunctionTemplate[];

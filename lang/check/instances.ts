@@ -136,6 +136,7 @@ function elaborateFunction(
     !isError(result) &&
     !neverFalls(body) &&
     !cx.body.sink.hasErrors &&
+    !cx.body.module.damaged &&
     !cx.body.abandoned
   ) {
     cx.report("K0317", { name: decl.name.text, type: typeName(result) }, decl.name.span);

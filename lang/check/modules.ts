@@ -40,8 +40,20 @@ export function loadModule(
 ): ModuleInfo {
   const known = session.modules.get(file.path);
   if (known) return known;
-  const ast = parseFile(file, sink);
-  const module: ModuleInfo = { file, ast, name, std, root, scope: new Scope(), kernels: [], functions: [] };
+  const own = new DiagnosticSink();
+  const ast = parseFile(file, own);
+  own.all.forEach((found) => sink.add(found));
+  const module: ModuleInfo = {
+    file,
+    ast,
+    name,
+    std,
+    root,
+    damaged: own.hasErrors,
+    scope: new Scope(),
+    kernels: [],
+    functions: [],
+  };
   session.modules.set(file.path, module);
   session.loading.push(file);
   const body = makeBody({ kind: "module", name, module, sink });

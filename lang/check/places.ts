@@ -203,6 +203,13 @@ export function whyNotWritable(cx: Cx, place: TExpr, elements = false): Refusal 
     case "let":
       if (root.type.kind === "tensor")
         return { name, why: "it is a view, and views are for reading", fix: "write to the tensor itself" };
+      // No `let` holds an Array but a parameter.
+      if (root.type.kind === "array")
+        return {
+          name,
+          why: "it is a parameter, read only here",
+          fix: "return the value, and assign it outside",
+        };
       return { name, why: "it is a `let`, which never changes", fix: `declare it with \`var ${name}\`` };
     case "loop":
       return {

@@ -12,7 +12,7 @@ export function reportUnused(
   decl: FunctionDecl | KernelDecl | undefined,
   params: readonly TParam[] = [],
 ): void {
-  if (body.sink.hasErrors) return;
+  if (body.sink.hasErrors || body.module.damaged) return;
   for (const { sym, mutable } of body.locals) {
     if (body.used.has(sym) || sym.name.startsWith("_")) continue;
     const what = mutable ? "is assigned, but never read" : "is never read";
