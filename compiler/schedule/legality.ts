@@ -83,11 +83,11 @@ function checkOrder(loop: ForStmt, plan: Plan, { sink }: Questions): boolean {
   const own = (band ?? bandOf(loop, plan)).levels;
   const foreign = refs.find((key) => !own.some((level) => levelKey(level) === key));
   const missing = own.find((level) => !isReduction(level) && !refs.includes(levelKey(level)));
-  if (foreign === undefined && !missing) return true;
-  const why =
-    foreign !== undefined
-      ? `\`${said(foreign)}\` isn’t perfectly nested with the other loops`
-      : `\`${said(levelKey(missing!))}\` is missing`;
+  const twice = refs.find((key, at) => refs.indexOf(key) !== at);
+  if (foreign === undefined && !missing && twice === undefined) return true;
+  let why = `\`${said(twice ?? "")}\` is named twice`;
+  if (missing) why = `\`${said(levelKey(missing))}\` is missing`;
+  if (foreign !== undefined) why = `\`${said(foreign)}\` isn’t perfectly nested with the other loops`;
   sink.report("K0543", { why }, plan.order.span, {
     notes: [`the loops of this nest are ${own.map((level) => `\`${said(levelKey(level))}\``).join(", ")}`],
   });
