@@ -11,17 +11,9 @@ export function edges(args: {
   edges: Tensor<"u8">;
 }>;
 
-/** The kernels of edges.kern, with the instances of generic ones. */
+/** The kernels of edges.kern. */
 export interface Kernels {
-  /**
-   * edges[y, x] = |∇ luma| at pixel (y, x), rounded and saturated to 0 … 255
-   */
-  edges(args: {
-    /** `Tensor[u8, H, W, 3]` */ image: Tensor<"u8">;
-    /** `Tensor[u8, H, W]`; allocated if it isn’t given */ edges?: Tensor<"u8">;
-  }): Promise<{
-    edges: Tensor<"u8">;
-  }>;
+  edges: typeof edges;
 }
 
 /** Loads the kernels on a device of your own: `const { … } = await load(device)`. */
