@@ -195,7 +195,11 @@ export function index(program: Program, scope: Scope, extent: Extent): string {
   const own = scope.loops.filter((each) => each.extent === extent);
   const direct = own.length ? dice.pick(own).name : undefined;
   if (direct && dice.chance(0.7)) return direct;
+  // Subscripts of subscripts of subscripts end with the budget.
+  program.budget--;
+  if (program.budget <= 0 && direct) return direct;
   const last = /^\d+$/.test(extent) ? String(Number(extent) - 1) : `${extent} - 1`;
+  if (program.budget <= 0) return "0";
   const options: (readonly [number, () => string])[] = [];
   if (direct) {
     options.push([2, () => `${last} - ${direct}`]);
