@@ -30,7 +30,10 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "Show schedule, proofs and emitted code, or an error code at length",
     load: async () => (await import("./explain.ts")).explain,
   },
-  bench: { summary: "Measure a kernel" },
+  bench: {
+    summary: "Check a kernel against the interpreter, then measure it",
+    load: async () => (await import("./bench.ts")).bench,
+  },
   tune: { summary: "Search the value lists of a kernel’s annotations" },
   fmt: { summary: "Format .kern files", load: async () => (await import("./fmt.ts")).fmt },
   new: {

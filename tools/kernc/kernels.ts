@@ -70,7 +70,11 @@ export interface Opened {
   readonly file: SourceFile;
   readonly module: TypedModule;
   /** Compiles kernels of the file; shows warnings, and ends the command on errors. */
-  compile(targets: readonly TargetName[], kernels: readonly string[]): Promise<Compiled>;
+  compile(
+    targets: readonly TargetName[],
+    kernels: readonly string[],
+    instead?: Pick<CompileOptions, "shape">,
+  ): Promise<Compiled>;
 }
 
 /** Reads and checks a file; mistakes end the command. */
@@ -88,10 +92,10 @@ export async function openFile(path: string, given: Given, terminal: Terminal): 
   return {
     file,
     module,
-    async compile(target, kernels) {
+    async compile(target, kernels, instead = {}) {
       refuseUnknownSettings(module, kernels, options);
       const passes = await passOptions(given, terminal, target);
-      const compiled = await compile(file, { ...options, target, kernels, passes });
+      const compiled = await compile(file, { ...options, ...instead, target, kernels, passes });
       report(compiled.diagnostics, terminal);
       return compiled;
     },

@@ -1,9 +1,7 @@
 // `kernc verify`: every target that can run here against the interpreter, over awkward shapes and views.
 
-import { annotationsOf } from "../../compiler/annotations.ts";
 import type { KernelReport, Signature } from "../../compiler/artifact.ts";
 import type { CompiledKernel } from "../../compiler/index.ts";
-import type { AnnotationValue, TKernel } from "../../lang/typed.ts";
 import type { Tensor } from "../../runtime/index.ts";
 import { openDevice, type Arguments, type Device, type Kernel, type Kernels } from "../../runtime/index.ts";
 import { KernError } from "../../runtime/error.ts";
@@ -14,6 +12,7 @@ import { diagnosticsOf } from "./report.ts";
 import type { Terminal } from "./terminal.ts";
 import { argumentsFor, casesFor, describeCase, type Case } from "./verifying/cases.ts";
 import { compare, identical, same, worse, type Difference } from "./verifying/compare.ts";
+import { tileSizes } from "./verifying/tile-sizes.ts";
 
 export const verify: Command = {
   name: "verify",
@@ -219,16 +218,4 @@ async function outcome(kernel: Kernel, args: Arguments): Promise<Outcome> {
     if (error instanceof KernError && error.code === "K0708") return { stopped: error.diagnostic.message };
     throw error;
   }
-}
-
-/** Whole numbers above 1 that the kernel's annotations name: tile sizes, widths, factors. */
-function tileSizes(kernel: TKernel): number[] {
-  const numbers = (value: AnnotationValue): number[] => {
-    if (value.kind === "int") return [value.value];
-    return value.kind === "tuple" || value.kind === "list" ? value.items.flatMap(numbers) : [];
-  };
-  const all = annotationsOf(kernel).flatMap(({ args, options }) =>
-    [...args, ...Object.values(options)].flatMap(numbers),
-  );
-  return [...new Set(all)].filter((size) => size > 1 && size <= 128);
 }

@@ -1,0 +1,174 @@
+// `kernc bench`: one kernel at one size. Its results are compared with the interpreter's first; then the build for any size,
+// the build for this one, and both with threads are timed in turns, as calls through the runtime.
+
+import { evaluateShape, type Signature } from "../../compiler/artifact.ts";
+import { dtypeInfo, isFloat } from "../../lang/dtypes.ts";
+import { openDevice, Tensor, type Arguments, type Device } from "../../runtime/index.ts";
+import { checkSmall, differs, interpretable, smallest } from "./benching/check.ts";
+import { operationsOf } from "./benching/operations.ts";
+import { busyCores, show } from "./benching/report.ts";
+import { timeVariants, type Variant } from "./benching/sampling.ts";
+import { UsageError, wholeNumber, type Command } from "./command.ts";
+import { readInputs } from "./inputs.ts";
+import { chooseKernel, compileOptions, kernelArgument, openFile, settingsOf } from "./kernels.ts";
+import { argumentsFor } from "./verifying/cases.ts";
+import { tileSizes } from "./verifying/tile-sizes.ts";
+
+export const bench: Command = {
+  name: "bench",
+  usage: "FILE[:KERNEL] --shape M=512,… [--set NAME=VALUE] [--in NAME=VALUE…]",
+  summary: "Checks a kernel against the interpreter, then measures it.",
+  details: [
+    "Inputs are random unless --in gives them; scalars are 1. Times are of calls through the runtime, on tensors that",
+    "are on the device: medians, best and ± half the distance between the 10th and 90th percentile.",
+  ],
+  options: {
+    in: {
+      kind: "value",
+      multiple: true,
+      value: "NAME=VALUE",
+      help: "An argument of the kernel, as for `run`",
+    },
+    threads: { kind: "value", value: "N", help: "Measure N threads as well" },
+    seconds: { kind: "value", value: "S", help: "Time for measuring; 3 if nothing is said" },
+    json: { kind: "flag", help: "Write the figures as JSON" },
+    ...compileOptions,
+    shape: { kind: "value", multiple: true, value: "M=512,…", help: "The size of each dimension" },
+  },
+  async run(given, terminal) {
+    const threads = wholeNumber("threads", given.get("threads") ?? "1", 1, 64);
+    const seconds = wholeNumber("seconds", given.get("seconds") ?? "3", 1, 600);
+    const { path, kernel: wanted } = kernelArgument("bench", given);
+    const sizes = settingsOf(given).shape ?? {};
+    const opened = await openFile(path, given, terminal);
+    const { name } = chooseKernel(opened, wanted);
+    const free = await opened.compile(["wasm"], [name], { shape: {} });
+    const at = free
+      .artifact("wasm")
+      .kernels.findIndex(({ signature }) => Object.values(signature.packs).every((rank) => rank === 1));
+    const signature = free.artifact("wasm").kernels[at]?.signature;
+    if (!signature)
+      throw new UsageError(
+        `\`${name}\` has compile-time parameters without defaults`,
+        "give them with --set",
+      );
+    const inputs = await readInputs(given.all("in"), signature);
+    const dims = dimsOf(signature, sizes, inputs);
+    const named = signature.dims.some((dim) => Object.hasOwn(sizes, dim.name));
+    const builds = new Map([["any size", free]]);
+    if (named) builds.set("this size", await opened.compile(["wasm"], [name]));
+
+    const devices: Device[] = [];
+    const open = async (...args: Parameters<typeof openDevice>) => {
+      devices.push(await openDevice(...args));
+      return devices.at(-1)!;
+    };
+    try {
+      const one = await open("wasm");
+      const interp = (await (await open("interp")).load(free))[name]!;
+      const checked = (await one.load(free))[name]!;
+      const scalars = Object.fromEntries(
+        signature.params.flatMap((param) => (param.kind === "scalar" ? [[param.name, 1]] : [])),
+      );
+      const args = (): Arguments => ({
+        ...argumentsFor(
+          signature,
+          { dims, scalars, layout: "row-major", seed: 1 },
+          usesIndices(signature) ? { low: 0, high: smallest(dims) } : {},
+        ),
+        ...inputs,
+      });
+      const tiles = tileSizes(free.kernels[at]!.typed);
+      const small = await checkSmall(signature, tiles, interp, checked);
+      const operations = operationsOf(free.kernels[at]!.ir, dims);
+      const whole = operations !== undefined && operations <= interpretable;
+      const variants: Variant[] = [];
+      let wrong = small.wrong ?? (whole ? await differs(signature, checked, interp, args) : undefined);
+      for (const count of threads > 1 ? [1, threads] : [1]) {
+        const device = count > 1 ? await open("wasm", { threads: count }) : one;
+        for (const [build, compiled] of builds) {
+          const kernel = (await device.load(compiled))[name]!;
+          wrong ??= await differs(signature, kernel, checked, args);
+          variants.push({
+            name: `${build}${count > 1 ? `, ${count} threads` : ""}`,
+            device,
+            kernel,
+            args: args(),
+          });
+        }
+      }
+      if (wrong) {
+        terminal.out(`${terminal.colors.red(`✗ ${name} is wrong, so I don’t time it: ${wrong}`)}\n`);
+        return 1;
+      }
+      const busy = await busyCores();
+      const timed = await timeVariants(variants, seconds * 1000);
+      const bytes = bytesOf(signature, dims);
+      const figures = {
+        kernel: name,
+        dims,
+        operations,
+        unit: unitOf(signature),
+        bytes,
+        busyBefore: busy,
+        node: process.version,
+        timed,
+      };
+      if (given.has("json")) terminal.out(`${JSON.stringify(figures, undefined, 1)}\n`);
+      else
+        show(terminal, figures, [
+          `${small.agreed} small shapes agree with the interpreter`,
+          whole ? "so does this one" : "this one is too large for it; the builds agree with each other",
+        ]);
+      return 0;
+    } finally {
+      for (const device of devices) device.close();
+    }
+  },
+};
+
+/** Every dim's size: from --shape, or from a tensor that --in gives. */
+function dimsOf(
+  { dims, params, packs, name }: Signature,
+  sizes: Readonly<Record<string, number>>,
+  inputs: Readonly<Record<string, unknown>>,
+): Record<string, number> {
+  const missing: string[] = [];
+  const found = dims.map(({ name: dim, param, axis }): [string, number] => {
+    const pack = Object.keys(packs).find((each) => dim === `${each}_0`);
+    const tensor = inputs[params[param]!.name];
+    const size =
+      sizes[dim] ??
+      (pack === undefined ? undefined : sizes[pack]) ??
+      (tensor instanceof Tensor ? tensor.shape[axis] : undefined);
+    if (size === undefined) missing.push(pack ?? dim);
+    return [dim, size ?? 0];
+  });
+  if (missing.length > 0)
+    throw new UsageError(
+      `\`${name}\` needs a size for ${missing.join(", ")}`,
+      `--shape ${missing.map((dim) => `${dim}=1024`).join(",")}`,
+    );
+  return Object.fromEntries(found);
+}
+
+/** Whether some run-time check stayed: integers may then be places, and large ones would stop the kernel. */
+function usesIndices({ asserts }: Signature): boolean {
+  return asserts.length > 0;
+}
+
+function unitOf({ params }: Signature): "GFLOP/s" | "Gop/s" {
+  return params.some(({ dtype }) => isFloat(dtype)) ? "GFLOP/s" : "Gop/s";
+}
+
+/** Bytes of all tensors, each once. */
+function bytesOf({ params }: Signature, dims: Readonly<Record<string, number>>): number {
+  return params.reduce((sum, param) => {
+    if (param.kind === "scalar") return sum;
+    const count = param.shape.reduce<number>(
+      (product, dim) => product * evaluateShape(dim, (name) => dims[name] ?? 1),
+      1,
+    );
+    return sum + (count * dtypeInfo(param.dtype).bits) / 8;
+  }, 0);
+}
