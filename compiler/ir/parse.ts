@@ -4,6 +4,7 @@ import { isDtype } from "../../lang/dtypes.ts";
 import type {
   Buffer,
   Combine,
+  Directive,
   Expr,
   ForStmt,
   IrDim,
@@ -17,6 +18,7 @@ import type {
   Tail,
 } from "./ir.ts";
 import { i32 } from "./ir.ts";
+import { parseDirective } from "./directives.ts";
 import { ExprParser } from "./parse-expr.ts";
 import { sameType, type IrType } from "./ir.ts";
 import { typeText } from "./op-types.ts";
@@ -154,7 +156,7 @@ class KernelParser extends ExprParser {
 
   private statement(): Stmt {
     const start = this.reader.peek();
-    const stmt = start.kind === "name" ? this.keyword(start) : undefined;
+    const stmt = start.kind === "name" ? this.keyword(start) : this.reader.is("@") ? this.loop() : undefined;
     return { ...(stmt ?? this.assignment()), span: this.reader.spanFrom(start) };
   }
 
@@ -251,6 +253,8 @@ class KernelParser extends ExprParser {
   }
 
   private loop(): ForStmt {
+    const schedule: Directive[] = [];
+    while (this.reader.is("@")) schedule.push(parseDirective(this.reader));
     let marks: LoopMarks = {};
     while (!this.reader.take("for")) marks = { ...marks, ...this.mark() };
     const name = this.reader.name();
@@ -261,7 +265,8 @@ class KernelParser extends ExprParser {
     const hi = this.expr();
     const step = this.reader.take("step") ? this.reader.integer() : 1;
     this.values.set(name, i32);
-    return { kind: "for", name, lo, hi, step, marks, body: this.block() };
+    const scheduled = schedule.length > 0 ? { schedule } : {};
+    return { kind: "for", name, lo, hi, step, marks, ...scheduled, body: this.block() };
   }
 
   private mark(): LoopMarks {

@@ -9,6 +9,7 @@
 
 import { isFloat } from "../../lang/dtypes.ts";
 import type { Buffer, ConstExpr, Expr, ForStmt, IrKernel, IrParam, ReduceStmt, Scalar, Stmt } from "./ir.ts";
+import { printDirective } from "./directives.ts";
 import { typeText } from "./op-types.ts";
 import { opInfo } from "./ops.ts";
 import { infix, nameText } from "./text-names.ts";
@@ -74,7 +75,12 @@ export function printStmt(stmt: Stmt, indent = ""): string[] {
       return [`${indent}${atomic}${target} = ${printExpr(stmt.value)}`];
     }
     case "for":
-      return [`${indent}${forText(stmt)} {`, ...printBlock(stmt.body, inner), `${indent}}`];
+      return [
+        ...(stmt.schedule ?? []).map((each) => `${indent}${printDirective(each)}`),
+        `${indent}${forText(stmt)} {`,
+        ...printBlock(stmt.body, inner),
+        `${indent}}`,
+      ];
     case "while":
       return [`${indent}while ${printExpr(stmt.cond)} {`, ...printBlock(stmt.body, inner), `${indent}}`];
     case "if":

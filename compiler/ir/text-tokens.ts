@@ -24,7 +24,7 @@ const blank = /(?:\s+|#[^\n]*)*/y;
 const number = /\d+(?:\.\d+)?(?:e[+-]?\d+)?/y;
 const quoted = /`[^`\n]*`/y;
 const string = /"(?:[^"\\\n]|\\.)*"/y;
-const symbol = /=>|==|!=|<=|>=|<<|>>|\/\/|\.\.|[-+*/%&|^~<>=(){}[\],;:.]/y;
+const symbol = /=>|==|!=|<=|>=|<<|>>|\/\/|\.\.|[-+*/%&|^~<>=(){}[\],;:.@]/y;
 
 const kinds = [
   ["name", barePattern],

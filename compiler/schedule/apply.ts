@@ -15,6 +15,7 @@ import {
   changes,
   isReduction,
   levelKey,
+  reads,
   reductionChain,
   type Band,
   type Level,
@@ -22,8 +23,9 @@ import {
 import { CannotApply, openContext, valuesOf, type Context } from "./context.ts";
 import { LoopEmitter } from "./emitter.ts";
 import { Expansion, guardedBy } from "./expansion.ts";
+import { fuse } from "./fusion.ts";
 import { loopKey, planOf, type Plan } from "./plan.ts";
-import { reads, stage } from "./staging.ts";
+import { stage } from "./staging.ts";
 
 /** The kernel with its schedules applied. */
 export function applySchedules(kernel: IrKernel, report: PassReport = silent): IrKernel {
@@ -48,6 +50,8 @@ class Scheduler {
   private readonly report: PassReport;
   private readonly sizes: ReadonlySet<string>;
   private places = 0;
+  /** Statements around the one at hand. */
+  private depth = 0;
 
   constructor(workspace: Workspace, kernel: IrKernel, report: PassReport) {
     this.sizes = new Set([
@@ -71,15 +75,23 @@ class Scheduler {
   }
 
   private statement(stmt: Stmt): readonly Stmt[] {
-    if (stmt.kind !== "for" || !stmt.schedule) return [mapBlocksOf(stmt, (block) => this.block(block))];
+    if (stmt.kind !== "for" || !stmt.schedule) return [this.inside(stmt)];
     const { schedule, ...loop } = stmt;
     try {
-      return this.nest(loop, planOf(schedule));
+      const fused = fuse(this.workspace, loop, schedule);
+      return [...fused.before, ...this.nest(fused.loop, planOf(fused.directives))];
     } catch (error) {
       if (!(error instanceof CannotApply)) throw error;
       for (const each of schedule) if (isStructural(each)) this.drop(each, error.message);
-      return [mapBlocksOf(loop, (block) => this.block(block))];
+      return [this.inside(loop)];
     }
+  }
+
+  private inside(stmt: Stmt): Stmt {
+    this.depth++;
+    const changed = mapBlocksOf(stmt, (block) => this.block(block));
+    this.depth--;
+    return changed;
   }
 
   private drop(directive: Directive, why: string): void {
@@ -95,7 +107,9 @@ class Scheduler {
     const band = bandOf(loop, plan);
     if (changes(band, plan)) return this.band(band, plan);
     // Nothing happens to these loops themselves; the plan goes on inside.
+    this.depth++;
     const inside = this.inner(chain.body, plan);
+    this.depth--;
     const rebuilt = chain.loops.reduceRight<readonly Stmt[]>(
       (body, each, at) => [
         { ...each, marks: band.levels.find((level) => level.axis === band.axes[at])!.marks, body },
@@ -119,7 +133,7 @@ class Scheduler {
     const stops = new Set(plan.stages.flatMap(({ at }) => (at ? [loopKey(at)] : [])));
     const firstReduction = band.levels.findIndex(isReduction);
     const split = firstReduction < 0 ? band.levels.length : firstReduction;
-    const start = openContext([...band.axes, ...band.reductionAxes], this.sizes);
+    const { before, cx: start } = this.stagesBefore(band, plan);
     const outer = band.levels.slice(0, split);
     const rest = band.levels.slice(split);
     const emitter: LoopEmitter = new LoopEmitter(this.workspace, band, stops, (level, cx) =>
@@ -128,14 +142,15 @@ class Scheduler {
     const instantiate = (block: Block, cx: Context): readonly Stmt[] => this.instance(block, cx);
     if (rest.every(isReduction)) {
       // The reductions stay inside of the points; their own loops are bands of their own.
-      return emitter.loops(outer, start, (cx) => {
+      const loops = emitter.loops(outer, start, (cx) => {
         const body = this.reductionsInPlace(band, emitter, rest, cx, plan);
         return guardedBy(cx, body);
       });
+      return [...before, ...loops];
     }
     const prepared: Band = { ...band, body: this.preparedBody(band, plan) };
     const expansion = new Expansion(this.workspace, prepared, emitter, instantiate);
-    return emitter.loops(outer, start, (cx) => expansion.statements(rest, cx, this.places++));
+    return [...before, ...emitter.loops(outer, start, (cx) => expansion.statements(rest, cx, this.places++))];
   }
 
   /** The block with what the plan says of loops inside that are no part of the band. */
@@ -198,6 +213,24 @@ class Scheduler {
   }
 
   // ---- staging ----
+
+  /** What is staged without a place: once a call, where the nest itself runs once a call. */
+  private stagesBefore(band: Band, plan: Plan): { before: readonly Stmt[]; cx: Context } {
+    const before: Stmt[] = [];
+    let cx = openContext([...band.axes, ...band.reductionAxes], this.sizes);
+    for (const { buffers, at } of plan.stages) {
+      if (at) continue;
+      for (const name of buffers) {
+        const buffer = this.workspace.buffer(name);
+        if (!buffer || !reads(band.body, name)) continue;
+        const shared = this.depth === 0;
+        const made = stage(this.workspace, buffer, band.body, band.levels, cx, this.places++, shared);
+        before.push(...made.statements);
+        cx = made.cx;
+      }
+    }
+    return { before, cx };
+  }
 
   private stagesAt(
     band: Band,

@@ -3,8 +3,8 @@
 
 import type { ForStmt, LoopMarks, LoopRef, ReduceStmt } from "../ir/ir.ts";
 import { namesIn } from "../ir/names.ts";
-import type { Block } from "../ir/walk.ts";
-import { loopKey, type Plan } from "./plan.ts";
+import { visitExprs, type Block } from "../ir/walk.ts";
+import { loopKey, type Plan, type Staging } from "./plan.ts";
 
 /** A loop of the source, and the sizes of its tiles in iterations, outermost first. */
 export interface Axis {
@@ -169,8 +169,26 @@ export function changes(band: Band, plan: Plan): boolean {
   const axes = [...band.axes, ...band.reductionAxes];
   if (axes.some(({ tiles }) => tiles.length > 0)) return true;
   const names = new Set(axes.map((axis) => axis.loop.name));
-  if (plan.stages.some(({ at }) => at && names.has(at.loop))) return true;
+  const staged = ({ at, buffers }: Staging): boolean =>
+    at ? names.has(at.loop) : buffers.some((buffer) => reads(band.body, buffer));
+  if (plan.stages.some(staged)) return true;
   if (!plan.order) return false;
   const usual = axes.map((axis) => axis.loop.name);
   return band.levels.some((level, at) => level.axis.loop.name !== usual[at]);
+}
+
+/** The tiles of an axis still to come among `levels`, if points beyond its end may run under a mask. */
+export function maskedTiles(levels: readonly Level[], axis: Axis): number[] {
+  const own = levels.filter((level) => level.axis === axis);
+  if (!own.some((level) => isPoint(level) && level.marks.vectorize)) return [];
+  return own.flatMap(({ level }) => (level === undefined ? [] : [axis.tiles[level]!]));
+}
+
+/** Whether something in the block reads the buffer. */
+export function reads(body: Block, buffer: string): boolean {
+  let found = false;
+  visitExprs(body, (part) => {
+    if (part.kind === "load" && part.buffer === buffer) found = true;
+  });
+  return found;
 }

@@ -39,6 +39,8 @@ export interface Panel {
   readonly buffer: string;
   /** The load of the panel instead of a load of the buffer, or undefined if the load isn't staged. */
   readonly replace: (load: LoadExpr, context: Context) => Expr | undefined;
+  /** Points of a partial tile that don't exist find zeros in it. */
+  readonly padded: boolean;
 }
 
 export interface Context {
@@ -120,6 +122,16 @@ export function capacity(state: AxisState): Expr {
   if (state.most !== undefined) return int(state.most);
   const length = iterations(sub(state.hi!, state.value), state);
   return (intValue(state.value) ?? 1) <= 0 && state.hi!.kind === "ref" ? length : max(length, int(0));
+}
+
+/** The same, with room for the points of partial tiles that run as if they were full; `tiles` are those to come. */
+export function roomFor(state: AxisState, tiles: readonly number[]): Expr {
+  return reach(capacity(state), tiles);
+}
+
+function reach(room: Expr, [size, ...others]: readonly number[]): Expr {
+  if (size === undefined) return room;
+  return add(mul(sub(ceilDiv(room, size), int(1)), int(size)), reach(int(size), others));
 }
 
 /** Whether an expression may be the extent of a buffer. */

@@ -12,8 +12,17 @@ import { mapAllExprs, mapBlock, mapExpr, visitExprs, type Block } from "../ir/wa
 import { stepOf } from "../passes/expand-reductions.ts";
 import { and, compare } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
-import { isReduction, reductionChain, type Axis, type Band, type Level } from "./band.ts";
-import { capacity, CannotApply, endOf, isExtent, marked, stateOf, withState, type Context } from "./context.ts";
+import { isReduction, maskedTiles, reductionChain, type Axis, type Band, type Level } from "./band.ts";
+import {
+  CannotApply,
+  endOf,
+  isExtent,
+  marked,
+  roomFor,
+  stateOf,
+  withState,
+  type Context,
+} from "./context.ts";
 import type { LoopEmitter } from "./emitter.ts";
 import { changedIn, segmentsOf, type Segments } from "./segments.ts";
 
@@ -44,7 +53,7 @@ export class Expansion {
     const axes = [...new Set(levels.map((level) => level.axis))];
     let cx = outer;
     for (const axis of axes) cx = withState(cx, marked(stateOf(cx, axis), place));
-    const shape = axes.map((axis) => capacity(stateOf(cx, axis)));
+    const shape = axes.map((axis) => roomFor(stateOf(cx, axis), maskedTiles(levels, axis)));
     if (!shape.every((extent) => isExtent(extent, cx)))
       throw new CannotApply("the number of points isn't known before the loops begin");
     const out: Stmt[] = [];
@@ -224,7 +233,8 @@ export class Expansion {
     return block.map((stmt) => {
       const changed = mapAllExprs(stmt, (root) =>
         mapExpr(root, (part) => {
-          if (part.kind !== "load" || cx.panels.some((panel) => panel.replace(part, cx))) return part;
+          if (part.kind !== "load" || cx.panels.some((panel) => panel.padded && panel.replace(part, cx)))
+            return part;
           const cond = condition(part);
           return cond ? { ...part, guard: part.guard ? and(part.guard, cond) : cond } : part;
         }),

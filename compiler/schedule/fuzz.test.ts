@@ -59,7 +59,8 @@ function source(seed: number): string {
   if (chance(0.3)) lines.push(`@parallel(${pick([...levels("i", ti), "i"])})`);
   const stages = [...levels("i", ti), ...levels("j", tj), "i", "j"];
   const staged = kind === "stencil" ? "a" : pick(["a", "b"]);
-  if (chance(0.5)) lines.push(`@stage(${staged}, at=${pick(stages)})`);
+  if (chance(0.5)) lines.push(chance(0.2) ? `@stage(${staged})` : `@stage(${staged}, at=${pick(stages)})`);
+  if (lines.length === 0 && chance(0.7)) lines.push("@fuse(i, j)");
   const [lo, hi] = kind === "stencil" ? ["1", " - 1"] : ["0", ""];
   const body: Record<string, string[]> = {
     sum: ["c[i, j] = sum(a[i, k] * b[k, j] for k in range(K)) + c[i, j]"],

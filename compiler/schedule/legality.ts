@@ -134,7 +134,7 @@ function checkStages(
 ): boolean {
   for (const { buffers, at, directive } of plan.stages) {
     const level = at && band.levels.find((each) => levelKey(each) === loopKey(at));
-    if (!level || isReduction(level)) continue;
+    if (at && (!level || isReduction(level))) continue;
     const stmts = new Set<LoadExpr | StoreStmt>();
     visitBlock(
       band.body,
@@ -147,7 +147,7 @@ function checkStages(
     const pair = (old: Moment, now: Moment): boolean =>
       old.node.buffer === name && now.node.buffer === name && order.together(level, old, now);
     const found = search(kernel, { kind: "conflict", loop, pair });
-    const params = { buffer: shownName(name), loop: labelOf(level.axis) };
+    const params = { buffer: shownName(name), loop: labelOf((level ?? band.levels[0]!).axis) };
     sink.report("K0544", params, directive.span, {
       related: store.node.span ? [{ span: store.node.span, text: "written here" }] : [],
       ...(found && { counterexample: met(found, band.axes.map(labelOf)) }),
@@ -296,8 +296,8 @@ class NewOrder {
   }
 
   /** Whether two moments lie in one run of a loop's body. */
-  together(level: Level, old: Moment, now: Moment): boolean {
-    const levels = this.band.levels.slice(0, this.band.levels.indexOf(level) + 1);
+  together(level: Level | undefined, old: Moment, now: Moment): boolean {
+    const levels = level ? this.band.levels.slice(0, this.band.levels.indexOf(level) + 1) : [];
     if (this.band.axes.every(({ loop }) => old.turns.get(loop.name) === now.turns.get(loop.name)))
       return false;
     return levels.every((each) => isReduction(each) || digitOf(each, old.turns) === digitOf(each, now.turns));

@@ -5,7 +5,7 @@
 import { load } from "../ir/build.ts";
 import { i32, int, ref, type Buffer, type Expr, type LoadExpr, type LoopMarks, type Stmt } from "../ir/ir.ts";
 import { declaredIn, namesIn, substitute } from "../ir/names.ts";
-import { visitBlock, visitExprs, exprsOf, visitExpr, type Block } from "../ir/walk.ts";
+import { visitBlock, visitExprs, type Block } from "../ir/walk.ts";
 import { add, and, apply, ceilDiv, compare, intValue, mul, sub } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
 import type { Axis, Level } from "./band.ts";
@@ -13,12 +13,14 @@ import {
   actual,
   capacity,
   CannotApply,
+  endOf,
   isExtent,
   marked,
   stateOf,
   valuesOf,
   withState,
   type Context,
+  type Panel,
 } from "./context.ts";
 
 /** A subscript as a sum: a multiple of each loop inside, what doesn't change there, and a constant. */
@@ -64,7 +66,10 @@ export interface Staged {
   readonly cx: Context;
 }
 
-/** A panel for `buffer` at a place inside the loops entered so far; `rest` are those to come. */
+/**
+ * A panel for `buffer` at a place inside the loops entered so far; `rest` are those to come. A `shared` one is filled
+ * before all of them, by all workers, once a call.
+ */
 export function stage(
   workspace: Workspace,
   buffer: Buffer,
@@ -72,6 +77,7 @@ export function stage(
   rest: readonly Level[],
   outer: Context,
   place: number,
+  shared = false,
 ): Staged {
   const axes = [...new Set(rest.map((level) => level.axis))];
   let cx = outer;
@@ -103,12 +109,12 @@ export function stage(
   const panel = workspace.addBuffer({
     name: `${buffer.name}_panel`,
     dtype: buffer.dtype,
-    space: "panel",
+    space: shared ? "kernel" : "panel",
     shape: dims.map((dim) => dim.extent),
   });
   const statements = [
-    { kind: "alloc", buffer: panel.name } as const,
-    ...fill(workspace, buffer, panel, sides, all, dims, always),
+    ...(shared ? [] : [{ kind: "alloc", buffer: panel.name } as const]),
+    ...fill(workspace, buffer, panel, sides, all, dims, { always, shared, exists: existing(cx) }),
   ];
   const keys = new Map(loads.map((each, at) => [each.index, subscripts[at]!]));
   const replace = (given: LoadExpr, inner: Context): Expr | undefined => {
@@ -130,7 +136,11 @@ export function stage(
     });
     return { ...given, buffer: panel.name, index: at };
   };
-  return { statements, cx: { ...cx, panels: [...cx.panels, { buffer: buffer.name, replace }] } };
+  const tiled = (axis: Axis): boolean =>
+    rest.some((level) => level.axis === axis && level.level !== undefined);
+  const padded = all.every((dim) => dim.digit !== undefined || ![...dim.side.moving.keys()].some(tiled));
+  const made: Panel = { buffer: buffer.name, replace, padded };
+  return { statements, cx: { ...cx, panels: [...cx.panels, made] } };
 }
 
 const divided = (value: Expr, by: number): Expr => apply("floordiv", i32, [value, int(by)]);
@@ -291,7 +301,11 @@ function fill(
   sides: readonly Side[],
   all: readonly Dim[],
   dims: readonly Dim[],
-  always: boolean,
+  {
+    always,
+    shared,
+    exists,
+  }: { readonly always: boolean; readonly shared: boolean; readonly exists: readonly Expr[] },
 ): readonly Stmt[] {
   const before: Stmt[] = [];
   const named = (base: string, value: Expr): Expr => {
@@ -333,7 +347,7 @@ function fill(
     return limit && digit === undefined && intValue(extent) === undefined ? limit : extent;
   };
   const loops = (masked: boolean): readonly Stmt[] => {
-    const guards = [...(masked ? partial.map(({ beyond }) => beyond) : []), ...inside];
+    const guards = [...(masked ? partial.map(({ beyond }) => beyond) : []), ...inside, ...exists];
     const guard = guards.length > 0 ? guards.reduce(and) : undefined;
     const at = names.map((name) => ref(name, i32));
     const store: Stmt = {
@@ -348,6 +362,7 @@ function fill(
         const extent = intValue(dim.extent);
         const contiguous = innermost && dim.scale === 1 && dim.side.axis === sides.length - 1;
         const marks: LoopMarks = {
+          ...(shared && number === 0 && { parallel: true as const }),
           ...(contiguous && { vectorize: { tail: "mask" as const } }),
           ...(innermost && !guard && extent !== undefined && extent <= mostCopies && { unroll: 0 }),
         };
@@ -357,26 +372,22 @@ function fill(
     );
   };
   if (partial.length === 0) return [...before, ...loops(false)];
-  if (partial.some(({ full }) => !full)) return [...before, ...loops(true)];
+  if (shared || partial.some(({ full }) => !full)) return [...before, ...loops(true)];
   // A tile that is full, as most are, is copied without masks.
   const full = partial.map((each) => each.full!).reduce(and);
   const plain = workspace.copy(loops(false), new Map());
   return [...before, { kind: "if", cond: full, then: plain, orelse: loops(true) }];
 }
 
+/** That the points which are reached already, under a mask, are real ones. */
+function existing(cx: Context): Expr[] {
+  return cx.guarded.flatMap((axis) => {
+    const state = stateOf(cx, axis);
+    return state.done ? [compare("lt", state.value, endOf(state))] : [];
+  });
+}
+
 /** The tile sizes by which a side is taken apart, outermost first. */
 function tilesOf(side: Side, all: readonly Dim[]): number[] {
   return all.flatMap((dim) => (dim.side === side && dim.tile ? [dim.size] : []));
-}
-
-/** Whether something in the block reads the buffer. */
-export function reads(body: Block, buffer: string): boolean {
-  let found = false;
-  visitBlock(body, (each) => {
-    for (const expr of exprsOf(each))
-      visitExpr(expr, (part) => {
-        if (part.kind === "load" && part.buffer === buffer) found = true;
-      });
-  });
-  return found;
 }
