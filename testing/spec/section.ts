@@ -71,6 +71,9 @@ export async function sectionProblems(
         current = kerns.find((kern) => kern.block === block)!;
         programs = new Programs(current.file, current.options);
         problems.push(...fileProblems(current).map((each) => `block at line ${block.line}, ${each}`));
+        // What checks without an error must compile too, whether it is called or not.
+        if (!current.assertions.some(({ severity, target }) => severity === "error" && !target))
+          await programs.of({});
         break;
       case "out":
         if (blocks[at - 1]?.language !== "js" && programs)
