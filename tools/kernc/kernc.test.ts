@@ -167,6 +167,11 @@ describe("run", () => {
     expect(out).toBe("y: f32 [2, 2]  min 0.5  max 2  mean 1.25\n[[0.5   1]\n [1.5   2]]\n");
   });
 
+  test("takes a tensor out of a .safetensors file, by name", async () => {
+    const { code, out } = await kernc("run", "single.kern:double", "--in", "x=w.safetensors#bias");
+    expect([code, out]).toEqual([0, "y: f32 [3]  min 2  max 6  mean 4\n[2 4 6]\n"]);
+  });
+
   test.each(["wasm", "interp"])("makes the instance that the inputs need, on %s", async (target) => {
     const result = await kernc(
       "run",
