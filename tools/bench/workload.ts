@@ -7,7 +7,7 @@ import type { Jax, JaxArray } from "./contestants/jax.ts";
 import type { OnnxNode } from "./contestants/onnx-model.ts";
 import type { Tf, TfTensor } from "./contestants/tfjs.ts";
 
-export type Numbers = Float32Array | Int8Array | Uint8Array | Int32Array | BigInt64Array;
+export type Numbers = Float32Array | Int8Array | Uint8Array | Int16Array | Int32Array | BigInt64Array;
 
 /** A dense tensor, row-major; below 8 bits packed as Kern has it, lowest bits first. */
 export interface Dense {
@@ -28,6 +28,8 @@ export interface KernTask {
   /** A module of the library, or a source of its own. */
   readonly source: { readonly module: string } | { readonly path: string; readonly text: string };
   readonly kernel: string;
+  /** Inputs in the layout that the kernel wants; those of the workload if absent. */
+  readonly inputs?: (inputs: Inputs) => Inputs;
   /** Inputs by the kernel's argument names, and scalars. */
   readonly args: Readonly<Record<string, string | number>>;
   /** The argument that holds the result. */

@@ -13,9 +13,10 @@ const pageBytes = 65536;
 
 export async function kernContestant(
   task: KernTask,
-  inputs: Inputs,
+  given: Inputs,
   features: readonly string[],
 ): Promise<Contestant> {
+  const inputs = task.inputs ? task.inputs(given) : given;
   const compiled = await compiledTask(task, features);
   const { code: binary, kernels } = compiled.artifact("wasm");
   const kernel = kernels.find(({ signature }) => fits(signature, task, inputs));

@@ -1,6 +1,6 @@
 // Convolutions of one image, channels first, with a bias.
 
-import { permuted, randomInput, type KernTask, type Workload } from "../workload.ts";
+import { permuted, randomInput, reshaped, type KernTask, type Workload } from "../workload.ts";
 
 interface Shape {
   readonly name: string;
@@ -110,7 +110,11 @@ export const convolutions: readonly Workload[] = [
     size: 56,
     filter: 1,
     goal: 1.25,
-    kern: { ...conv2d, shape: { R: 1, Q: 1 } },
+    kern: {
+      source: { module: "convolution" },
+      kernel: "conv2d_pointwise",
+      inputs: ({ x, w, bias }) => ({ x: x!, w: reshaped(w!, [64, 64]), bias: bias! }),
+    },
   }),
   convolution({
     name: "conv 3×3 depthwise, 128 at 56²",
@@ -122,9 +126,9 @@ export const convolutions: readonly Workload[] = [
     goal: 1.8,
     kern: {
       source: { module: "convolution" },
-      kernel: "depthwise_conv2d",
+      kernel: "conv2d_depthwise",
       set: { P: "1" },
-      shape: { R: 3, Q: 3 },
+      inputs: ({ x, w, bias }) => ({ x: x!, w: reshaped(w!, [128, 3, 3]), bias: bias! }),
     },
   }),
 ];
