@@ -182,10 +182,6 @@ export const stmtRules: readonly StmtRule[] = [
     if (unroll !== undefined && !(Number.isInteger(unroll) && unroll >= 0)) return `unrolls by ${unroll}`;
     const width = vectorize?.width;
     if (width !== undefined && !isPowerOfTwo(width)) return `vectorizes by ${width}`;
-    const loops = scope.around.map((part) => part.loop);
-    if (threads && !loops.some((loop) => loop?.kind === "for" && loop.marks.parallel)) {
-      return "a loop over threads outside a parallel one";
-    }
     if (!parallel && !threads) return undefined;
     return scope.depth > 0 ? "a parallel loop inside a reduction" : undefined;
   },

@@ -64,7 +64,6 @@ describe("verifier", () => {
     [/a reduction writes a buffer that outlives it/, "reduce sum(r: i32 = 0) { y[0] = 1.0 }"],
     [/a reduction writes a buffer that outlives it/, "alloc a reduce sum(r: i32 = 0) { a[0] = 1.0 }"],
     [/unrolls by|vectorizes by 3/, "vectorize(mask, 3) for i in 0..N { }"],
-    [/a loop over threads outside a parallel one/, "threads for i in 0..N { }"],
     [/a parallel loop inside a reduction/, "reduce sum(r: i32 = 0) { parallel for i in 0..N { } }"],
     [/step 0/, "for i in 0..N step 0 { }"],
     [/bounds are scalar i32/, "for i in 0..x[0] { }"],

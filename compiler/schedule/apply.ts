@@ -7,7 +7,7 @@
 import { textOf } from "../../lang/source.ts";
 import type { Directive, ForStmt, IrKernel, LoadExpr, Stmt } from "../ir/ir.ts";
 import { substituteIn } from "../ir/names.ts";
-import { mapAllExprs, mapBlocksOf, mapExpr, mapSame, type Block } from "../ir/walk.ts";
+import { mapAllExprs, mapBlock, withBody, mapBlocksOf, mapExpr, mapSame, type Block } from "../ir/walk.ts";
 import { jumpsOut, silent, Workspace, type PassReport } from "../passes/workspace.ts";
 import {
   bandOf,
@@ -43,6 +43,16 @@ export function dropSchedules(kernel: IrKernel): IrKernel {
     return loop;
   };
   return { ...kernel, body: mapSame(kernel.body, plain) };
+}
+
+/** The kernel with its loops over threads in order: for targets whose workers don't work together on a tile. */
+export function serialThreads(kernel: IrKernel): IrKernel {
+  const body = mapBlock(kernel.body, (stmt) => {
+    if (stmt.kind !== "for" || !stmt.marks.threads) return stmt;
+    const { threads: _serial, ...marks } = stmt.marks;
+    return { ...stmt, marks };
+  });
+  return withBody(kernel, body);
 }
 
 class Scheduler {

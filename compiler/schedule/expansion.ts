@@ -83,7 +83,9 @@ export class Expansion {
       if (!reduce) continue;
       const own = rest.filter((level) => !isReduction(level) || level.axis.reduction === number);
       this.independentBounds(own);
-      out.push(...this.emitter.loops(own, cx, (inner) => this.step(reduce, arrays, at(inner), inner)));
+      // Beyond the end of a tile that the next level doesn't divide lies the next tile's first point.
+      const apart = axes.every((axis) => nested(maskedTiles(levels, axis)));
+      out.push(...this.emitter.loops(own, cx, (inner) => this.step(reduce, arrays, at(inner), inner, apart)));
     }
     return out;
   }
@@ -154,6 +156,7 @@ export class Expansion {
     arrays: ReadonlyMap<string, Buffer>,
     at: readonly Expr[],
     cx: Context,
+    apart: boolean,
   ): readonly Stmt[] {
     const { body } = reductionChain(reduce);
     const own = reduce.results.map(({ name }) => arrays.get(name)!);
@@ -163,7 +166,7 @@ export class Expansion {
       [...arrays].filter(([name]) => !reduce.results.some((result) => result.name === name)),
     );
     const whole = [...this.arriving(body, others, at), ...body];
-    const total = cx.guarded.length > 0 && canRunBeyond(whole);
+    const total = apart && cx.guarded.length > 0 && canRunBeyond(whole);
     const made = this.instantiate(total ? this.loadsGuarded(whole, cx) : whole, cx);
     const combined = mapBlock(made, (each) => {
       if (each.kind !== "yield" || each.into !== into) return each;
@@ -247,6 +250,9 @@ export class Expansion {
     });
   }
 }
+
+const nested = (tiles: readonly number[]): boolean =>
+  tiles.every((size, at) => at === 0 || tiles[at - 1]! % size === 0);
 
 /** Whether running a block for a point that doesn't exist does no harm, if its loads are switched off. */
 function canRunBeyond(block: Block): boolean {

@@ -3,7 +3,7 @@
 
 import type { Pass } from "../passes/index.ts";
 import type { Target } from "../targets/target.ts";
-import { applySchedules, dropSchedules } from "./apply.ts";
+import { applySchedules, dropSchedules, serialThreads } from "./apply.ts";
 
 export { applySchedules, dropSchedules } from "./apply.ts";
 
@@ -12,6 +12,10 @@ export function schedulePass(target: Target): Pass {
   return {
     name: "schedule",
     doc: "tiles, loop order, staging",
-    run: (kernel, context) => (target.schedules ? applySchedules(kernel, context) : dropSchedules(kernel)),
+    run: (kernel, context) => {
+      if (!target.schedules) return dropSchedules(kernel);
+      const scheduled = applySchedules(kernel, context);
+      return target.capabilities.workgroups ? scheduled : serialThreads(scheduled);
+    },
   };
 }
