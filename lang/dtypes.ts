@@ -89,7 +89,8 @@ export function dtypeInfo(dtype: Dtype): DtypeInfo {
 }
 
 export const isFloat = (dtype: Dtype): boolean => dtypes[dtype].kind === "float";
-export const isInteger = (dtype: Dtype): boolean => dtypes[dtype].kind === "int" || dtypes[dtype].kind === "uint";
+export const isInteger = (dtype: Dtype): boolean =>
+  dtypes[dtype].kind === "int" || dtypes[dtype].kind === "uint";
 export const isSigned = (dtype: Dtype): boolean => dtypes[dtype].kind === "int";
 
 /** Values of 64-bit integers are bigints everywhere in the compiler; all other numbers are JS numbers. */

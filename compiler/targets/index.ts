@@ -12,5 +12,7 @@ export const targets: readonly Target[] = [wasmTarget, wgslTarget];
 export const targetNames: readonly TargetName[] = targets.map((target) => target.name);
 
 export function targetNamed(name: TargetName): Target {
-  return targets.find((target) => target.name === name) ?? internalError("targets", `there is no target ${name}`);
+  return (
+    targets.find((target) => target.name === name) ?? internalError("targets", `there is no target ${name}`)
+  );
 }

@@ -14,7 +14,16 @@ import { targets } from "./targets.ts";
 import { calls } from "./calls.ts";
 import { files } from "./files.ts";
 
-export const catalogue = { ...syntax, ...names, ...types, ...bounds, ...schedules, ...targets, ...calls, ...files };
+export const catalogue = {
+  ...syntax,
+  ...names,
+  ...types,
+  ...bounds,
+  ...schedules,
+  ...targets,
+  ...calls,
+  ...files,
+};
 
 export type Catalogue = typeof catalogue;
 export type CatalogueCode = keyof Catalogue;
