@@ -45,7 +45,7 @@ function batch(seed, size) {
     const child = fork(resolve(out, "main.js"), [seed, size, seconds], {
       execArgv: ["--max-old-space-size=3000"],
     });
-    let current = { seed, text: "" };
+    let current;
     let finished = false;
     let timer;
     const wait = () => {
@@ -59,6 +59,8 @@ function batch(seed, size) {
     const stop = (why) => {
       finished = true;
       child.kill("SIGKILL");
+      // What dies before its first program would do so for each.
+      if (!current) throw new Error(`the fuzzer itself fails: ${why}`);
       totals.programs += current.seed - seed + 1;
       report({ seed: current.seed, sort: why, detail: "", text: current.text });
       done(current.seed + 1);

@@ -3,6 +3,7 @@
 import { judge, openStage, type Stage, type Verdict } from "./oracle.ts";
 import { programOf } from "./programs.ts";
 import type { WgslValidator } from "../wgsl.ts";
+import type { WgslRunner } from "../wgsl-run.ts";
 
 export interface Bug {
   readonly seed: number;
@@ -76,6 +77,7 @@ export interface Campaign {
   readonly count: number;
   readonly seconds?: number;
   readonly wgsl?: WgslValidator;
+  readonly gpu?: WgslRunner;
   /** Before each program, so that a watcher knows which one hangs. */
   readonly onStart?: (seed: number, text: string) => void;
   readonly onBug?: (bug: Bug, stage: Stage) => Promise<void>;
@@ -89,17 +91,18 @@ export async function run({
   count,
   seconds = Infinity,
   wgsl,
+  gpu,
   onStart,
   onBug,
 }: Campaign): Promise<Tally> {
   const tally = new Tally();
   const end = Date.now() + seconds * 1000;
-  let stage = await openStage(wgsl);
+  let stage = await openStage(wgsl, gpu);
   try {
     for (let n = 0; n < count && Date.now() < end; n++) {
       if (n > 0 && n % programsAStage === 0) {
         stage.close();
-        stage = await openStage(wgsl);
+        stage = await openStage(wgsl, gpu);
       }
       const own = seed + n;
       const text = programOf(own);

@@ -1,7 +1,8 @@
 // The fuzzer's worker process: runs the programs that its parent asks for, says which one it is at, shrinks what
 // fails. It may hang or die of a bug; the parent (scripts/fuzz.mjs) notices and goes on behind it.
 
-import { openWgslValidator } from "../wgsl.ts";
+import { instance as validating, openWgslValidator } from "../wgsl.ts";
+import { instance as running, openWgslRunner } from "../wgsl-run.ts";
 import { run } from "./campaign.ts";
 import { judge } from "./oracle.ts";
 import { shrink } from "./shrink.ts";
@@ -12,13 +13,16 @@ const say = (message: object): void => void process.send?.(message);
 
 process.on("disconnect", () => process.exit(1));
 
-const wgsl = await openWgslValidator();
-if (typeof wgsl === "string") say({ kind: "note", text: `no WGSL validation: ${wgsl}` });
+// Slow, and only as good as its driver: asked for by name. Two instances of Dawn don't get on with each other.
+const opened = process.env["KERN_FUZZ_GPU"] ? await openWgslRunner() : await openWgslValidator();
+if (typeof opened === "string") say({ kind: "note", text: `WGSL isn't looked at: ${opened}` });
+// What nobody mentions isn't kept when this is bundled.
+Object.assign(globalThis, { dawn: () => [validating, running] });
 const tally = await run({
   seed,
   count,
   seconds,
-  wgsl: typeof wgsl === "string" ? undefined : wgsl,
+  ...(typeof opened === "string" ? {} : "run" in opened ? { gpu: opened } : { wgsl: opened }),
   onStart: (at, text) => say({ kind: "start", seed: at, text }),
   async onBug(bug, stage) {
     // One of a sort is enough to look at.

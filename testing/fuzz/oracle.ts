@@ -2,13 +2,15 @@
 // as it was lowered, before any prover or pass touched it.
 
 import { compile, CompileError, type Compiled, type Diagnostic } from "../../compiler/index.ts";
-import type { WgslLaunch } from "../../compiler/artifact.ts";
-import { interpret, type Outcome, type TensorArg } from "../../compiler/ir/interpret.ts";
+import type { Artifact, WgslLaunch } from "../../compiler/artifact.ts";
+import { interpret, makeTensor, type Outcome, type TensorArg } from "../../compiler/ir/interpret.ts";
 import { readerOf } from "../../compiler/ir/storage.ts";
 import { lower } from "../../compiler/lower/index.ts";
+import { isFloat } from "../../lang/dtypes.ts";
 import { openDevice, type Device } from "../../runtime/index.ts";
 import { KernError } from "../../runtime/error.ts";
 import type { WgslValidator } from "../wgsl.ts";
+import type { WgslRunner } from "../wgsl-run.ts";
 import { callsOf, interpreterArguments, type Call } from "./contents.ts";
 
 export type Verdict =
@@ -27,16 +29,19 @@ export interface Stage {
   readonly one: Device;
   readonly two: Device;
   readonly wgsl: WgslValidator | undefined;
+  /** A Vulkan device that runs WGSL, where there is one. */
+  readonly gpu?: WgslRunner;
   close(): void;
 }
 
-export async function openStage(wgsl: WgslValidator | undefined): Promise<Stage> {
+export async function openStage(wgsl: WgslValidator | undefined, gpu?: WgslRunner): Promise<Stage> {
   const one = await openDevice("wasm", { threads: 1 });
   const two = await openDevice("wasm", { threads: 2, serialBelow: 0 });
   return {
     one,
     two,
     wgsl,
+    ...(gpu && { gpu }),
     close() {
       one.close();
       two.close();
@@ -55,7 +60,7 @@ export async function judge(text: string, seed: number, stage: Stage): Promise<V
   let wgsl: WgslVerdict = "not looked at";
   try {
     // WGSL has no 64-bit numbers; where it lacks something else, WASM still counts.
-    const both = stage.wgsl && !/\b[iuf]64\b/.test(text);
+    const both = (stage.wgsl ?? stage.gpu) && !/\b[iuf]64\b/.test(text);
     try {
       compiled = await compile(source, { ...options, target: both ? ["wasm", "wgsl"] : "wasm" });
     } catch (error) {
@@ -96,6 +101,11 @@ export async function judge(text: string, seed: number, stage: Stage): Promise<V
           const got = await onDevice(stage[name], compiled, signature.instance, call);
           const difference = differenceOf(want, got);
           if (difference) return bug(`wasm ${name}`, `${context}: ${difference}`);
+        }
+        if (stage.gpu && emitted && want.kind === "done" && isTame(want)) {
+          const got = await onGpu(stage.gpu, emitted, at, call, want);
+          const difference = differenceOf(want, got, 1e-3);
+          if (difference) return bug("wgsl", `${context}: ${difference}`);
         }
       } catch (error) {
         return failure("run", error, context);
@@ -140,15 +150,63 @@ async function onDevice(device: Device, compiled: Compiled, instance: string, ca
 const denseStrides = (shape: readonly number[]): number[] =>
   shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
 
-/** What differs between two outcomes, in a few words; undefined for nothing. Integers and floats must agree in every bit. */
-function differenceOf(want: Outcome, got: Outcome): string | undefined {
+/** WGSL leaves infinities, NaNs and the smallest floats open. */
+function isTame({ results }: Extract<Outcome, { kind: "done" }>): boolean {
+  return Object.values(results).every(
+    (each) =>
+      !isFloat(each.dtype) ||
+      elements(each).every(
+        (text) => text === "0" || (Math.abs(Number(text)) > 1e-4 && Math.abs(Number(text)) < 1e4),
+      ),
+  );
+}
+
+/** Runs the WGSL of a kernel; results are those of the interpreter's run with the elements that the device gave. */
+async function onGpu(
+  gpu: WgslRunner,
+  { code, kernels }: Artifact,
+  at: number,
+  call: Call,
+  want: Extract<Outcome, { kind: "done" }>,
+): Promise<Outcome> {
+  const { signature, launch } = kernels[at]!;
+  const given = interpreterArguments(call.make());
+  const names: Record<string, number> = { ...call.dims };
+  const args = signature.params.map((param) => {
+    const value = given[param.name];
+    if (param.kind === "scalar") {
+      names[param.name] = Number(value);
+      return value!;
+    }
+    if (value !== undefined) return value;
+    const { dtype, shape } = want.results[param.name]!;
+    return makeTensor(dtype, shape);
+  });
+  const { args: after, status } = await gpu.run(code as string, launch as WgslLaunch, args, names);
+  if (status !== 0) return { kind: "failed", message: signature.asserts[status - 1]?.message ?? "" };
+  const results = signature.params.flatMap((param, n): [string, TensorArg][] =>
+    param.kind === "scalar" || param.mode === "in" ? [] : [[param.name, after[n] as TensorArg]],
+  );
+  return { kind: "done", results: Object.fromEntries(results) };
+}
+
+/**
+ * What differs between two outcomes, in a few words; undefined for nothing. Integers and floats must agree in every bit,
+ * but for floats where a tolerance is given.
+ */
+function differenceOf(want: Outcome, got: Outcome, tolerance = 0): string | undefined {
   if (want.kind !== got.kind) return `${describe(got)} instead of ${describe(want)}`;
   if (want.kind !== "done" || got.kind !== "done") return undefined;
   for (const [name, right] of Object.entries(want.results)) {
     const given = got.results[name]!;
     const [a, b] = [elements(right), elements(given)];
     if (a.length !== b.length) return `${name} has ${b.length} elements instead of ${a.length}`;
-    const at = a.findIndex((value, index) => value !== b[index]);
+    const close = (x: number, y: number): boolean => Math.abs(x - y) <= tolerance * Math.max(1, Math.abs(x));
+    const at = a.findIndex(
+      (value, index) =>
+        value !== b[index] &&
+        !(tolerance > 0 && isFloat(right.dtype) && close(Number(value), Number(b[index]))),
+    );
     if (at >= 0)
       return `${name}, of shape ${right.shape.join(" × ")}: element ${at} is ${b[at]} instead of ${a[at]}`;
   }

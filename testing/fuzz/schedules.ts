@@ -25,7 +25,7 @@ export function scheduledNest(program: Program, scope: Scope, out: Target): stri
   const used: TensorName[] = [];
   let sum: NamedLoop | undefined;
   const terms = scope.tensors.filter(
-    (each) => each.dtype === out.dtype && /^x/.test(each.name) && each.shape.length >= 2,
+    (each) => each.dtype === out.dtype && each.name.startsWith("x") && each.shape.length >= 2,
   );
   let value: string;
   if (terms.length > 0 && dice.chance(0.8)) {
