@@ -1,7 +1,6 @@
 // Typed bindings of a compiled file: a module that loads the kernels, and its declarations, in which a call has the
 // exact types of the kernel's arguments and results.
 
-import { format } from "prettier";
 import type { Manifest, ParamSpec, Signature, TargetName } from "../../compiler/artifact.ts";
 import { isWide } from "../../lang/dtypes.ts";
 import { printShape } from "../../runtime/call/shape-text.ts";
@@ -39,6 +38,7 @@ ${kernelCalls(manifest)
 /** Loads the kernels of ${manifest.source} on a device: \`const { … } = await load(device)\`. */
 export function load(device: Device): Promise<Kernels>;
 `;
+  const { format } = await import("prettier");
   return {
     js: await format(js, { parser: "babel", printWidth: 110 }),
     dts: await format(dts, { parser: "typescript", printWidth: 110 }),

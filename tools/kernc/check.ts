@@ -1,6 +1,5 @@
 // `kernc check`: every mistake in the files named, in one of four formats.
 
-import { setFlagsFromString } from "node:v8";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { oneOf, type Command } from "./command.ts";
 import { formats, render } from "./report.ts";
@@ -17,8 +16,6 @@ export const check: Command = {
   async run(given, terminal) {
     const format = oneOf("format", given.get("format") ?? "pretty", formats);
     const paths = findSources("check", given.positionals);
-    // Most checks are over before code that V8 optimises pays its compilation back; what runs on and on is still optimised.
-    setFlagsFromString("--interrupt-budget=1000000");
     const { check: checkSource } = await import("../../compiler/index.ts");
     const found: Diagnostic[] = [];
     for (const path of paths) {
