@@ -92,6 +92,12 @@ const dotted: Check = ([a, b, acc]) =>
     : acc!.dtype !== "i32" || acc!.lanes * 4 !== a!.lanes
       ? "operand 2 is an i32 vector of a quarter of the lanes"
       : undefined;
+const paired: Check = ([a, b, acc]) =>
+  [a!, b!].some(({ dtype, lanes }) => !(dtypeInfo(dtype).bits === 8 || dtype === "i16") || lanes !== a!.lanes)
+    ? "operands 0 and 1 are vectors of one length, of 8-bit integers or i16"
+    : acc!.dtype !== "i32" || acc!.lanes * 2 !== a!.lanes
+      ? "operand 2 is an i32 vector of half of the lanes"
+      : undefined;
 
 function row<const R extends OpInfo>(info: R): OpInfo {
   return info;
@@ -153,6 +159,7 @@ export const ops = {
   vany: row({ band: "vector", arity: 1, operands: "bool", result: "lanes", lanes: 1, cost: 2, vector: ([a]) => [a!.some(Boolean)], doc: "whether any lane is true" }),
   vall: row({ band: "vector", arity: 1, operands: "bool", result: "lanes", lanes: 1, cost: 2, vector: ([a]) => [a!.every(Boolean)], doc: "whether every lane is true" }),
   dot4: row({ band: "vector", arity: 3, operands: "integer", result: "special", typeOf: 2, check: dotted, cost: 2, vector: ([a, b, acc]) => acc!.map((sum, l) => [0, 1, 2, 3].reduce((total, q) => (total + Number(a![4 * l + q]) * Number(b![4 * l + q])) | 0, Number(sum))), doc: "acc[l] + the sum over q < 4 of a[4l+q] * b[4l+q], in i32; a and b are 8-bit, signed or not" }),
+  dot2: row({ band: "vector", arity: 3, operands: "integer", result: "special", typeOf: 2, check: paired, cost: 2, vector: ([a, b, acc]) => acc!.map((sum, l) => [0, 1].reduce((total, q) => (total + Number(a![2 * l + q]) * Number(b![2 * l + q])) | 0, Number(sum))), doc: "acc[l] + the sum over q < 2 of a[2l+q] * b[2l+q], in i32; a and b are 8-bit, signed or not, or i16" }),
 } as const satisfies Record<string, OpInfo>;
 
 export type OpName = keyof typeof ops;

@@ -58,6 +58,8 @@ export class Lanes {
   readonly values = new Map<string, LaneValue>();
   readonly variables = new Map<string, LaneVariable>();
   readonly buffers = new Map<string, LaneBuffer>();
+  /** Accumulators with a register of half the width, each lane for two neighbours. */
+  readonly pairSums = new Set<string>();
   mask: Mask | undefined;
   /** Of the innermost loop; undefined where its jumps are every lane's. */
   frame: LoopFrame | undefined;

@@ -10,6 +10,7 @@ import { jumpsOut, type Workspace } from "../workspace.ts";
 import { lowerBody } from "./control.ts";
 import { divergenceOf, type Divergence } from "./divergence.ts";
 import { Lanes } from "./lanes.ts";
+import { isPairSum } from "./pair-sums.ts";
 import type { OpenReduction } from "./reductions.ts";
 
 export interface LoopPlan {
@@ -88,7 +89,9 @@ class Splitter {
     const cx = new Lanes(this.workspace, width, this.divergence);
     cx.values.set(loop.name, { kind: "affine", base, stride: int(loop.step) });
     for (const open of plan.reductions) {
-      const registers = open.set(width, set);
+      const pairs = !mask && isPairSum(open, loop.body, width);
+      const registers = open.set(pairs ? width / 2 : width, set);
+      if (pairs) open.expanded.accumulators.forEach((name) => cx.pairSums.add(name));
       open.expanded.accumulators.forEach((name, at) => cx.bindVariable(name, registers[at]!));
     }
     return cx.collect(undefined, () => {

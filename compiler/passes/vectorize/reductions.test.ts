@@ -86,6 +86,25 @@ describe("reductions", () => {
     }`);
   });
 
+  it("adds products of narrow integers in pairs", () => {
+    for (const [a, b] of [
+      ["i8", "i8"],
+      ["u8", "i8"],
+      ["i16", "i16"],
+      ["u8", "i16"],
+      ["u16", "i16"],
+    ]) {
+      const text = `kernel s(x: in ${a}[N], z: in ${b}[N], y: out i32[1]) dims(N = x.0) {
+        reduce sum(total: i32 = 0) { VEC for i in 0..N { yield total(i32(x[i]) * i32(z[i])) } }
+        y[0] = total
+      }`;
+      check(text);
+      const vectors = textAfter(text.replace("VEC", "vectorize(scalar, 16)"), (kernel) => vectorize(kernel));
+      // A u16 doesn't fit into the signed pairs.
+      expect(vectors.includes("dot2(")).toBe(a !== "u16");
+    }
+  });
+
   it("takes the first of equals and NaN over numbers", () => {
     const text = `kernel a(x: in f32[N], q: in i32[N], y: out i32[2]) dims(N = x.0) {
       reduce argmax(best: f32 = -inf, at: i32 = 2147483647) { VEC for i in 0..N { yield best(x[i], i) } }

@@ -5,11 +5,12 @@ import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { splat } from "../../ir/build.ts";
 import { i32, int, ref, type AllocStmt, type Expr, type Stmt, type StoreStmt } from "../../ir/ir.ts";
 import { someExpr, type Block } from "../../ir/walk.ts";
-import { across, and, laneOf, not, or, select } from "../fold.ts";
+import { across, and, apply, laneOf, not, or, select } from "../fold.ts";
 import { jumpsOut } from "../workspace.ts";
 import { lowerFor, lowerIf, lowerJump, lowerWhile, stillLive } from "./control.ts";
 import { accessIndex, lowerExpr, lowerGuard, lowerVector, writeGuard } from "./expressions.ts";
 import type { Lanes } from "./lanes.ts";
+import { pairOf } from "./pair-sums.ts";
 
 /** Lowers statements in order under the current mask. Behind a jump of some lanes the rest runs for the others. */
 export function lowerBlock(cx: Lanes, block: Block): void {
@@ -46,6 +47,13 @@ function lowerStatement(cx: Lanes, statement: Stmt): void {
       return;
     }
     case "assign": {
+      const pair = cx.pairSums.has(statement.name) ? pairOf(statement, statement.name) : undefined;
+      if (pair) {
+        const { name } = cx.variable(statement.name);
+        const half = { dtype: "i32", lanes: cx.width / 2 } as const;
+        const factors = pair.map((factor) => lowerVector(cx, factor));
+        return cx.assign(name, apply("dot2", half, [...factors, ref(name, half)], span), span);
+      }
       const { name, varies, home } = cx.variable(statement.name);
       const value = lowerExpr(cx, statement.value);
       if (!varies) return cx.assign(name, cx.index(value), span);

@@ -58,6 +58,8 @@ export function shapeOp(
       return scalarValue(test(op, first), "bool");
     case "dot4":
       return dot4(args, type, w);
+    case "dot2":
+      return dot2(args, type, w);
     default:
       return internalError("wasm", `no code for "${op}"`);
   }
@@ -192,5 +194,20 @@ function dot4([a, b, sum]: readonly Value[], type: IrType, w: Writer): Value {
     const crossed = `(i32x4.add (i8x16.shuffle ${even} ${low} ${high}) (i8x16.shuffle ${odd} ${low} ${high}))`;
     return `(i32x4.add ${acc} ${crossed})`;
   });
+  return { type, bits: 32, parts };
+}
+
+/** Two products a lane: bytes are widened to 16 bits, whose pair products the machine adds. */
+function dot2([a, b, sum]: readonly Value[], type: IrType, w: Writer): Value {
+  const wide = (value: Value): string[] => {
+    if (value.bits === 16) return [...value.parts];
+    const sign = value.type.dtype === "u8" ? "u" : "s";
+    return value.parts.flatMap((part) => {
+      const source = w.bindVector(part);
+      return ["low", "high"].map((half) => `(i16x8.extend_${half}_i8x16_${sign} ${source})`);
+    });
+  };
+  const [x, y] = [wide(a!), wide(b!)];
+  const parts = sum!.parts.map((acc, part) => `(i32x4.add ${acc} (i32x4.dot_i16x8_s ${x[part]} ${y[part]}))`);
   return { type, bits: 32, parts };
 }

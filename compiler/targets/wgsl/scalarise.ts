@@ -182,12 +182,17 @@ class Scalariser {
           (sum, q) => add(sum, mul(this.wide(vector, 4 * at + q), this.wide(second!, 4 * at + q))),
           this.lane(third!, at),
         );
+      case "dot2":
+        return [0, 1].reduce(
+          (sum, q) => add(sum, mul(this.wide(vector, 2 * at + q), this.wide(second!, 2 * at + q))),
+          this.lane(third!, at),
+        );
       default:
         return internalError("scalarise", `I don't know the vector op ${expr.op}`);
     }
   }
 
-  /** A lane of 8 bits as i32. */
+  /** A lane of 8 or 16 bits as i32. */
   private wide(expr: Expr, at: number): Expr {
     return apply("convert", i32, [this.lane(expr, at)], expr.span);
   }
