@@ -49,6 +49,19 @@ describe("split-borders", () => {
     expect(text).not.toContain("max(ramp");
   });
 
+  it("leaves a tile whose vectors will be copies in one piece", () => {
+    const text = `kernel tail(x: in f32[N], y: out f32[N]) dims(N = x.0) {
+      for t in 0..N step 8 {
+        vectorize(mask) unroll(0) for j in 0..8 {
+          if t + j < N {
+            y[t + j] = x[t + j]
+          }
+        }
+      }
+    }`;
+    expect(textAfter(text, splitBorders)).toBe(textAfter(text, (kernel) => kernel));
+  });
+
   it("leaves bits of 64-bit integers alone", () => {
     check(`kernel bits(x: in u64[N], y: mut u64[N], z: mut u64[N]) dims(N = x.0) {
       vectorize(mask) for j in 0..N {

@@ -49,7 +49,9 @@ class Splitter {
   }
 
   private loop(loop: ForStmt): readonly Stmt[] | undefined {
-    const { vectorize, parallel } = loop.marks;
+    const { vectorize, parallel, unroll } = loop.marks;
+    // Copies of a tile's vectors keep what they accumulate in registers, which parts of unknown length couldn't.
+    if (unroll === 0 && intValue(loop.lo) !== undefined && intValue(loop.hi) !== undefined) return undefined;
     if (!vectorize || parallel || loop.step !== 1 || jumpsOut(loop.body, ["break"])) return undefined;
     let size = 0;
     visitExprs(loop.body, () => size++);
