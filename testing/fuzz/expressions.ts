@@ -39,7 +39,8 @@ export function expression(program: Program, scope: Scope, dtype: Dtype, depth: 
     return dice.weighted<() => string>([
       [6, () => `(${sub()} ${dice.pick(["+", "-", "*"])} ${sub()})`],
       [2, () => `(${sub()} ${dice.pick(["+", "-", "*"])} ${dice.pick(["2", "0.5", "-1.25", "3"])})`],
-      [1, () => `(${sub()} / ${sub()})`],
+      // Two literals would be divided exactly, and must not be by zero.
+      [1, () => `(${sub()} / ${dtype}(${sub()}))`],
       [1, () => `-${sub()}`],
       [2, () => `${dice.pick(["min", "max"])}(${sub()}, ${sub()})`],
       [1, () => `${dice.pick(["abs", "floor", "ceil", "round"])}(${sub()})`],
@@ -54,7 +55,7 @@ export function expression(program: Program, scope: Scope, dtype: Dtype, depth: 
     [3, () => `(${sub()} ${dice.pick(["&", "|", "^"])} ${sub()})`],
     [1, () => `(${sub()} ${dice.pick(["//", "%"])} ${dice.pick(["2", "3", "7", "16"])})`],
     [1, () => `(${sub()} ${dice.pick(["//", "%"])} max(${sub()}, ${literal(dice, dtype, 1)}))`],
-    [1, () => `(${sub()} ${dice.pick(["<<", ">>"])} ${dice.between(0, bits - 1)})`],
+    [1, () => `(${dtype}(${sub()}) ${dice.pick(["<<", ">>"])} ${dice.between(0, bits - 1)})`],
     [1, () => `(${sub()} ${dice.pick(["<<", ">>"])} (${sub()} & ${bits - 1}))`],
     [1, () => `~${sub()}`],
     [isSigned(dtype) ? 1 : 0, () => `-${sub()}`],

@@ -66,7 +66,7 @@ export interface Target extends TensorName {
 /** One phase that writes `out` in full (or updates a `mut` element by element). */
 export function nest(program: Program, scope: Scope, out: Target): string[] {
   const { dice } = program;
-  const levels = out.shape.map((extent) => ({ name: program.fresh("i"), extent }));
+  const levels = out.shape.map((extent) => ({ name: program.fresh("r"), extent }));
   const subscript = `${out.name}[${levels.map(({ name }) => name).join(", ")}]`;
   const body = (inner: Scope, at = subscript): string[] => store(program, inner, out, at);
   const one = levels[0]!;
@@ -155,7 +155,7 @@ export function nest(program: Program, scope: Scope, out: Target): string[] {
       ];
     }
     case "accumulate": {
-      const k = program.fresh("i");
+      const k = program.fresh("r");
       const marks = annotations(program, one.name, levels.length === 1, []);
       const inner = inside(scope, levels, isBarrier(marks));
       inner.loops.push({ name: k, extent: "4" });
@@ -263,7 +263,7 @@ export function simdNest(program: Program, scope: Scope, out: Target, width: num
   const alike = scope.tensors.filter(
     (each) => each.dtype === out.dtype && each.shape.join() === out.shape.join(),
   );
-  const levels = out.shape.map((extent) => ({ name: program.fresh("i"), extent }));
+  const levels = out.shape.map((extent) => ({ name: program.fresh("r"), extent }));
   const names = levels.map(({ name }) => name).join(", ");
   const inner = inside(scope, levels.slice(0, -1), false);
   const last = levels.at(-1)!;

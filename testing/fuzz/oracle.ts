@@ -104,7 +104,7 @@ export async function judge(text: string, seed: number, stage: Stage): Promise<V
         }
         if (stage.gpu && emitted && want.kind === "done" && isTame(want)) {
           const got = await onGpu(stage.gpu, emitted, at, call, want);
-          const difference = differenceOf(want, got, 1e-3);
+          const difference = differenceOf(want, got, Math.max(1e-3, signature.tolerance.relative));
           if (difference) return bug("wgsl", `${context}: ${difference}`);
         }
       } catch (error) {

@@ -178,7 +178,7 @@ function histogram(
   const dtype = dice.pick(["i32", "u32"] as const);
   const { name } = tensor("h", "out ", ["8"], dtype);
   const dim = scope.tensors.flatMap(({ shape }) => shape).find((each) => /^[MNK]$/.test(each)) ?? "8";
-  const [i, b] = [program.fresh("i"), program.fresh("i")];
+  const [i, b] = [program.fresh("r"), program.fresh("r")];
   const inner = scope.inner();
   inner.loops.push({ name: i, extent: dim });
   inner.nonEmpty.push(dim);

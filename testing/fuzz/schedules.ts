@@ -16,7 +16,7 @@ interface NamedLoop {
 export function scheduledNest(program: Program, scope: Scope, out: Target): string[] | undefined {
   const { dice } = program;
   if (out.shape.length < 2 || out.mode === "mut" || out.dtype === "bool") return undefined;
-  const loops = out.shape.map((extent) => ({ name: program.fresh("i"), extent }));
+  const loops = out.shape.map((extent) => ({ name: program.fresh("r"), extent }));
   const inner = scope.inner();
   inner.loops.push(...loops);
   inner.nonEmpty.push(...out.shape);
