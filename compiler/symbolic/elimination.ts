@@ -1,6 +1,7 @@
 // Fourier–Motzkin elimination over monomials taken as variables, each row tightened to the integers. It can only
 // answer "no solution" or "don't know": rows that grow too large or too many are dropped, which loses answers,
-// never truth.
+// never truth. Loops count instead of iterating: most questions are settled before this code is ever optimised, and until
+// then each step of an iterator is an object.
 
 import { tighten } from "./cond.ts";
 import { gcd } from "./integers.ts";
@@ -24,11 +25,11 @@ export function hasNoSolution(constraints: readonly Poly[]): boolean {
   let rows: readonly Row[] = constraints.flatMap((poly) => rowOf(tighten(poly), columns));
   if (rows.length < constraints.length && constraints.some((poly) => poly.isConstant && poly.constant < 0))
     return true;
-  const left = new Set(columns.values());
-  while (left.size > 0) {
+  const left = [...columns.values()];
+  while (left.length > 0) {
     const pivot = cheapest(rows, left);
     if (pivot.cost > maxPairs) return false;
-    left.delete(pivot.column);
+    left.splice(left.indexOf(pivot.column), 1);
     const next = eliminate(rows, pivot.column);
     if (next === "contradiction") return true;
     if (next.length > maxRows) return false;
@@ -45,12 +46,14 @@ function rowOf(poly: Poly, columns: ReadonlyMap<string, number>): Row | [] {
   return { coefs, constant: poly.constant, hash: hashOf(coefs) };
 }
 
-function cheapest(rows: readonly Row[], left: ReadonlySet<number>): { column: number; cost: number } {
+function cheapest(rows: readonly Row[], left: readonly number[]): { column: number; cost: number } {
   let best = { column: -1, cost: Infinity };
-  for (const column of left) {
-    let [above, below] = [0, 0];
-    for (const row of rows) {
-      const coef = row.coefs[column]!;
+  for (let at = 0; at < left.length; at++) {
+    const column = left[at]!;
+    let above = 0;
+    let below = 0;
+    for (let row = 0; row < rows.length; row++) {
+      const coef = rows[row]!.coefs[column]!;
       if (coef > 0) above++;
       else if (coef < 0) below++;
     }
@@ -64,15 +67,16 @@ function cheapest(rows: readonly Row[], left: ReadonlySet<number>): { column: nu
 function eliminate(rows: readonly Row[], column: number): readonly Row[] | "contradiction" {
   const kept = new RowSet();
   const [above, below]: [Row[], Row[]] = [[], []];
-  for (const row of rows) {
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at]!;
     const coef = row.coefs[column]!;
     if (coef > 0) above.push(row);
     else if (coef < 0) below.push(row);
     else kept.add(row);
   }
-  for (const lower of above) {
-    for (const upper of below) {
-      const joined = join(lower, upper, column);
+  for (let low = 0; low < above.length; low++) {
+    for (let high = 0; high < below.length; high++) {
+      const joined = join(above[low]!, below[high]!, column);
       if (joined === "contradiction") return joined;
       if (joined) kept.add(joined);
     }
@@ -113,9 +117,11 @@ function sameCoefs(a: Float64Array, b: Float64Array): boolean {
  * its numbers are too large.
  */
 function join(lower: Row, upper: Row, column: number): Row | "contradiction" | undefined {
-  const [a, b] = [lower.coefs[column]!, -upper.coefs[column]!];
+  const a = lower.coefs[column]!;
+  const b = -upper.coefs[column]!;
   const shared = gcd(a, b);
-  const [left, right] = [b / shared, a / shared];
+  const left = b / shared;
+  const right = a / shared;
   const coefs = new Float64Array(lower.coefs.length);
   let common = 0;
   for (let at = 0; at < coefs.length; at++) {

@@ -45,8 +45,13 @@ export function floorMod(a: number, b: number): number {
 
 /** The greatest common divisor, positive; gcd(0, 0) is 0. */
 export function gcd(a: number, b: number): number {
-  let [x, y] = [Math.abs(a), Math.abs(b)];
-  while (y !== 0) [x, y] = [y, x % y];
+  let x = Math.abs(a);
+  let y = Math.abs(b);
+  while (y !== 0) {
+    const rest = x % y;
+    x = y;
+    y = rest;
+  }
   return x;
 }
 export function gcdAll(values: Iterable<number>): number {

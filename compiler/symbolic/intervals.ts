@@ -96,7 +96,8 @@ export class Intervals {
   private narrowBy(poly: Poly): boolean {
     const highs: number[] = [];
     let unbounded = 0;
-    for (const term of poly.terms) {
+    for (let at = 0; at < poly.terms.length; at++) {
+      const term = poly.terms[at]!;
       const bound = this.of(term.key, term.atoms);
       const high = product(term.coef, term.coef > 0 ? bound.hi : bound.lo);
       if (!Number.isSafeInteger(high) && ++unbounded > 1) return false;
