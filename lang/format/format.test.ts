@@ -84,6 +84,22 @@ describe("parentheses", () => {
   }); // prettier-ignore
 });
 
+describe("comments around an import", () => {
+  test.each([
+    "from std.math import exp\n\n# About f.\ndef f():\n    pass\n",
+    "from std.math import exp\n# About a.\ncomptime a = 1\n",
+    "from std.math import exp, sqrt\n\n# The end.\n",
+    "from std.math import exp\n# Between.\nfrom std.math import sqrt\n",
+  ])("%j stays as it is", async (text) => {
+    expect(await check(text)).toBe(text);
+  });
+
+  test("inside its brackets they stay inside", async () => {
+    const text = "from std.math import (\n    exp,\n    # Last.\n)\n\n# About a.\ncomptime a = 1\n";
+    expect(await check(text)).toBe(text);
+  });
+});
+
 describe("as a plugin", () => {
   test("Prettier finds the language by its extension and honours its options", async () => {
     const text = "def f():\n  return g(aaaa, bbbb)\n";

@@ -70,7 +70,7 @@ class ModulePrinter extends StatementPrinter {
     }
   }
 
-  private importDeclaration({ level, path, alias, names }: ast.ImportDecl): Doc {
+  private importDeclaration({ level, path, alias, names, span }: ast.ImportDecl): Doc {
     const module = ".".repeat(level) + path.map(({ text }) => text).join(".");
     if (!names) return ["import ", module, alias ? ` as ${alias.text}` : ""];
     const parts: Doc[] = [];
@@ -82,7 +82,9 @@ class ModulePrinter extends StatementPrinter {
       const { body, trail } = this.comments.item(start, stop, () => text);
       parts.push(body, last ? ifBreak(",") : ",", trail, last ? "" : line);
     }
-    parts.push(this.comments.closing((names.at(-1)!.alias ?? names.at(-1)!.name).span.end));
+    // Without brackets a comment below belongs to what comes next, not into a list.
+    if (this.file.text[span.end - 1] === ")")
+      parts.push(this.comments.closing((names.at(-1)!.alias ?? names.at(-1)!.name).span.end));
     const content = [indent([softline, group(parts)]), softline];
     return group(["from ", module, " import ", ifBreak("("), content, ifBreak(")")]);
   }
