@@ -3,6 +3,7 @@
 // iterations independent.
 //
 //   terms.ts, scope.ts, facts.ts   what expressions and names mean, and what is known where
+//   relevance.ts                   names that proofs can be about; the rest is data
 //   walker.ts, expr-walk.ts        the walk in order of execution;  invariants.ts  what loops keep
 //   bounds.ts, coverage.ts, races.ts   the judgements;  search.ts, trace.ts  counterexamples that have been run
 

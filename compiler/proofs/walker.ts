@@ -16,6 +16,7 @@ import { ExprWalk } from "./expr-walk.ts";
 import { effort, proves } from "./facts.ts";
 import { candidates, changedBy, valuesIn, type Candidate } from "./invariants.ts";
 import type { Listener, Loop } from "./listener.ts";
+import { relevantNames } from "./relevance.ts";
 import { rangeOf, type Names, type Scope, type Value } from "./scope.ts";
 import type { Terms } from "./terms.ts";
 import { picks, rangeOfYields, type Yields } from "./yields.ts";
@@ -29,6 +30,7 @@ interface Jumps {
 export class Walker {
   private readonly names: Names;
   private readonly terms: Terms;
+  private readonly relevant: ReadonlySet<string>;
   private readonly exprs: ExprWalk;
   private readonly loops: Loop[] = [];
   private readonly jumps: Jumps[] = [];
@@ -47,6 +49,7 @@ export class Walker {
   ) {
     this.terms = terms;
     this.names = names;
+    this.relevant = relevantNames(kernel);
     this.listener = listener;
     const buffers = new Map<string, Buffer>(kernel.buffers.map((buffer) => [buffer.name, buffer]));
     this.exprs = new ExprWalk(terms, buffers, shapes, this.loops, () => this.listener);
@@ -130,6 +133,7 @@ export class Walker {
 
   /** What a name stands for; values whose expression would only make keys long get a name of their own. */
   private bind(name: string, expr: Expr, scope: Scope): Value {
+    if (!this.relevant.has(name) && expr.type.lanes === 1) return this.names.value(name, expr.type.dtype);
     const value = this.terms.value(expr, scope);
     const integer = Number.isFinite(rangeOf(expr.type.dtype).lo);
     if (value.kind === "cond" || (integer && value.poly.key.length < 400)) return value;
