@@ -48,7 +48,9 @@ export const headerRules: readonly HeaderRule[] = [
       const buffer = param?.kind === "tensor" && buffers.find(({ name }) => name === param.buffer);
       const size = buffer ? buffer.shape[dim.axis] : undefined;
       if (!size) return `takes the dim "${dim.name}" from an axis that doesn't exist`;
-      if (!dim.of && !(size.kind === "ref" && size.name === dim.name)) {
+      // A dim that was fixed when compiling shows its number.
+      const bare = size.kind === "const" || (size.kind === "ref" && size.name === dim.name);
+      if (!dim.of && !bare) {
         return `takes the dim "${dim.name}" from an axis that doesn't show it bare`;
       }
     }
