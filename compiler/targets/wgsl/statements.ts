@@ -108,11 +108,11 @@ function emitAlloc(stmt: AllocStmt, fn: FunctionScope): void {
   const { out } = fn;
   const { buffer, storage } = placeOf(stmt.buffer, fn);
   const isLocal = storage.localSize !== undefined;
-  if (isLocal) out.add(`var ${storage.name}: ${storage.type};`);
-  if (!stmt.fill) return;
+  // A new variable should be zero without being told, each time around a loop; not every driver remembers.
+  const zero = isLocal && stmt.fill?.kind === "const" && Object.is(Number(stmt.fill.value), 0);
+  if (isLocal) out.add(`var ${storage.name}: ${storage.type}${zero ? ` = ${storage.type}()` : ""};`);
+  if (!stmt.fill || zero) return;
   const fill = emitExpr(stmt.fill, fn, out);
-  // A new variable is zero already.
-  if (isLocal && stmt.fill.kind === "const" && Object.is(Number(stmt.fill.value), 0)) return;
   const at = fn.names.give("at");
   const extents = buffer.shape.map((extent) => emitExpr(extent, fn, out));
   const size = isLocal
