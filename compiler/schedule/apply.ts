@@ -60,6 +60,8 @@ class Scheduler {
   private readonly report: PassReport;
   private readonly sizes: ReadonlySet<string>;
   private places = 0;
+  /** Directives that have made a panel. */
+  private readonly staged = new Set<Directive>();
   /** Statements around the one at hand. */
   private depth = 0;
 
@@ -89,7 +91,11 @@ class Scheduler {
     const { schedule, ...loop } = stmt;
     try {
       const fused = fuse(this.workspace, loop, schedule);
-      return [...fused.before, ...this.nest(fused.loop, planOf(fused.directives))];
+      const plan = planOf(fused.directives);
+      const made = this.nest(fused.loop, plan);
+      for (const { directive } of plan.stages)
+        if (!this.staged.has(directive)) this.drop(directive, "no loop there reads it");
+      return [...fused.before, ...made];
     } catch (error) {
       if (!(error instanceof CannotApply)) throw error;
       for (const each of schedule) if (isStructural(each)) this.drop(each, error.message);
@@ -228,7 +234,7 @@ class Scheduler {
   private stagesBefore(band: Band, plan: Plan): { before: readonly Stmt[]; cx: Context } {
     const before: Stmt[] = [];
     let cx = openContext([...band.axes, ...band.reductionAxes], this.sizes);
-    for (const { buffers, at } of plan.stages) {
+    for (const { buffers, at, directive } of plan.stages) {
       if (at) continue;
       for (const name of buffers) {
         const buffer = this.workspace.buffer(name);
@@ -236,6 +242,7 @@ class Scheduler {
         const shared = this.depth === 0;
         const made = stage(this.workspace, buffer, band.body, band.levels, cx, this.places++, shared);
         before.push(...made.statements);
+        this.staged.add(directive);
         cx = made.cx;
       }
     }
@@ -252,13 +259,14 @@ class Scheduler {
     const before: Stmt[] = [];
     let cx = outer;
     const rest = band.levels.slice(band.levels.indexOf(level) + 1);
-    for (const { buffers, at } of plan.stages) {
+    for (const { buffers, at, directive } of plan.stages) {
       if (!at || loopKey(at) !== key) continue;
       for (const name of buffers) {
         const buffer = this.workspace.buffer(name);
         if (!buffer || !reads(band.body, name)) continue;
         const made = stage(this.workspace, buffer, band.body, rest, cx, this.places++);
         before.push(...made.statements);
+        this.staged.add(directive);
         cx = made.cx;
       }
     }

@@ -5,7 +5,7 @@
 import { load } from "../ir/build.ts";
 import { i32, int, ref, type Buffer, type Expr, type LoadExpr, type LoopMarks, type Stmt } from "../ir/ir.ts";
 import { declaredIn, namesIn, substitute } from "../ir/names.ts";
-import { visitBlock, visitExprs, type Block } from "../ir/walk.ts";
+import { someExpr, visitBlock, visitExprs, type Block } from "../ir/walk.ts";
 import { add, and, apply, ceilDiv, compare, intValue, mul, sub } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
 import type { Axis, Level } from "./band.ts";
@@ -193,6 +193,8 @@ function loadsOf(body: Block, buffer: string): { readonly loads: LoadExpr[]; rea
   visitBlock(body, (each) => {
     if (each.kind === "if") [each.then, each.orelse].forEach(conditional);
     if (each.kind === "while") conditional(each.body);
+    // What is checked inside isn't known before.
+    if (each.kind === "assert") always = false;
     if (each.kind === "store" && each.buffer === buffer)
       throw new CannotApply(`\`${buffer}\` is written inside`);
   });
@@ -236,6 +238,9 @@ function subscriptOf(expr: Expr, axes: readonly Axis[]): Subscript {
       const factor = part.op === "mul" ? (intValue(b!) ?? intValue(a!)) : undefined;
       if (factor !== undefined) return visit(intValue(b!) !== undefined ? a! : b!, times * factor);
     }
+    // What the body checks or changes first would be read before it does.
+    if (someExpr(part, (inner) => inner.kind === "load"))
+      throw new CannotApply("a subscript comes from data");
     if ([...namesIn(part)].some((name) => axes.some((each) => each.loop.name === name)))
       throw new CannotApply("a subscript isn't a sum of loop variables");
     fixed.push([part, times]);
