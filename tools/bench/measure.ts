@@ -57,9 +57,7 @@ async function warmUp(entry: Entry, { warmUp, sample }: Effort): Promise<void> {
   let best = Infinity;
   const begin = performance.now();
   for (let n = 0; n < 3 || performance.now() - begin < warmUp; n++) {
-    const start = performance.now();
-    await contestant.run(1);
-    best = Math.min(best, performance.now() - start);
+    best = Math.min(best, await timed(() => contestant.run(1)));
   }
   entry.runs = Math.min(Math.max(Math.ceil(sample / Math.max(best, 1e-5)), 1), 100_000);
   for (let n = 0; n < 10; n++) await contestant.overhead?.();
@@ -68,11 +66,19 @@ async function warmUp(entry: Entry, { warmUp, sample }: Effort): Promise<void> {
 async function sample({ contestant, runs, times, overhead }: Entry): Promise<void> {
   // The caches are the contestant's own when the clock starts.
   await contestant.run(1);
-  let start = performance.now();
-  await contestant.run(runs);
-  times.push((performance.now() - start) / runs);
-  if (!contestant.overhead) return;
-  start = performance.now();
-  await contestant.overhead();
-  overhead.push(performance.now() - start);
+  times.push((await timed(() => contestant.run(runs))) / runs);
+  if (contestant.overhead) overhead.push(await timed(() => contestant.overhead!()));
+}
+
+/**
+ * Milliseconds by the clock or of the processor, whichever are fewer. On an idle machine they are the same; on a busy one
+ * the clock also counts what the process waited for a core, the processor's time also what the engine's own threads did.
+ */
+async function timed(work: () => void | Promise<void>): Promise<number> {
+  const used = process.cpuUsage();
+  const start = performance.now();
+  await work();
+  const passed = performance.now() - start;
+  const { user, system } = process.cpuUsage(used);
+  return Math.min(passed, (user + system) / 1000);
 }
