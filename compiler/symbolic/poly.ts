@@ -180,7 +180,13 @@ function fromTerms(
 export function mergeAtoms(a: readonly Atom[], b: readonly Atom[]): readonly Atom[] {
   if (a.length === 0) return b;
   if (b.length === 0) return a;
-  return [...a, ...b].toSorted((left, right) => (left.key < right.key ? -1 : left.key > right.key ? 1 : 0));
+  const merged: Atom[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.length && j < b.length) merged.push(b[j]!.key < a[i]!.key ? b[j++]! : a[i++]!);
+  while (i < a.length) merged.push(a[i++]!);
+  while (j < b.length) merged.push(b[j++]!);
+  return merged;
 }
 export function monomialKey(atoms: readonly Atom[]): string {
   return atoms.length === 1 ? atoms[0]!.key : atoms.map((atom) => atom.key).join("·");
