@@ -43,5 +43,5 @@ test("an ONNX model in Protocol Buffers’ wire format", () => {
   expect(hex).toContain("0a0178120179220452656c75");
   expect(hex).toContain("0a016e18ffffffffffffffffff01a00102");
   // The initializer: dims [1], FLOAT, its name and four bytes of 1.0.
-  expect(hex).toContain("08011001420178" + "4a040000803f");
+  expect(hex).toContain("080110014201784a040000803f");
 });
