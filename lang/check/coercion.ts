@@ -110,7 +110,10 @@ function howToUse(value: Value): string[] {
     case "shape":
       return ["name one dimension of it: `x.shape[0]`"];
     case "list":
-      return ["lists exist when compiling only: take an element of it by a constant, or use an `Array`"];
+      return [
+        "lists exist when compiling only: take an element of it by a constant, or use an `Array`",
+        "in a test, `tensor[f32]([…])` makes a tensor of one",
+      ];
     default:
       return [];
   }

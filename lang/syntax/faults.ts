@@ -85,7 +85,9 @@ export function reportFault(fault: IRecognitionException, line: readonly IToken[
     return;
   }
   if (fault.message === tokenLabel(t.Identifier) && words.has(token.tokenType)) {
-    problems.report("K0124", { word: token.image }, span);
+    problems.report("K0124", { word: token.image }, span, {
+      fix: { text: `give it another name, such as \`${token.image}_\`` },
+    });
     return;
   }
   if (fault.message === "a statement" && declarations.has(token.tokenType)) {
