@@ -245,7 +245,7 @@ describe("simplify: meaning", () => {
         return typeof value === "bigint" ? String(value) : value;
       });
     }
-    const rare: OpName[] = ["ceil", "trunc", "saturate", "bitcast", "dot4"];
+    const rare: OpName[] = ["ceil", "trunc", "saturate", "bitcast", "dot2", "dot4"];
     expect(Object.keys(ops).filter((name) => !seen.has(name) && !rare.includes(name as OpName))).toEqual([]);
   });
 });
