@@ -41,7 +41,7 @@ export function lowerValue(cx: Lowering, expr: TExpr): Value {
     case "const":
       return exprValue(constant(expr.value, irTypeOf(expr.type), span));
     case "ref":
-      return cx.lookup(expr.sym);
+      return mentioned(cx.lookup(expr.sym), span);
     case "unary": {
       const operand = lowerExpr(cx, expr.operand);
       return exprValue(op(expr.op === "bitnot" ? "not" : expr.op, operand.type, [operand], span));
@@ -146,6 +146,11 @@ export function lowerValue(cx: Lowering, expr: TExpr): Value {
     case "test-value":
       return internalError("lower", `a ${expr.kind} stands in an expression`);
   }
+}
+
+/** A name where it is used: messages show this place, not its declaration. */
+function mentioned(value: Value, span: TExpr["span"]): Value {
+  return value.kind === "expr" && value.expr.kind === "ref" ? exprValue({ ...value.expr, span }) : value;
 }
 
 /** Views of tensors and Arrays. */

@@ -107,6 +107,17 @@ function report(
     });
     return;
   }
+  if (index.isConstant && index.constant >= 0 && !extent.isConstant) {
+    // No loop to mend: the caller must bring enough.
+    const least = `${printPoly(extent)} >= ${index.constant + 1}`;
+    sink.report(example ? "K0401" : "K0402", { access: text, dim }, span, {
+      label: `nothing says that \`${least}\``,
+      related,
+      counterexample: example,
+      fix: { text: `say so in the signature, for callers to meet: \`where ${least}\`` },
+    });
+    return;
+  }
   const low = proves(access.facts, ge(index, zero));
   const missing = low ? `${at} < ${printPoly(extent)}` : `0 <= ${at}`;
   if (example) {
