@@ -88,12 +88,17 @@ function report(
   const verb = access.kind === "store" ? "writes" : "reads";
   const example =
     found?.access &&
-    `${withSizes(found, relevant)}${[
-      loopsText(found.access.loops),
-      readsText(found, new Set(loads.map((load) => load.fn.slice("load ".length)))),
+    [
+      `${withSizes(found, relevant)}${[
+        loopsText(found.access.loops),
+        readsText(found, new Set(loads.map((load) => load.fn.slice("load ".length)))),
+      ]
+        .filter((part) => part !== "")
+        .join(", ")}`.trim(),
+      `${verb} ${elementText(found.access)}, and ${shapeText(found.access)}`,
     ]
       .filter((part) => part !== "")
-      .join(", ")} ${verb} ${elementText(found.access)}, and ${shapeText(found.access)}`.trim();
+      .join(" ");
   const at = exprText(node.index[axis]!);
   if (loads.length > 0) {
     const value = loads[0]!.shown ?? at;
