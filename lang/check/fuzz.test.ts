@@ -1,7 +1,7 @@
 // The checker never throws: fixtures with lines and words dropped, doubled, swapped and replaced, and nests and
 // chains beyond any depth.
 
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import * as fc from "fast-check";
 import { checkSource, miniMath } from "./checking.ts";
 import { mistakes } from "./mistakes.ts";
@@ -106,7 +106,6 @@ test.each([
     `kernel k(out y: Tensor[f32, 4], x: Tensor[f32, 4]):\n    comptime for a in range(100000):\n        comptime for b in range(100000):\n            y[0] = x[0]\n`,
   ],
 ])("%s ends, with or without diagnostics", (_, source) => {
-  const start = performance.now();
+  // That it comes back before the test's time limit is the point.
   survives(source);
-  expect(performance.now() - start).toBeLessThan(5000);
 });
