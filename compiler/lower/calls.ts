@@ -8,7 +8,7 @@ import { lowerBlock, returns } from "./statements.ts";
 import { lowerExpr, lowerValue } from "./expressions.ts";
 import { compare, type Lowering } from "./lowering.ts";
 import { asView, assemble, exprValue, leafTypes, none, zero, type Value, type View } from "./values.ts";
-import { sameExpr } from "./same.ts";
+import { sameExpr } from "../ir/same.ts";
 
 export function lowerCall(cx: Lowering, call: TCall): Value {
   const { fn } = call;

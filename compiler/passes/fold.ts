@@ -4,6 +4,7 @@
 import { isInteger, isWide } from "../../lang/dtypes.ts";
 import { constant, i32, int, op, type Expr, type IrType, type Scalar } from "../ir/ir.ts";
 import { opInfo, type OpName } from "../ir/ops.ts";
+import { sameExpr } from "../ir/same.ts";
 
 /** The value of a constant expression (of every lane, for a vector), or undefined. */
 export function constantValue(expr: Expr): Scalar | undefined {
@@ -36,22 +37,6 @@ export function apply(name: OpName, type: IrType, args: readonly Expr[], span = 
     if (!info.unfit?.(values, first)) return constant(info.lane(values, first, type.dtype), type, span);
   }
   return op(name, type, args, span);
-}
-
-/** Whether two expressions compute the same wherever they stand side by side: equal trees. */
-export function sameExpr(a: Expr, b: Expr): boolean {
-  if (a === b) return true;
-  if (a.kind !== b.kind || a.type.dtype !== b.type.dtype || a.type.lanes !== b.type.lanes) return false;
-  const all = (x: readonly Expr[], y: readonly Expr[]): boolean =>
-    x.length === y.length && x.every((each, at) => sameExpr(each, y[at]!));
-  if (a.kind === "const") return b.kind === "const" && Object.is(a.value, b.value);
-  if (a.kind === "ref") return b.kind === "ref" && a.name === b.name;
-  if (a.kind === "op") {
-    if (b.kind !== "op" || a.op !== b.op || a.imm?.join() !== b.imm?.join()) return false;
-    return all(a.args, b.args);
-  }
-  if (b.kind !== "load" || a.buffer !== b.buffer || !all(a.index, b.index)) return false;
-  return a.guard && b.guard ? sameExpr(a.guard, b.guard) : a.guard === b.guard;
 }
 
 // ---- arithmetic ----

@@ -1,6 +1,7 @@
 // Instances: a `def` or a kernel elaborated for one choice of compile-time values and ranks. Each instance is
 // made once and remembered with its diagnostics, which are passed on to whoever asks for it.
 
+import type { FunctionDecl, KernelDecl } from "../syntax/ast.ts";
 import { textOf, type SourceFile, type Span } from "../source.ts";
 import { DiagnosticSink, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { TFunction, TKernel, TParam, TStmt, Type } from "../typed.ts";
@@ -36,6 +37,10 @@ function recursive(cx: Cx, decl: object, span: Span): boolean {
   return true;
 }
 
+/** Whether parameters without a value get a sample, for a definition that is checked before anyone calls it. */
+const needsSamples = (decl: FunctionDecl | KernelDecl, missing: Missing): boolean =>
+  missing === "sample" && decl.compParams.some((param) => !param.fallback && sortOf(param).kind !== "dtype");
+
 // ---- defs ----------------------------------------------------------------------------------------
 
 /**
@@ -55,9 +60,7 @@ export function instantiateFunction(
   if (recursive(cx, decl, span)) return undefined;
   const sink = new DiagnosticSink();
   const name = decl.name.text;
-  const sampled =
-    missing === "sample" &&
-    decl.compParams.some((param) => !param.fallback && sortOf(param).kind !== "dtype");
+  const sampled = needsSamples(decl, missing);
   const body = makeBody({
     kind: "def",
     name,
@@ -235,9 +238,7 @@ export function instantiateKernel(
   if (recursive(cx, decl, span)) return undefined;
   const sink = new DiagnosticSink();
   const name = decl.name.text;
-  const sampled =
-    missing === "sample" &&
-    decl.compParams.some((param) => !param.fallback && sortOf(param).kind !== "dtype");
+  const sampled = needsSamples(decl, missing);
   const body = makeBody({ kind: "kernel", name, module, sink, sampled });
   const instance = new Cx(session, body, new Scope(module.scope));
   const values = bindParams(instance, { name, params: decl.compParams }, given, span, cx, missing);

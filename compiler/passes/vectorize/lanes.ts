@@ -9,7 +9,8 @@ import type { Span } from "../../../lang/source.ts";
 import { ramp, splat } from "../../ir/build.ts";
 import { constant, ref, type Expr, type IrType, type Stmt } from "../../ir/ir.ts";
 import { someExpr } from "../../ir/walk.ts";
-import { and, sameExpr } from "../fold.ts";
+import { sameExpr } from "../../ir/same.ts";
+import { and } from "../fold.ts";
 import type { Workspace } from "../workspace.ts";
 import type { Divergence } from "./divergence.ts";
 

@@ -1,7 +1,8 @@
 // Structural equality of expressions, spans aside.
 
-import type { Expr } from "../ir/ir.ts";
+import type { Expr } from "./ir.ts";
 
+/** Whether two expressions compute the same wherever they stand side by side: equal trees, spans aside. */
 export function sameExpr(a: Expr, b: Expr): boolean {
   if (a === b) return true;
   if (a.kind !== b.kind || a.type.dtype !== b.type.dtype || a.type.lanes !== b.type.lanes) return false;
@@ -11,7 +12,7 @@ export function sameExpr(a: Expr, b: Expr): boolean {
     case "ref":
       return b.kind === "ref" && a.name === b.name;
     case "op":
-      return b.kind === "op" && a.op === b.op && sameAll(a.args, b.args) && String(a.imm) === String(b.imm);
+      return b.kind === "op" && a.op === b.op && sameAll(a.args, b.args) && a.imm?.join() === b.imm?.join();
     case "load":
       return (
         b.kind === "load" &&
