@@ -1,7 +1,7 @@
 // The decision procedure under every proof: do these conditions have an integer solution? `refutes` answers true
 // only if surely none; "don't know" is false. Equalities are solved, divisions and extrema get their defining
 // facts, products tie non-linear monomials, elimination decides the rest, and disjunctions split cases. Each
-// part is budgeted, so an answer comes soon whatever is asked.
+// part is budgeted, so an answer comes soon whatever is asked. A solution found by trial ends the work early.
 
 import {
   and,
@@ -37,9 +37,12 @@ import {
 } from "./poly.ts";
 import { products } from "./products.ts";
 import { Substitution, visitAtoms } from "./substitute.ts";
+import { hasWitness } from "./witness.ts";
 
 /** Eliminations that one question may cost. */
 const defaultBudget = 160;
+/** Steps of the search for a solution before the first elimination, and before cases are split. */
+const [glance, search] = [16, 250];
 
 /** Whether the conditions can't hold together; false where that isn't found out. */
 export function refutes(conds: readonly Cond[], budget = defaultBudget): boolean {
@@ -47,7 +50,7 @@ export function refutes(conds: readonly Cond[], budget = defaultBudget): boolean
   return attempt(() => {
     const state = new State();
     for (const cond of conds) state.assume(cond);
-    return state.refute(purse);
+    return state.refute(purse, conds);
   }, false);
 }
 
@@ -85,15 +88,17 @@ class State {
     return copy;
   }
 
-  /** Whether the state has no solution. */
-  refute(purse: { left: number }): boolean {
+  /** Whether the state has no solution. A solution of the `question` that it stands for ends the search at once. */
+  refute(purse: { left: number }, question?: readonly Cond[]): boolean {
     if (this.settle()) return true;
     if (purse.left-- <= 0) return false;
+    if (question && hasWitness(question, glance)) return false;
     const bounds = this.bounds();
     if (bounds === "contradiction") return true;
     const constraints = [...this.atLeast.values()];
     constraints.push(...this.consequences(constraints, bounds));
     if (hasNoSolution(constraints)) return true;
+    if (question && hasWitness(question, search)) return false;
     if (this.findZeroQuotients(constraints, purse)) return this.refute(purse);
     return this.split(bounds, purse);
   }
