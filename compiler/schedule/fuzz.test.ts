@@ -35,7 +35,7 @@ function source(seed: number): string {
         : [`${name}.tile`];
   const tiles = [...(ti ? [`i=${ti}`] : []), ...(tj ? [`j=${tj}`] : []), ...(tk ? [`k=${tk}`] : [])];
   if (chance(0.3)) tiles.reverse();
-  const kind = pick(["sum", "sum", "two", "plain", "stencil", "max", "argmax", "var", "triangle"]);
+  const kind = pick(["sum", "sum", "two", "plain", "stencil", "max", "argmax", "var", "made", "triangle"]);
   const reduces = kind !== "plain" && kind !== "stencil";
   const own = tk && reduces ? tiles : tiles.filter((each) => !each.startsWith("k"));
   const lines: string[] = [];
@@ -85,6 +85,12 @@ function source(seed: number): string {
       "let s = sum(a[i, k] * b[k, j] + t for k in range(K) if k != i)",
       "t += s",
       "c[i, j] = t",
+    ],
+    // What is computed of a value that isn't computed again can't be either.
+    made: [
+      "let base = a[i, 0]",
+      "let square = base * base + i",
+      "c[i, j] = sum(a[i, k] * b[k, j] for k in range(K)) + square",
     ],
     triangle: ["c[i, j] = sum(a[i, k] * b[k, j] for k in range(j % 5, K))"],
   };

@@ -47,6 +47,8 @@ export function segmentsOf(body: Block): Segments {
   if (jumpsOut(body)) throw new CannotApply("a `break` or `continue` leaves an iteration early");
   const cheap: LetStmt[] = [];
   const crossing = new Map<string, Crossing>();
+  /** Computed once a point: what is made of them can't be computed again elsewhere. */
+  const once = new Set<string>();
   const mutable = new Set<string>();
   visitBlock(body, (each) => each.kind === "var" && mutable.add(each.name));
   list.forEach((segment, number) => {
@@ -55,15 +57,18 @@ export function segmentsOf(body: Block): Segments {
       .flatMap((each) => [...each.statements, ...(each.reduce ? [each.reduce] : [])]);
     const needed = freeNames([...(segment.reduce ? [segment.reduce] : []), ...later]);
     for (const each of segment.statements) {
-      for (const name of declaredBy(each)) {
-        if (!needed.has(name)) continue;
-        const fixed =
-          each.kind === "let" &&
-          ![...namesIn(each.value)].some((part) => mutable.has(part) || crossing.has(part));
-        if (each.kind === "let" && fixed && isTotal(each.value) && costOf(each.value) <= cheapEnough)
-          cheap.push(each);
-        else crossing.set(name, { name, type: typeOf(each, name), variable: each.kind === "var" });
-      }
+      const again =
+        each.kind === "let" &&
+        ![...namesIn(each.value)].some((part) => mutable.has(part) || once.has(part)) &&
+        isTotal(each.value) &&
+        costOf(each.value) <= cheapEnough;
+      if (again) cheap.push(each);
+      else
+        for (const name of declaredBy(each)) {
+          once.add(name);
+          if (needed.has(name))
+            crossing.set(name, { name, type: typeOf(each, name), variable: each.kind === "var" });
+        }
       if (
         each.kind === "alloc" &&
         mentions([...(segment.reduce ? [segment.reduce] : []), ...later], each.buffer)
