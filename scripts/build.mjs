@@ -15,7 +15,7 @@ const out = join(root, "dist");
 const input = {
   cwd: root,
   platform: "node",
-  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^unplugin($|\/)/],
+  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^unplugin($|\/)/, /^onnx-buf$/, /^@bufbuild\//],
   treeshake: {
     moduleSideEffects: [
       { test: /kernc\.ts$/, sideEffects: true },
@@ -36,6 +36,7 @@ const bundle = await rolldown({
   input: {
     index: "compiler/index.ts",
     runtime: "runtime/index.ts",
+    onnx: "runtime/onnx/index.ts",
     prettier: "lang/format/plugin.ts",
     kernc: "tools/kernc/kernc.ts",
     vite: "tools/vite/index.ts",

@@ -74,6 +74,7 @@ const bands: readonly (readonly [prefix: string, title: string])[] = [
   ["K06", "What a target can’t do"],
   ["K07", "Calls and data"],
   ["K08", "Files and commands"],
+  ["K10", "Models"],
 ];
 
 interface Example {

@@ -3,9 +3,18 @@
 
 import * as kernc from "../../compiler/index.ts";
 import * as runtime from "../../runtime/index.ts";
+import * as onnx from "../../runtime/onnx/index.ts";
+import * as protobuf from "@bufbuild/protobuf";
+import * as onnxBuf from "onnx-buf";
 import type { Block } from "./page.ts";
 
-const modules: Readonly<Record<string, object>> = { kernc, "kernc/runtime": runtime };
+const modules: Readonly<Record<string, object>> = {
+  kernc,
+  "kernc/runtime": runtime,
+  "kernc/onnx": onnx,
+  "@bufbuild/protobuf": protobuf,
+  "onnx-buf": onnxBuf,
+};
 
 /** What goes otherwise than a `js` block says. `source` is the `.kern` text that the program finds under that name. */
 export async function scriptProblems(

@@ -1,0 +1,169 @@
+// Builds a program, value by value. Operators are rows of `ops/`; each calls these few functions. What is known without running
+// anything (shapes, constants, elements of constants) is known here.
+
+import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
+import { contiguousStrides, isContiguous, sizeOf, type Layout } from "../tensor/layout.ts";
+import { tensor, type Tensor } from "../tensor/tensor.ts";
+import { dataOf, type Value as Element } from "../tensor/values.ts";
+import type { CallStep, Import, Input, KernelCode, MapOp, Step, Value } from "./program.ts";
+
+/** A step before its outputs are made. */
+type Unfinished<S extends Step = Step> = S extends Step ? Omit<S, "outputs" | "origin"> : never;
+
+/** An operand: a value, or a part of one. */
+export type Operand = Value | Input;
+
+export interface MapOptions {
+  /** Of the result; the first operand's if not said. */
+  readonly dtype?: Dtype;
+  /** `std.math.exp` for each name that the expression uses. */
+  readonly uses?: readonly string[];
+  /** The shape of the result, if the operands' shapes broadcast to a smaller one. */
+  readonly shape?: readonly number[];
+}
+
+export class Builder {
+  /** In the order built; each after the steps whose outputs it takes. */
+  readonly steps: Step[] = [];
+  /** The node being built. */
+  origin = "";
+  private count = 0;
+
+  /** A value that is given when the program runs. */
+  input(name: string, dtype: Dtype, shape: readonly number[]): Value {
+    return { id: this.count++, dtype, shape: [...shape], fixed: false, name };
+  }
+
+  constant(given: Tensor, name?: string): Value {
+    const { dtype, shape } = given;
+    return { id: this.count++, dtype, shape, fixed: true, constant: given, name };
+  }
+
+  /** A constant of the elements given. */
+  literal(dtype: Dtype, elements: readonly Element[], shape: readonly number[] = [elements.length]): Value {
+    return this.constant(tensor(dataOf(elements, dtype), shape, dtype));
+  }
+
+  scalar(dtype: Dtype, element: Element): Value {
+    return this.literal(dtype, [element], []);
+  }
+
+  /** Elements of the operands at the same place, broadcast as NumPy does, through an expression in Kern. */
+  map(text: string, operands: readonly Operand[], options: MapOptions = {}): Value {
+    const inputs = operands.map(asInput);
+    const dtype = options.dtype ?? inputs[0]!.value.dtype;
+    const shape = options.shape ?? broadcast(inputs.map(shapeOf));
+    const op: MapOp = {
+      text,
+      operands: inputs.map((_, input) => ({ input })),
+      dtype,
+      imports: (options.uses ?? []).map(importOf),
+      origin: this.origin,
+    };
+    return this.add({ kind: "map", inputs, ops: [op], results: [0] }, [{ dtype, shape }])[0]!;
+  }
+
+  /** A kernel of its own. `results` are dtypes and shapes of the outputs, in the order of `code.outputs`. */
+  kernel(
+    code: Omit<KernelCode, "imports"> & { readonly uses?: readonly string[] },
+    operands: readonly Operand[],
+    results: readonly { readonly dtype: Dtype; readonly shape: readonly number[] }[],
+  ): Value[] {
+    const { uses = [], ...rest } = code;
+    const imports = uses.map(importOf);
+    return this.add({ kind: "kernel", inputs: operands.map(asInput), code: { ...rest, imports } }, results);
+  }
+
+  /** A kernel that is there already. */
+  call(
+    { kernel, parameters, results }: Pick<CallStep, "kernel" | "parameters" | "results">,
+    operands: readonly Operand[],
+    outputs: readonly { readonly dtype: Dtype; readonly shape: readonly number[] }[],
+  ): Value[] {
+    return this.add({ kind: "call", kernel, parameters, results, inputs: operands.map(asInput) }, outputs);
+  }
+
+  /** The same elements in another shape. */
+  reshape(value: Value, shape: readonly number[]): Value {
+    if (sizeOf(shape) !== sizeOf(value.shape)) throw new Error("a reshape keeps the number of elements");
+    if (shape.length === value.shape.length && shape.every((dim, axis) => dim === value.shape[axis]))
+      return value;
+    const { dtype, fixed } = value;
+    return { id: this.count++, dtype, shape: [...shape], fixed, alias: value };
+  }
+
+  /** The elements that a layout shows, copied into row-major order; the value itself if they lie so already. */
+  view(value: Value, view: Layout): Value {
+    if (isContiguous(view) && view.offset === 0 && sizeOf(view.shape) === sizeOf(value.shape))
+      return this.reshape(value, view.shape);
+    return this.map("$0", [{ value, view }]);
+  }
+
+  /** The axes in another order. */
+  transpose(value: Value, order: readonly number[]): Value {
+    const strides = contiguousStrides(value.shape);
+    return this.view(value, {
+      shape: order.map((axis) => value.shape[axis]!),
+      strides: order.map((axis) => strides[axis]!),
+      offset: 0,
+    });
+  }
+
+  cast(value: Value, dtype: Dtype): Value {
+    if (value.dtype === dtype) return value;
+    const truth = dtype === "bool" ? "$0 != 0" : value.dtype === "bool" ? "$T(1) if $0 else $T(0)" : "$T($0)";
+    return this.map(truth, [value], { dtype });
+  }
+
+  private add(
+    step: Unfinished,
+    results: readonly { readonly dtype: Dtype; readonly shape: readonly number[] }[],
+  ): Value[] {
+    const outputs: Value[] = [];
+    const made: Step = { ...step, origin: this.origin, outputs };
+    const fixed = made.inputs.every(({ value }) => value.fixed);
+    for (const { dtype, shape } of results)
+      outputs.push({ id: this.count++, dtype, shape: [...shape], step: made, fixed });
+    this.steps.push(made);
+    return outputs;
+  }
+}
+
+function importOf(path: string): Import {
+  const dot = path.lastIndexOf(".");
+  return { module: path.slice(0, dot), name: path.slice(dot + 1) };
+}
+
+export function asInput(operand: Operand): Input {
+  return "value" in operand ? operand : { value: operand };
+}
+
+/** The shape that a step sees. */
+export function shapeOf({ value, view }: Input): readonly number[] {
+  return view?.shape ?? value.shape;
+}
+
+/** The shape that shapes broadcast to, as NumPy does; undefined sizes never come up, since all are known. */
+export function broadcast(shapes: readonly (readonly number[])[]): number[] {
+  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    let size = 1;
+    for (const shape of shapes) {
+      const dim = shape[axis - rank + shape.length] ?? 1;
+      if (dim === 1 || dim === size) continue;
+      if (size !== 1) throw new ShapeConflict(shapes);
+      size = dim;
+    }
+    return size;
+  });
+}
+
+/** Shapes that don't broadcast; the planner says at which node. */
+export class ShapeConflict extends Error {
+  constructor(shapes: readonly (readonly number[])[]) {
+    super(`the shapes ${shapes.map((shape) => `[${shape.join(", ")}]`).join(" and ")} don’t broadcast`);
+  }
+}
+
+/** Whether values of a dtype are floating-point numbers. */
+export const isFloating = (dtype: Dtype): boolean => dtypeInfo(dtype).kind === "float";

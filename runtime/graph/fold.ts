@@ -1,0 +1,66 @@
+// Elements of values that depend on no input: computed once, when they are asked for, by the same kernels as everything else. Small ones
+// go through the interpreter, which needs no code for the machine; most are shapes of a few numbers.
+
+import { sizeOf } from "../tensor/layout.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { hostTensor, KernelCache, runStep } from "./kernels.ts";
+import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
+
+/** Steps over fewer elements are interpreted: about where compiling for the machine begins to pay. */
+const interpretBelow = 4096;
+
+export class Folder {
+  private readonly fast: KernelCache;
+  private interpreter: Promise<KernelCache> | undefined;
+
+  constructor(fast: KernelCache) {
+    this.fast = fast;
+  }
+
+  /** The elements of a fixed value, on the host. */
+  async evaluate(value: Value): Promise<Tensor> {
+    if (value.constant) return value.constant;
+    const root = rootOf(value);
+    if (root !== value) {
+      const data = await (await this.evaluate(root)).data();
+      value.constant = hostTensor(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), value);
+      return value.constant;
+    }
+    const step = value.step!;
+    // Iterative where it can be deep: chains of constants are long in exported models.
+    for (const needed of pending(step)) await this.evaluate(needed);
+    const cache = workOf(step) < interpretBelow ? await this.interpreted() : this.fast;
+    const results = await runStep(step, cache, (input) => input.constant!);
+    for (const [output, tensor] of results) output.constant = tensor;
+    return value.constant!;
+  }
+
+  private interpreted(): Promise<KernelCache> {
+    this.interpreter ??= import("../devices/interp.ts").then(
+      async ({ openInterpDevice }) => new KernelCache(await openInterpDevice()),
+    );
+    return this.interpreter;
+  }
+}
+
+/** Fixed values behind a step that aren't computed yet, each after those it needs. */
+function pending(step: Step): Value[] {
+  const found = new Set<Value>();
+  const stack = [step];
+  while (stack.length > 0) {
+    for (const { value } of inputsOf(stack.pop()!)) {
+      const root = rootOf(value);
+      if (root.constant || found.has(root)) continue;
+      found.add(root);
+      if (root.step) stack.push(root.step);
+    }
+  }
+  return [...found].toSorted((a, b) => a.id - b.id);
+}
+
+function workOf(step: Step): number {
+  return [...inputsOf(step).map(({ value }) => value), ...step.outputs].reduce(
+    (sum, { shape }) => sum + sizeOf(shape),
+    0,
+  );
+}

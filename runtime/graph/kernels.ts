@@ -1,0 +1,122 @@
+// Compiled kernels by their text. The compiler comes with the first of them.
+
+import type { Device, Kernel } from "../device.ts";
+import type { Arguments } from "../call/bind.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { HostStorage } from "../tensor/storage.ts";
+import { contiguousStrides } from "../tensor/layout.ts";
+import { kernelSource, mapSource, type Launch } from "./source.ts";
+import { rootOf, type CallStep, type Step, type Value } from "./program.ts";
+
+/** What a step runs: a kernel and the arguments of its call, tensors apart. */
+export interface Prepared {
+  readonly kernel: Kernel;
+  readonly launch: Launch;
+}
+
+/** Kernels for one device, kept as long as a model lives. */
+export class KernelCache {
+  readonly device: Device;
+  private readonly known = new Map<string, Promise<Kernel>>();
+
+  constructor(device: Device) {
+    this.device = device;
+  }
+
+  /** How many different kernels there are. */
+  get size(): number {
+    return this.known.size;
+  }
+
+  /** The kernel of a generated file, compiled if it is new. */
+  get({ text, kernel }: Pick<Launch, "text" | "kernel">): Promise<Kernel> {
+    let found = this.known.get(text);
+    if (!found) {
+      found = this.compile(text, kernel);
+      this.known.set(text, found);
+    }
+    return found;
+  }
+
+  private async compile(text: string, kernel: string): Promise<Kernel> {
+    const { compile } = await import("../../compiler/index.ts");
+    const { name } = this.device;
+    const target = name === "interp" ? [] : name === "webgpu" ? ["wgsl" as const] : [name as "wasm"];
+    const path = `${kernel}.kern`;
+    const loaded = await this.device.load(await compile({ path, text }, { target }));
+    return loaded[kernel]!;
+  }
+}
+
+/** What a step calls. */
+export async function prepare(step: Step, cache: KernelCache, inPlace?: number): Promise<Prepared> {
+  const launch = launchOf(step, inPlace);
+  return { launch, kernel: step.kind === "call" ? step.kernel : await cache.get(launch) };
+}
+
+/** The generated source of a step, and the arguments of its call. */
+export function launchOf(step: Step, inPlace?: number): Launch {
+  if (step.kind === "map") return mapSource(step, inPlace);
+  return step.kind === "kernel" ? kernelSource(step) : callLaunch(step);
+}
+
+function callLaunch({ kernel, inputs, outputs, parameters, results }: CallStep): Launch {
+  const whole = (value: Value) => ({
+    shape: value.shape,
+    strides: contiguousStrides(value.shape),
+    offset: 0,
+  });
+  const given = inputs.map(({ value, view }, n) => ({
+    parameter: parameters[n]!,
+    value,
+    layout: view ?? whole(value),
+    out: false,
+  }));
+  const made = outputs.map((value, n) => ({
+    parameter: results[n]!,
+    value,
+    layout: whole(value),
+    out: true,
+  }));
+  return { text: "", kernel: kernel.kernelName, tensors: [...given, ...made], scalars: {} };
+}
+
+/** The arguments of a call, given where each value's elements are. Outputs without a tensor are allocated by the call. */
+export function argumentsOf(launch: Launch, tensorOf: (value: Value) => Tensor | undefined): Arguments {
+  const args: Record<string, Arguments[string]> = { ...launch.scalars };
+  for (const { parameter, value, layout } of launch.tensors) {
+    const whole = tensorOf(rootOf(value));
+    if (!whole) continue;
+    args[parameter] = new Tensor(whole.storage, whole.dtype, {
+      ...layout,
+      offset: whole.offset + layout.offset,
+    });
+  }
+  return args;
+}
+
+/** Runs one step by itself; results are on the host. What constants are computed with. */
+export async function runStep(
+  step: Step,
+  cache: KernelCache,
+  tensorOf: (value: Value) => Tensor,
+): Promise<Map<Value, Tensor>> {
+  const { kernel, launch } = await prepare(step, cache);
+  const outputs = new Set(step.outputs);
+  const results = await kernel(
+    argumentsOf(launch, (value) => (outputs.has(value) ? undefined : tensorOf(value))),
+  );
+  const found = new Map<Value, Tensor>();
+  for (const { parameter, value, out } of launch.tensors) {
+    if (!out) continue;
+    const data = await results[parameter]!.data();
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    found.set(value, hostTensor(bytes, value));
+  }
+  return found;
+}
+
+/** Bytes as a tensor of a value's dtype and shape. */
+export function hostTensor(bytes: Uint8Array, { dtype, shape }: Pick<Value, "dtype" | "shape">): Tensor {
+  return new Tensor(new HostStorage(bytes), dtype, { shape, strides: contiguousStrides(shape), offset: 0 });
+}

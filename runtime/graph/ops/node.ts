@@ -1,0 +1,172 @@
+// What a row of the operator table sees of a node: its inputs as values, its attributes, and the builder.
+
+import type { Dtype } from "../../../lang/dtypes.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { valuesOf } from "../../tensor/values.ts";
+import type { Builder } from "../builder.ts";
+import { badNode } from "../error.ts";
+import { isGraph, type Graph, type GraphNode } from "../graph.ts";
+import type { Value } from "../program.ts";
+
+/** Outputs in order. Those that a row leaves out must not be wanted. */
+export type Outputs = Value | readonly (Value | undefined)[];
+
+export type Build = (node: NodeContext) => Outputs | Promise<Outputs>;
+
+/** One operator, from a version of its operator set on. */
+export interface OpRow {
+  /** `Conv`, `com.microsoft::Gelu`. */
+  readonly op: string;
+  /** The first version with this meaning; the row with the highest version up to the model's is taken. */
+  readonly since: number;
+  readonly build: Build;
+}
+
+/** Thrown by a row that must know elements which aren't computed yet; the planner asks again when they are. */
+export class Demand extends Error {
+  readonly value: Value;
+
+  constructor(value: Value) {
+    super(`the elements of ${value.name ?? "a value"} are needed`);
+    this.value = value;
+  }
+}
+
+export class NodeContext {
+  readonly node: GraphNode;
+  readonly inputs: readonly (Value | undefined)[];
+  readonly b: Builder;
+  /** The version of the node's operator set. */
+  readonly version: number;
+  private readonly evaluate: (value: Value) => Promise<Tensor>;
+
+  constructor(
+    node: GraphNode,
+    inputs: readonly (Value | undefined)[],
+    builder: Builder,
+    version: number,
+    evaluate: (value: Value) => Promise<Tensor>,
+  ) {
+    this.node = node;
+    this.inputs = inputs;
+    this.b = builder;
+    this.version = version;
+    this.evaluate = evaluate;
+  }
+
+  /** Refuses the node. */
+  fail(why: string): never {
+    throw badNode(this.node, why);
+  }
+
+  // ---- inputs ----------------------------------------------------------------------------------------
+
+  /** A required input. */
+  in(at: number): Value {
+    return this.inputs[at] ?? this.fail(`its input ${at} is missing`);
+  }
+
+  has(at: number): boolean {
+    return this.inputs[at] !== undefined;
+  }
+
+  /** Whether an output is wanted. */
+  wants(at: number): boolean {
+    return (this.node.outputs[at] ?? "") !== "";
+  }
+
+  /** The elements of an input, which must not depend on what the model computes. */
+  async elements(at: number): Promise<(number | bigint | boolean)[]> {
+    const value = this.in(at);
+    if (!value.fixed) throw new Demand(value);
+    return valuesOf(await this.evaluate(value));
+  }
+
+  /** The same as numbers. 64-bit integers beyond 2^53 are rounded, which only markers for "the end" are. */
+  async numbers(at: number): Promise<number[]> {
+    return (await this.elements(at)).map(Number);
+  }
+
+  async number(at: number): Promise<number> {
+    const all = await this.numbers(at);
+    if (all.length !== 1) this.fail(`its input ${at} has ${all.length} elements, and one is needed`);
+    return all[0]!;
+  }
+
+  /** The constant behind an input, on the host. */
+  async constant(at: number): Promise<Tensor> {
+    const value = this.in(at);
+    if (!value.fixed) throw new Demand(value);
+    return this.evaluate(value);
+  }
+
+  /** Numbers from an attribute in older versions of the operator, from an input since. */
+  async numbersFrom(attribute: string, at: number): Promise<number[] | undefined> {
+    return this.ints(attribute) ?? (this.has(at) ? this.numbers(at) : undefined);
+  }
+
+  // ---- attributes ------------------------------------------------------------------------------------
+
+  private scalar(name: string, otherwise: number): number {
+    const value = this.node.attributes[name];
+    return value === undefined ? otherwise : typeof value === "number" ? value : this.badAttribute(name);
+  }
+
+  int(name: string, otherwise: number): number {
+    return this.scalar(name, otherwise);
+  }
+
+  float(name: string, otherwise: number): number {
+    return this.scalar(name, otherwise);
+  }
+
+  flag(name: string, otherwise = false): boolean {
+    return this.scalar(name, Number(otherwise)) !== 0;
+  }
+
+  ints(name: string): number[] | undefined {
+    const value = this.node.attributes[name];
+    if (value === undefined) return undefined;
+    if (Array.isArray(value) && value.every((each) => typeof each === "number"))
+      return [...value] as number[];
+    return this.badAttribute(name);
+  }
+
+  text(name: string, otherwise: string): string {
+    const value = this.node.attributes[name];
+    return value === undefined ? otherwise : typeof value === "string" ? value : this.badAttribute(name);
+  }
+
+  graph(name: string): Graph {
+    const value = this.node.attributes[name];
+    return isGraph(value) ? value : this.badAttribute(name);
+  }
+
+  tensor(name: string): Tensor | undefined {
+    const value = this.node.attributes[name];
+    if (value === undefined) return undefined;
+    return typeof value === "object" && "storage" in value ? value : this.badAttribute(name);
+  }
+
+  private badAttribute(name: string): never {
+    return this.fail(`its attribute \`${name}\` is missing or of the wrong kind`);
+  }
+
+  // ---- helpers ---------------------------------------------------------------------------------------
+
+  /** An axis counted from the front. */
+  axis(axis: number, rank: number): number {
+    const at = axis < 0 ? axis + rank : axis;
+    if (!Number.isInteger(at) || at < 0 || at >= Math.max(rank, 1))
+      this.fail(`there is no axis ${axis} in a tensor of ${rank} dimensions`);
+    return at;
+  }
+
+  /** Operands of one operation must share a dtype. */
+  sameDtype(...values: readonly Value[]): Dtype {
+    const [first] = values;
+    const other = values.find(({ dtype }) => dtype !== first!.dtype);
+    if (other) this.fail(`its inputs are of ${first!.dtype} and of ${other.dtype}`);
+    return first!.dtype;
+  }
+}

@@ -1,0 +1,171 @@
+// From nodes and the shapes of what they are given to steps. Every node whose inputs' shapes are known is built; one that must know
+// elements which the model computes first (a Reshape to a computed shape, a branch) waits for the next stage, with all that
+// depend on it. Most models are one stage.
+
+import { KernError } from "../error.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Dtype } from "../../lang/dtypes.ts";
+import { Builder, ShapeConflict } from "./builder.ts";
+import { customRow } from "./custom.ts";
+import { badNode, modelError } from "./error.ts";
+import type { Folder } from "./fold.ts";
+import { nodeText, opName, outerNames, subgraphs, type GraphNode } from "./graph.ts";
+import { spliced } from "./branches.ts";
+import { Demand, NodeContext, type OpRow } from "./ops/node.ts";
+import { rowFor } from "./ops/index.ts";
+import type { OpRegistry } from "../ops/registry.ts";
+import type { Device } from "../device.ts";
+import type { Value } from "./program.ts";
+
+/** What is known of a value before a stage: elements, or only dtype and shape. */
+export interface Known {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly constant?: Tensor;
+}
+
+export interface PlanContext {
+  readonly folder: Folder;
+  readonly opsets: ReadonlyMap<string, number>;
+  readonly registry: OpRegistry;
+  readonly device: Device;
+}
+
+/** The steps of a stage, and what is left for the next. */
+export interface Stage {
+  readonly builder: Builder;
+  /** Values by name: what was known, and what the stage computes. */
+  readonly values: ReadonlyMap<string, Value>;
+  /** Nodes that wait. */
+  readonly waiting: readonly GraphNode[];
+  /** Names of values whose elements some of them wait for. */
+  readonly demanded: ReadonlySet<string>;
+  /** Nodes that run graphs of their own, whose inputs are there after this stage. */
+  readonly control: readonly GraphNode[];
+}
+
+/** Operators that run a graph of theirs several times. */
+const loops: ReadonlySet<string> = new Set(["Loop", "Scan"]);
+
+/** Builds what can be built of `nodes`. */
+export async function planStage(
+  nodes: readonly GraphNode[],
+  known: ReadonlyMap<string, Known>,
+  context: PlanContext,
+): Promise<Stage> {
+  const builder = new Builder();
+  const values = new Map<string, Value>();
+  for (const [name, { dtype, shape, constant }] of known)
+    values.set(name, constant ? builder.constant(constant, name) : builder.input(name, dtype, shape));
+  const blocked = new Set<string>();
+  const demanded = new Set<string>();
+  const waiting: GraphNode[] = [];
+  const control: GraphNode[] = [];
+  const wait = (node: GraphNode) => {
+    waiting.push(node);
+    for (const name of node.outputs) if (name !== "") blocked.add(name);
+  };
+  const work = [...nodes].toReversed();
+  while (work.length > 0) {
+    const node = work.pop()!;
+    if (namesUsed(node).some((name) => blocked.has(name))) {
+      wait(node);
+      continue;
+    }
+    if (node.domain === "" && loops.has(node.op)) {
+      control.push(node);
+      wait(node);
+      continue;
+    }
+    try {
+      builder.origin = node.name;
+      if (node.domain === "" && node.op === "If") {
+        const context_ = contextOf(node, values, builder, context);
+        const [condition] = await context_.elements(0);
+        const { nodes: branch, constants } = spliced(
+          node,
+          context_.graph(condition ? "then_branch" : "else_branch"),
+        );
+        for (const [name, constant] of constants) values.set(name, builder.constant(constant, name));
+        work.push(...branch.toReversed());
+        continue;
+      }
+      await build(node, values, builder, context);
+    } catch (error) {
+      if (error instanceof Demand) {
+        const name = node.inputs.find((input) => values.get(input) === error.value);
+        if (name === undefined) throw error;
+        demanded.add(name);
+        wait(node);
+      } else if (error instanceof ShapeConflict) throw badNode(node, error.message);
+      else throw error;
+    }
+  }
+  return { builder, values, waiting, demanded, control };
+}
+
+/** Names that a node uses, those of its subgraphs included. */
+export function namesUsed(node: GraphNode): string[] {
+  const inner = subgraphs(node).flatMap((graph) => [...outerNames(graph)]);
+  return [...node.inputs.filter((name) => name !== ""), ...inner];
+}
+
+function contextOf(
+  node: GraphNode,
+  values: ReadonlyMap<string, Value>,
+  builder: Builder,
+  { folder, opsets }: PlanContext,
+): NodeContext {
+  const inputs = node.inputs.map((name) => (name === "" ? undefined : valueNamed(name, node, values)));
+  const version = opsets.get(node.domain) ?? (node.domain === "" ? 23 : 1);
+  return new NodeContext(node, inputs, builder, version, (value) => folder.evaluate(value));
+}
+
+function valueNamed(name: string, node: GraphNode, values: ReadonlyMap<string, Value>): Value {
+  const value = values.get(name);
+  if (!value) throw badNode(node, `its input \`${name}\` is not defined where the node stands`);
+  return value;
+}
+
+async function build(
+  node: GraphNode,
+  values: Map<string, Value>,
+  builder: Builder,
+  context: PlanContext,
+): Promise<void> {
+  const found = contextOf(node, values, builder, context);
+  const row: OpRow | undefined = customRow(node, found, context) ?? rowFor(opName(node), found.version);
+  if (!row) throw unknownOp(node, context);
+  let outputs;
+  try {
+    outputs = await row.build(found);
+  } catch (error) {
+    // A shape that no tensor can have, say: the node is what the reader knows.
+    if (error instanceof KernError && error.code.startsWith("K07"))
+      throw badNode(node, error.diagnostic.message);
+    throw error;
+  }
+  const list: readonly (Value | undefined)[] = Array.isArray(outputs) ? outputs : [outputs as Value];
+  node.outputs.forEach((name, at) => {
+    if (name === "") return;
+    const value = list[at];
+    if (!value) throw badNode(node, `its output ${at} is not supported`);
+    value.name ??= name;
+    values.set(name, value);
+  });
+}
+
+function unknownOp(node: GraphNode, { registry }: PlanContext): KernError {
+  const op = opName(node);
+  const near = registry.names.filter((name) => name.split("::")[1] === node.op);
+  return modelError(
+    "K1002",
+    { op, node: nodeText(node) },
+    {
+      notes: [
+        `load a kernel with \`@op("${node.domain === "" ? "ai.onnx" : node.domain}::${node.op}")\` and \`ops.register\` it to provide one`,
+        ...near.map((name) => `\`${name}\` is registered, but the domain differs`),
+      ],
+    },
+  );
+}

@@ -1,0 +1,141 @@
+// What a graph becomes once its shapes are known: a list of steps over values. An operator is built of these few kinds of
+// step, so that folding, fusion, memory planning and execution know kinds of step, and no operators.
+//
+//   map     each element of the result from the elements of the inputs at the same place: what fuses
+//   kernel  the body of a Kern kernel, with a place where a map can be hung on its result
+//   call    a kernel that a user registered
+//
+// A value that only looks at another's elements in another shape has no step: it is an alias.
+
+import type { Dtype } from "../../lang/dtypes.ts";
+import type { Kernel } from "../device.ts";
+import type { Layout } from "../tensor/layout.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** A tensor of a program: its elements lie in row-major order without gaps. */
+export interface Value {
+  readonly id: number;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** What computes it; absent for inputs, given constants and aliases. */
+  readonly step?: Step;
+  /** The value whose elements these are, where only the shape differs. */
+  readonly alias?: Value;
+  /** Its elements don't depend on any input. */
+  readonly fixed: boolean;
+  /** The elements, on the host: given, or computed when they were first asked for. */
+  constant?: Tensor;
+  /** The name that the model gives it. */
+  name?: string;
+}
+
+/** A value as a step reads it: whole, or the part of its elements that a layout shows. */
+export interface Input {
+  readonly value: Value;
+  /** In elements of the value; the shape must be what the step expects. */
+  readonly view?: Layout;
+}
+
+/** A name to import from a module of the library. */
+export interface Import {
+  readonly module: string;
+  readonly name: string;
+}
+
+/** One operation on elements. */
+export interface MapOp {
+  /** A Kern expression in which `$0`, `$1`, … stand for the operands, and `$T` for the dtype of the result. */
+  readonly text: string;
+  /** Inputs of the step by position, or earlier operations of it. */
+  readonly operands: readonly Operand[];
+  readonly dtype: Dtype;
+  readonly imports: readonly Import[];
+  /** The node of the model that it comes from. */
+  readonly origin: string;
+}
+
+export type Operand = { readonly input: number } | { readonly op: number };
+
+interface StepBase {
+  /** The node that it was built for, for messages, profiles and pictures. */
+  readonly origin: string;
+  readonly outputs: readonly Value[];
+}
+
+export interface MapStep extends StepBase {
+  readonly kind: "map";
+  /** Broadcast to the shape of the outputs. */
+  readonly inputs: readonly Input[];
+  readonly ops: readonly MapOp[];
+  /** Which operation each output holds. */
+  readonly results: readonly number[];
+}
+
+/** A parameter of a generated kernel that is a tensor; sizes are names of dimensions, or numbers. */
+export interface TensorSlot {
+  readonly name: string;
+  readonly dims: readonly (string | number)[];
+}
+
+/** A parameter that is a number. */
+export interface ScalarSlot {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly value: number | bigint;
+}
+
+export interface KernelCode {
+  /** What to call the kernel; names its file in messages. */
+  readonly name: string;
+  readonly imports: readonly Import[];
+  /** Of the step's inputs, in order. */
+  readonly inputs: readonly TensorSlot[];
+  readonly scalars: readonly ScalarSlot[];
+  /** Of the step's outputs, in order. Sizes that no input shows are scalars in lower case. */
+  readonly outputs: readonly TensorSlot[];
+  /** A condition on dimensions and scalars that holds for every call. */
+  readonly where?: string;
+  /** Helper definitions at the top of the file. */
+  readonly defs?: string;
+  /** Statements, a line each, indented from 0. `EPILOGUE` in it is replaced, see `hook`. */
+  readonly body: readonly string[];
+  /**
+   * Where the kernel lets a function change the elements of its first output before they are stored. `EPILOGUE` in the body is a
+   * compile-time argument `, epilogue=post`, or nothing; the function takes the element and this many indices, those of
+   * the output.
+   */
+  readonly hook?: { readonly indices: number };
+}
+
+export interface KernelStep extends StepBase {
+  readonly kind: "kernel";
+  readonly inputs: readonly Input[];
+  readonly code: KernelCode;
+  /** Operations on the first output's elements, where fusion has hung some on it. Input 0 is that element. */
+  readonly epilogue?: Pick<MapStep, "inputs" | "ops">;
+}
+
+export interface CallStep extends StepBase {
+  readonly kind: "call";
+  readonly kernel: Kernel;
+  readonly inputs: readonly Input[];
+  /** Names of parameters, of the inputs and of the outputs. */
+  readonly parameters: readonly string[];
+  readonly results: readonly string[];
+}
+
+export type Step = MapStep | KernelStep | CallStep;
+
+/** The value whose storage holds these elements. */
+export function rootOf(value: Value): Value {
+  let root = value;
+  while (root.alias) root = root.alias;
+  return root;
+}
+
+/** Every value that a step reads, those of its epilogue included. */
+export function inputsOf(step: Step): Input[] {
+  return step.kind === "kernel" && step.epilogue
+    ? [...step.inputs, ...step.epilogue.inputs.slice(1)]
+    : [...step.inputs];
+}

@@ -1,0 +1,152 @@
+// A stage, ready to run: its live steps after fusion, their kernels, one block of memory, constants on the device.
+
+import type { Arguments } from "../call/bind.ts";
+import type { Device, Kernel } from "../device.ts";
+import { internalError } from "../../lang/diagnostics/internal-error.ts";
+import { dtypeInfo } from "../../lang/dtypes.ts";
+import { contiguousStrides } from "../tensor/layout.ts";
+import { Tensor, tensor } from "../tensor/tensor.ts";
+import type { Folder } from "./fold.ts";
+import { fuse } from "./fuse.ts";
+import { argumentsOf, prepare, type KernelCache } from "./kernels.ts";
+import { planMemory, type MemoryPlan } from "./memory.ts";
+import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
+import type { Launch } from "./source.ts";
+
+interface LoadedStep {
+  readonly step: Step;
+  readonly kernel: Kernel;
+  readonly launch: Launch;
+  /** Absent where an argument is given anew with each run. */
+  readonly args: Arguments | undefined;
+}
+
+/** Weights on the device, shared by all stages of a model. */
+export class Weights {
+  private readonly device: Device;
+  private readonly uploaded = new Map<Tensor, Promise<Tensor>>();
+  bytes = 0;
+
+  constructor(device: Device) {
+    this.device = device;
+  }
+
+  upload(constant: Tensor): Promise<Tensor> {
+    let found = this.uploaded.get(constant);
+    if (!found) {
+      this.bytes += Math.ceil((constant.size * dtypeInfo(constant.dtype).bits) / 8);
+      found = this.device.upload(constant);
+      this.uploaded.set(constant, found);
+    }
+    return found;
+  }
+}
+
+export interface StageContext {
+  readonly device: Device;
+  readonly cache: KernelCache;
+  readonly folder: Folder;
+  readonly weights: Weights;
+  readonly fusion: boolean;
+}
+
+export class LoadedStage {
+  readonly memory: MemoryPlan;
+  readonly steps: readonly LoadedStep[];
+  private readonly places: ReadonlyMap<Value, Tensor>;
+  private readonly arena: Tensor | undefined;
+
+  private constructor(
+    memory: MemoryPlan,
+    steps: readonly LoadedStep[],
+    places: ReadonlyMap<Value, Tensor>,
+    arena: Tensor | undefined,
+  ) {
+    this.memory = memory;
+    this.steps = steps;
+    this.places = places;
+    this.arena = arena;
+  }
+
+  /** Keeps what the `wanted` values need of `all` steps, and compiles it. */
+  static async load(
+    all: readonly Step[],
+    wanted: readonly Value[],
+    context: StageContext,
+  ): Promise<LoadedStage> {
+    const live = liveSteps(all, wanted);
+    const steps = context.fusion ? fuse(live, wanted) : live;
+    for (const step of steps)
+      for (const { value } of inputsOf(step)) if (value.fixed) await context.folder.evaluate(value);
+    const memory = planMemory(steps, new Set(wanted));
+    const places = new Map<Value, Tensor>();
+    let arena: Tensor | undefined;
+    if (memory.bytes > 0) {
+      arena = await context.device.upload(tensor(new Uint8Array(memory.bytes)));
+      for (const [value, offset] of memory.offsets) places.set(value, placed(arena, value, offset));
+    }
+    for (const step of steps)
+      for (const { value } of inputsOf(step)) {
+        const root = rootOf(value);
+        if (value.fixed && !places.has(root)) {
+          const constant = await context.folder.evaluate(root);
+          places.set(root, await context.weights.upload(constant));
+        }
+      }
+    const loaded: LoadedStep[] = [];
+    for (const step of steps) {
+      const { kernel, launch } = await prepare(step, context.cache, memory.inPlace.get(step));
+      const known = inputsOf(step).every(({ value }) => places.has(rootOf(value)));
+      const args = known ? argumentsOf(launch, (value) => places.get(value)) : undefined;
+      loaded.push({ step, kernel, launch, args });
+    }
+    return new LoadedStage(memory, loaded, places, arena);
+  }
+
+  /** Runs every step. `given` are the tensors of the stage's inputs. */
+  async run(
+    given: ReadonlyMap<Value, Tensor>,
+    after?: (step: Step, milliseconds: number) => void,
+  ): Promise<void> {
+    for (const { step, kernel, launch, args } of this.steps) {
+      const start = after ? performance.now() : 0;
+      await kernel(args ?? argumentsOf(launch, (value) => this.places.get(value) ?? given.get(value)));
+      after?.(step, performance.now() - start);
+    }
+  }
+
+  /** Where a value's elements are after a run on these inputs. */
+  placeOf(value: Value, given: ReadonlyMap<Value, Tensor>): Tensor {
+    const root = rootOf(value);
+    const whole = this.places.get(root) ?? given.get(root);
+    if (!whole) return internalError("graph", `the value ${value.name ?? value.id} has no place`);
+    const { shape } = value;
+    return new Tensor(whole.storage, whole.dtype, {
+      shape,
+      strides: contiguousStrides(shape),
+      offset: whole.offset,
+    });
+  }
+
+  dispose(): void {
+    this.arena?.dispose();
+  }
+}
+
+function placed(arena: Tensor, { dtype, shape }: Value, byteOffset: number): Tensor {
+  const offset = (byteOffset * 8) / dtypeInfo(dtype).bits;
+  return new Tensor(arena.storage, dtype, { shape, strides: contiguousStrides(shape), offset });
+}
+
+/** The steps that wanted values need and that aren't constant, in order. */
+function liveSteps(all: readonly Step[], wanted: readonly Value[]): Step[] {
+  const live = new Set<Step>();
+  const stack = wanted.filter(({ fixed }) => !fixed).map(rootOf);
+  while (stack.length > 0) {
+    const { step } = stack.pop()!;
+    if (!step || live.has(step)) continue;
+    live.add(step);
+    for (const { value } of inputsOf(step)) if (!value.fixed) stack.push(rootOf(value));
+  }
+  return all.filter((step) => live.has(step));
+}

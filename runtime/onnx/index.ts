@@ -1,0 +1,5 @@
+// `kernc/onnx`: models in ONNX's format, run by kernels in Kern.
+
+export { loadModel, Model, portText, type ModelOptions, type Tensors } from "./model.ts";
+export { importOnnx } from "./import.ts";
+export type { Dim, Graph, GraphNode, GraphPort } from "../graph/graph.ts";

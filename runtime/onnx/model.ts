@@ -1,0 +1,103 @@
+// A loaded model: what it takes, what it gives, and `run`.
+
+import type { Device } from "../device.ts";
+import { modelError } from "../graph/error.ts";
+import type { Dim, Graph, GraphPort } from "../graph/graph.ts";
+import { GraphRunner, runnerContext, type StepListener } from "../graph/runner.ts";
+import { ops, type OpRegistry } from "../ops/registry.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { importOnnx } from "./import.ts";
+import type { ExternalData } from "./tensors.ts";
+
+export interface ModelOptions {
+  /** Where the model runs. */
+  readonly device: Device;
+  /** Files of weights beside the model, by the names that it gives them. */
+  readonly externalData?: ExternalData;
+  /** Where ops of other domains are looked up; the shared registry if nothing is said. */
+  readonly registry?: OpRegistry;
+  /** `false` runs each operator by a kernel of its own: for finding faults. */
+  readonly fusion?: boolean;
+}
+
+/** Tensors by name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+export class Model {
+  /** What `run` takes: name, dtype, shape. Inputs with a default may be left out. */
+  readonly inputs: readonly GraphPort[];
+  /** What `run` gives. */
+  readonly outputs: readonly GraphPort[];
+  readonly graph: Graph;
+  private readonly runner: GraphRunner;
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(graph: Graph, { device, registry = ops, fusion = true }: ModelOptions) {
+    this.graph = graph;
+    this.inputs = graph.inputs.filter(({ name }) => !graph.constants.has(name));
+    this.outputs = graph.outputs;
+    this.runner = new GraphRunner(graph, runnerContext(device, registry, fusion));
+  }
+
+  /** Runs the model. Results are on the host. Calls wait for each other: they share memory. */
+  run(inputs: Tensors, listener?: StepListener): Promise<Record<string, Tensor>> {
+    const given = this.checked(inputs);
+    const result = this.turn.then(async () =>
+      Object.fromEntries(await this.runner.run(given, undefined, listener)),
+    );
+    this.turn = result.catch(() => undefined);
+    return result;
+  }
+
+  private checked(inputs: Tensors): Map<string, Tensor> {
+    const given = new Map<string, Tensor>();
+    const sizes = new Map<string, number>();
+    for (const port of this.graph.inputs) {
+      const tensor = inputs[port.name];
+      const expected = portText(port);
+      if (tensor === undefined) {
+        if (this.graph.constants.has(port.name)) continue;
+        throw modelError("K1006", { input: port.name, expected, given: "nothing" });
+      }
+      const refuse = (what: string) => modelError("K1006", { input: port.name, expected, given: what });
+      if (!(tensor instanceof Tensor)) throw refuse("something that isn’t a tensor");
+      if (tensor.dtype !== port.dtype || !fits(port.shape, tensor.shape, sizes)) throw refuse(`a ${tensor}`);
+      given.set(port.name, tensor);
+    }
+    const unknown = Object.keys(inputs).find((name) => !this.graph.inputs.some((port) => port.name === name));
+    if (unknown !== undefined)
+      throw modelError("K1006", {
+        input: unknown,
+        expected: `no such thing; its inputs are ${this.inputs.map(({ name }) => `\`${name}\``).join(", ")},`,
+        given: `a ${inputs[unknown]}`,
+      });
+    return given;
+  }
+}
+
+function fits(
+  shape: readonly Dim[] | undefined,
+  given: readonly number[],
+  sizes: Map<string, number>,
+): boolean {
+  if (!shape) return true;
+  if (shape.length !== given.length) return false;
+  return shape.every((dim, axis) => {
+    const size = given[axis]!;
+    if (dim === null) return true;
+    if (typeof dim === "number") return dim === size;
+    const known = sizes.get(dim);
+    sizes.set(dim, size);
+    return known === undefined || known === size;
+  });
+}
+
+/** `Tensor[f32, batch, 3, ?]` */
+export function portText({ dtype, shape }: GraphPort): string {
+  return `a Tensor[${[dtype, ...(shape?.map((dim) => dim ?? "?") ?? ["…"])].join(", ")}]`;
+}
+
+/** Reads an ONNX model. Its kernels are compiled when it first runs, for the shapes that it is given. */
+export async function loadModel(bytes: Uint8Array, options: ModelOptions): Promise<Model> {
+  return new Model(importOnnx(bytes, options.externalData), options);
+}
