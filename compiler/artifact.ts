@@ -180,6 +180,11 @@ export interface KernelReport {
     readonly why: string;
     readonly place?: SourcePlace;
   }[];
+  /** What the lock file said: values of lists in annotations, and the sizes that they were found for. */
+  readonly tuned?: {
+    readonly values: Readonly<Record<string, string>>;
+    readonly shape: Readonly<Record<string, number>>;
+  };
 }
 
 export interface KernelArtifact {

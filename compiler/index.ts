@@ -20,12 +20,16 @@ import { schedulePass } from "./schedule/index.ts";
 import { checkCallable, placeOf, signatureOf } from "./signature.ts";
 import { targetNamed, targets } from "./targets/index.ts";
 import type { Emitted } from "./targets/target.ts";
+import type { Lock, LockEntry } from "./tuning/lock.ts";
+import { lockedChoice, lockOf, refuse } from "./tuning/locked.ts";
+import type { Choice } from "./tuning/values.ts";
 
 export type { Artifact, KernelArtifact, Manifest, Signature, TargetName } from "./artifact.ts";
 export type { Diagnostic } from "../lang/diagnostics/diagnostic.ts";
 export { explain } from "./explain/index.ts";
 export type {
   AnnotationNote,
+  ChosenValue,
   CodeLine,
   Explanation,
   Fact,
@@ -54,6 +58,10 @@ export interface CompileOptions {
    * right on any number of threads, and the runtime fits its memory import to the device.
    */
   readonly features?: readonly string[];
+  /** The text of the source's lock file, `NAME.kern.lock`, in which `kernc tune` keeps the values it found. */
+  readonly lock?: string;
+  /** For the tuner: which values of lists in annotations every kernel has; the lock doesn't count then. */
+  readonly choice?: Choice;
   /** For the compiler's own developers: verify the IR after each pass; see the IR after one. */
   readonly passes?: PassOptions;
 }
@@ -73,6 +81,8 @@ export interface Specialization {
 
 /** What a target made of a kernel instance. */
 export interface TargetKernel extends CompiledKernel {
+  /** The lock's entry whose values it has. */
+  readonly locked?: LockEntry;
   /** After all passes, as it was emitted. */
   readonly prepared: IrKernel;
   /** Its part of the emitted text. */
@@ -150,6 +160,9 @@ export function passNames(wanted: readonly TargetName[]): readonly string[] {
   return [...new Set(passes.map(({ name }) => name))];
 }
 
+/** Such code is right on any number of threads. */
+const defaultFeatures: readonly string[] = ["threads"];
+
 const sameMistake = (a: Diagnostic, b: Diagnostic): boolean =>
   a.code === b.code && a.span?.file === b.span?.file && a.span?.start === b.span?.start;
 
@@ -182,13 +195,10 @@ export async function compileTyped(
   const kernels = typed.flatMap((kernel) => provedKernel(kernel, undefined, options, sink) ?? []);
   if (sink.hasErrors) throw new CompileError(sink.all);
   const wanted = [options.target ?? "wasm"].flat();
+  const lock = options.choice ? undefined : lockOf(options.lock, module.file.path, sink);
   const emitted: EmittedTarget[] = [];
   for (const target of wanted) {
-    const own = kernels.flatMap((kernel) =>
-      annotatedTargets(kernel.typed).includes(target)
-        ? (provedKernel(kernel.typed, target, options, sink) ?? [])
-        : [kernel],
-    );
+    const own = kernels.flatMap((kernel) => forTarget(kernel, target, lock, options, sink) ?? []);
     if (sink.hasErrors) throw new CompileError(sink.all);
     emitted.push(await emit(target, own, options, sink));
   }
@@ -208,16 +218,43 @@ export async function compileTyped(
   };
 }
 
+/** An instance as a target's annotations, and what a lock says of them, have it. */
+function forTarget(
+  kernel: CompiledKernel,
+  target: TargetName,
+  lock: Lock | undefined,
+  options: CompileOptions,
+  sink: DiagnosticSink,
+): (CompiledKernel & { readonly locked?: LockEntry }) | undefined {
+  const { typed } = kernel;
+  const { features = defaultFeatures, shape = {} } = options;
+  const locked = lockedChoice(lock, typed, target, { features, shape }, sink);
+  if (locked) {
+    // Proved when they were found; but files are edited and provers change.
+    const own = new DiagnosticSink();
+    const proved = provedKernel(typed, target, options, own, locked.choice);
+    const [wrong] = own.all.filter(({ severity }) => severity === "error");
+    if (proved && !wrong) {
+      own.all.forEach((found) => sink.add(found));
+      return { ...proved, locked: locked.entry };
+    }
+    refuse(typed, wrong?.message ?? "the kernel becomes too large", sink);
+  }
+  if (!options.choice && !annotatedTargets(typed).includes(target)) return kernel;
+  return provedKernel(typed, target, options, sink, options.choice);
+}
+
 /** One instance for one target's annotations, lowered and proved; undefined where it is too large. */
 function provedKernel(
   typed: TKernel,
   target: TargetName | undefined,
   options: CompileOptions,
   sink: DiagnosticSink,
+  choice?: Choice,
 ): CompiledKernel | undefined {
   let lowered: IrKernel;
   try {
-    lowered = fixDims(lower(typed, target), options.shape ?? {});
+    lowered = fixDims(lower(typed, target, choice), options.shape ?? {});
   } catch (error) {
     if (!(error instanceof KernelTooLarge)) throw error;
     sink.report("K0348", { kernel: typed.name, limit: loweringLimit }, typed.decl.name.span);
@@ -245,7 +282,7 @@ type Dropped = KernelArtifact["report"]["notHonoured"][number];
 
 async function emit(
   name: TargetName,
-  kernels: readonly CompiledKernel[],
+  kernels: readonly (CompiledKernel & { readonly locked?: LockEntry })[],
   options: CompileOptions,
   sink: DiagnosticSink,
 ): Promise<EmittedTarget> {
@@ -256,8 +293,12 @@ async function emit(
       notHonoured: (annotation, why, span) => dropped[at]!.push({ annotation, why, place: placeOf(span) }),
     }),
   );
-  const emitted: Emitted = await target.emit(prepared, { features: options.features ?? ["threads"] }, sink);
-  const artifacts = kernels.map(({ typed, ir, proof }, at): KernelArtifact => {
+  const emitted: Emitted = await target.emit(
+    prepared,
+    { features: options.features ?? defaultFeatures },
+    sink,
+  );
+  const artifacts = kernels.map(({ typed, ir, proof, locked }, at): KernelArtifact => {
     const own = emitted.kernels[at] ?? internalError("emit", `${name} gave no code for ${typed.instance}`);
     const asserts = own.asserts.map(({ message, span }) => ({ message, place: placeOf(span) }));
     const report = {
@@ -268,6 +309,7 @@ async function emit(
         ...dropped[at]!,
         ...(own.notHonoured ?? []).map(({ span, ...each }) => ({ ...each, place: placeOf(span) })),
       ],
+      ...(locked && { tuned: { values: locked.values, shape: locked.shape } }),
     };
     return { signature: signatureOf(typed, ir, asserts), launch: own.launch, report };
   });

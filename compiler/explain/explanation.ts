@@ -22,6 +22,16 @@ export interface AnnotationNote {
   readonly honoured: boolean;
   /** Why it isn't honoured, or only in part. */
   readonly why?: string;
+  /** The values taken of its lists. */
+  readonly values?: readonly ChosenValue[];
+}
+
+/** The value that an argument with a list has, and where it comes from. */
+export interface ChosenValue {
+  readonly argument: string;
+  readonly value: string;
+  readonly of: readonly string[];
+  readonly from: "lock" | "first";
 }
 
 /** A line of emitted code and the source line that it comes from. */
@@ -41,6 +51,8 @@ export type TargetExplanation =
       /** What was proved besides the kernel's own facts, for annotations that are meant for this target. */
       readonly facts: readonly Fact[];
       readonly annotations: readonly AnnotationNote[];
+      /** The sizes that the lock file's values were found for; absent where it has none for this kernel. */
+      readonly tunedFor?: Readonly<Record<string, number>>;
       /** The loop nest after all passes. */
       readonly nest: string;
       readonly code: readonly CodeLine[];

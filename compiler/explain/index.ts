@@ -11,9 +11,11 @@ import { instanceRequests } from "../instances.ts";
 import { lower } from "../lower/index.ts";
 import { prove, type ProofFact } from "../proofs/index.ts";
 import { placeOf, printComptime } from "../signature.ts";
+import { knobsOf } from "../tuning/values.ts";
 import { codeLines } from "./code.ts";
 import type {
   AnnotationNote,
+  ChosenValue,
   Explanation,
   Fact,
   KernelExplanation,
@@ -53,7 +55,7 @@ async function explainKernel(
   const facts = factsOf(proof.facts);
   const targets: TargetExplanation[] = [];
   for (const target of [options.target ?? (["wasm", "wgsl"] as const)].flat())
-    targets.push(await explainTarget(target, module, typed, facts, options));
+    targets.push(await explainTarget(target, module, typed, facts, options, sink));
   return {
     name: typed.name,
     instance: typed.instance,
@@ -74,10 +76,12 @@ async function explainTarget(
   typed: TKernel,
   known: readonly Fact[],
   options: CompileOptions,
+  sink: DiagnosticSink,
 ): Promise<TargetExplanation> {
   try {
     const own = { ...options, target };
     const compiled = await compileTyped(module, [typed], own, new DiagnosticSink());
+    compiled.diagnostics.forEach((warning) => sink.add(warning));
     const [kernel] = compiled.targetKernels.get(target) ?? [];
     const [artifact] = compiled.artifact(target).kernels;
     const seen = new Set(known.map(factKey));
@@ -86,7 +90,8 @@ async function explainTarget(
       proved: kernel!.proof.proved,
       runtimeChecks: kernel!.proof.runtimeChecks,
       facts: factsOf(kernel!.proof.facts).filter((fact) => !seen.has(factKey(fact))),
-      annotations: annotationNotes(typed, target, artifact!.report.notHonoured),
+      annotations: annotationNotes(typed, target, artifact!.report),
+      ...(artifact!.report.tuned && { tunedFor: artifact!.report.tuned.shape }),
       nest: nestText(kernel!.prepared),
       code: codeLines(target, kernel!.text, kernel!.prepared),
       phases: artifact!.launch.phases.map((phase) => ({
@@ -119,9 +124,10 @@ const factKey = ({ place, subject, claim, how }: Fact): string =>
 function annotationNotes(
   typed: TKernel,
   target: TargetName,
-  dropped: KernelReport["notHonoured"],
+  { notHonoured, tuned }: KernelReport,
 ): readonly AnnotationNote[] {
-  const rest = new Set(dropped);
+  const rest = new Set(notHonoured);
+  const knobs = knobsOf(typed, target);
   const notes = annotationsOf(typed).flatMap((annotation): AnnotationNote[] => {
     if (annotation.target !== undefined && annotation.target !== target) return [];
     const place = placeOf(annotation.span);
@@ -136,12 +142,19 @@ function annotationNotes(
         each.place.line <= place.line + 8,
     );
     if (own) rest.delete(own);
+    const values = knobs
+      .filter((knob) => knob.annotation === annotation)
+      .map(({ id, argument, values: of }): ChosenValue => {
+        const value = tuned?.values[id];
+        return { argument, value: value ?? of[0]!, of, from: value === undefined ? "first" : "lock" };
+      });
     return [
       {
         annotation: textOf(annotation.span),
         place,
         honoured: own === undefined,
         ...(own && { why: own.why }),
+        ...(values.length > 0 && { values }),
       },
     ];
   });

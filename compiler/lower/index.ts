@@ -10,6 +10,7 @@ import type { TargetName, TExpr, TKernel } from "../../lang/typed.ts";
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import { i32, int, ref, type IrKernel, type IrParam, type Requirement } from "../ir/ir.ts";
 import { lowerExpr } from "./expressions.ts";
+import type { Choice } from "../tuning/values.ts";
 import { compare, Lowering } from "./lowering.ts";
 import { lowerBlock, returns } from "./statements.ts";
 import { asExpr, exprValue } from "./values.ts";
@@ -18,10 +19,11 @@ export { KernelTooLarge, loweringLimit } from "./lowering.ts";
 
 /**
  * Lowers one instance of a kernel. Annotations for another target than `target` are left out; without a target,
- * all prefixed ones are. Throws `KernelTooLarge` where inlining doesn't come to an end.
+ * all prefixed ones are. Of lists of values in annotations, `choice` says which ones count. Throws `KernelTooLarge`
+ * where inlining doesn't come to an end.
  */
-export function lower(kernel: TKernel, target?: TargetName): IrKernel {
-  const cx = new Lowering(target);
+export function lower(kernel: TKernel, target?: TargetName, choice?: Choice): IrKernel {
+  const cx = new Lowering(target, choice);
   for (const { sym } of kernel.dims) cx.bind(sym, exprValue(ref(cx.fresh(sym.name), i32, sym.span)));
   // Scalars come first: shapes may mention them wherever they stand in the signature.
   for (const { sym } of kernel.params) {

@@ -6,6 +6,7 @@ import type { Span } from "../../lang/source.ts";
 import type { Sym, TargetName } from "../../lang/typed.ts";
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import { op, ref, type Buffer, type Expr, type IrType, type Stmt } from "../ir/ir.ts";
+import type { Choice } from "../tuning/values.ts";
 import type { MadeScope, MarkScope } from "./marks.ts";
 import { asExpr, exprValue, type Value } from "./values.ts";
 
@@ -18,6 +19,8 @@ export class KernelTooLarge extends Error {}
 export class Lowering {
   /** Annotations that hold for this target apply; undefined: the unprefixed ones only. */
   readonly target: TargetName | undefined;
+  /** Which values of lists in annotations to take; the first ones if nothing is said. */
+  readonly choice: Choice | undefined;
   readonly buffers: Buffer[] = [];
   /** Annotations in force, outermost first. */
   readonly marks: MarkScope[] = [];
@@ -30,8 +33,9 @@ export class Lowering {
   private block: Stmt[] = [];
   private spent = 0;
 
-  constructor(target: TargetName | undefined) {
+  constructor(target: TargetName | undefined, choice: Choice | undefined) {
     this.target = target;
+    this.choice = choice;
   }
 
   // ---- names ----

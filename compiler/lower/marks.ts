@@ -4,6 +4,7 @@
 import type { AnnotationValue, Sym, TAnnotation, TLoop } from "../../lang/typed.ts";
 import type { Directive, LoopMarks, LoopRef, Stmt, Tail } from "../ir/ir.ts";
 import { mapBlocksOf, mapSame } from "../ir/walk.ts";
+import { resolved } from "../tuning/values.ts";
 import type { Lowering } from "./lowering.ts";
 
 export interface MarkScope {
@@ -22,7 +23,9 @@ export function withAnnotations(
   loops: readonly TLoop[] = [],
 ): void {
   const own = loops.map((loop) => loop.sym);
-  const mine = annotations.filter((each) => each.target === undefined || each.target === cx.target);
+  const mine = annotations
+    .filter((each) => each.target === undefined || each.target === cx.target)
+    .map((each) => resolved(each, cx.choice));
   for (const annotation of mine) {
     const meant = annotation.name === "vectorize" ? own.slice(-1) : own;
     cx.marks.push({ annotation, own: meant, calls: cx.calls });
@@ -67,8 +70,7 @@ function means(cx: Lowering, { annotation, own, calls }: MarkScope, sym: Sym): b
 }
 
 function vectorization(annotation: TAnnotation): { width?: number; tail: Tail } {
-  const width = first(annotation.options["width"]);
-  const tail = first(annotation.options["tail"]);
+  const { width, tail } = annotation.options;
   return {
     ...(width?.kind === "int" ? { width: width.value } : {}),
     tail: tail?.kind === "string" ? (tail.value as Tail) : "mask",
@@ -76,16 +78,8 @@ function vectorization(annotation: TAnnotation): { width?: number; tail: Tail } 
 }
 
 function factor(annotation: TAnnotation): number {
-  for (const arg of annotation.args) {
-    const value = first(arg);
-    if (value?.kind === "int") return value.value;
-  }
+  for (const value of annotation.args) if (value.kind === "int") return value.value;
   return 0;
-}
-
-/** Of a search space, the first value is the default. */
-function first(value: AnnotationValue | undefined): AnnotationValue | undefined {
-  return value?.kind === "list" ? value.items[0] : value;
 }
 
 // ---- directives --------------------------------------------------------------------------------------
@@ -117,7 +111,7 @@ function directive(
     values: readonly (AnnotationValue | undefined)[],
     implied: readonly Sym[] = [],
   ): LoopRef[] => {
-    const named = values.map(first).flatMap((value) => (value?.kind === "loop" ? [value.loop] : []));
+    const named = values.flatMap((value) => (value?.kind === "loop" ? [value.loop] : []));
     const meant: readonly { name: string; level?: number }[] = named.length > 0 ? named : implied;
     return meant.flatMap(({ name, level }) =>
       (made.get(name) ?? []).map((loop) => (level === undefined ? { loop } : { loop, level })),
@@ -132,9 +126,8 @@ function directive(
       return [{ kind: "tile", sizes, span }];
     }
     case "stage": {
-      const buffers = annotation.args.flatMap((arg) => {
-        const value = first(arg);
-        if (value?.kind !== "ref") return [];
+      const buffers = annotation.args.flatMap((value) => {
+        if (value.kind !== "ref") return [];
         const staged = cx.lookup(value.sym);
         return staged.kind === "view" ? [staged.view.buffer] : [];
       });
@@ -157,10 +150,9 @@ function directive(
   }
 }
 
-function sizesOf(given: AnnotationValue): number[] {
-  const value = first(given);
-  if (value?.kind === "int") return [value.value];
-  return value?.kind === "tuple" ? value.items.flatMap(sizesOf) : [];
+function sizesOf(value: AnnotationValue): number[] {
+  if (value.kind === "int") return [value.value];
+  return value.kind === "tuple" ? value.items.flatMap(sizesOf) : [];
 }
 
 /** The statement with the directives on the outermost loops that they are about. */

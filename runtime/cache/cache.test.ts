@@ -32,17 +32,18 @@ test("the same question in one process", async () => {
     { features: [] },
   ] as const)
     expect(await cache.compile(source, options)).not.toBe(first);
+  expect(await cache.compile(source, { lock: '{ "format": 1, "entries": [] }' })).not.toBe(first);
   await cache.compile({ path: "other.kern", text: source });
   await cache.compile(source.replace("2", "3"));
-  expect(counts(cache)).toEqual([2, 0, 7]);
+  expect(counts(cache)).toEqual([2, 0, 8]);
   await Promise.all([
     cache.compile(source, { kernels: ["scale"] }),
     cache.compile(source, { kernels: ["scale"] }),
   ]);
-  expect(counts(cache)).toEqual([3, 0, 8]);
+  expect(counts(cache)).toEqual([3, 0, 9]);
   await cache.clear();
   await cache.compile(source);
-  expect(counts(cache)).toEqual([3, 0, 9]);
+  expect(counts(cache)).toEqual([3, 0, 10]);
 });
 
 test("the least recent ones go", async () => {

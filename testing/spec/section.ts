@@ -85,9 +85,17 @@ export async function sectionProblems(
         problems.push(...(await scriptProblems(block, printed, current?.file.text)));
         break;
       }
+      // A file for the commands of the section.
+      case "json":
+        break;
       case "console": {
         const files = kerns.filter(({ file }) => file.path !== "kernel.kern");
-        const named = Object.fromEntries(files.map(({ file }) => [file.path, file.text]));
+        const named = Object.fromEntries([
+          ...files.map(({ file }) => [file.path, file.text]),
+          ...blocks.flatMap(({ language, words, text }) =>
+            language === "json" && words[0] ? [[words[0], text]] : [],
+          ),
+        ]) as Record<string, string>;
         problems.push(...(await consoleProblems(block, named)));
         break;
       }

@@ -39,6 +39,7 @@ export const explain: Command = {
     const explanation = await explainSource(opened.file, {
       ...settingsOf(given),
       host: fileHost(path),
+      lock: opened.lock,
       target: targetsOf(given),
       ...(kernels && { kernels }),
     });

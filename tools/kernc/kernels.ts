@@ -8,7 +8,7 @@ import type { TargetName } from "../../compiler/artifact.ts";
 import { namedValue, UsageError, wholeNumber, type Given, type OptionSpec } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
 import { report } from "./report.ts";
-import { fileHost, readSource, splitKernel } from "./sources.ts";
+import { fileHost, readLock, readSource, splitKernel } from "./sources.ts";
 import type { Terminal } from "./terminal.ts";
 import { Failure } from "./failure.ts";
 
@@ -21,6 +21,7 @@ export const compileOptions: Readonly<Record<string, OptionSpec>> = {
     value: "NAME=VALUE",
     help: "Give a compile-time parameter its value",
   },
+  "no-lock": { kind: "flag", help: "Leave NAME.kern.lock aside: the first value of each list counts" },
   "print-after": {
     kind: "value",
     multiple: true,
@@ -69,6 +70,8 @@ async function passOptions(
 export interface Opened {
   readonly file: SourceFile;
   readonly module: TypedModule;
+  /** The text of its lock file; absent if there is none, or it isn't to be used. */
+  readonly lock: string | undefined;
   /** Compiles kernels of the file; shows warnings, and ends the command on errors. */
   compile(
     targets: readonly TargetName[],
@@ -82,7 +85,8 @@ export async function openFile(path: string, given: Given, terminal: Terminal): 
   const { checked, compile } = await import("../../compiler/index.ts");
   const { DiagnosticSink } = await import("../../lang/diagnostics/index.ts");
   const file = readSource(path);
-  const options = { ...settingsOf(given), host: fileHost(path) };
+  const lock = given.has("no-lock") ? undefined : readLock(path);
+  const options = { ...settingsOf(given), host: fileHost(path), lock };
   const sink = new DiagnosticSink();
   const module = checked(file, options, sink);
   if (sink.hasErrors) {
@@ -92,6 +96,7 @@ export async function openFile(path: string, given: Given, terminal: Terminal): 
   return {
     file,
     module,
+    lock,
     async compile(target, kernels, instead = {}) {
       refuseUnknownSettings(module, kernels, options);
       const passes = await passOptions(given, terminal, target);

@@ -1,9 +1,10 @@
 // Finds and reads .kern files: what the command line names, and what they import from each other.
 
-import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { SourceFile } from "../../lang/source.ts";
 import type { ModuleHost } from "../../lang/typed.ts";
+import { lockPath } from "../../compiler/tuning/lock.ts";
 import { UsageError } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
 
@@ -32,6 +33,13 @@ export function readBytes(path: string): Uint8Array {
   } catch (error) {
     throw mistake("K0801", { path, why: fileTrouble(error) });
   }
+}
+
+/** The text of a source's lock file, or undefined where there is none. */
+export function readLock(source: string): string | undefined {
+  const path = lockPath(source);
+  if (!existsSync(path)) return undefined;
+  return new TextDecoder().decode(readBytes(path));
 }
 
 /** Reads a source file, which must be UTF-8 text. */

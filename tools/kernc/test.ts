@@ -8,7 +8,7 @@ import { openDevice, type DeviceName } from "../../runtime/index.ts";
 import { oneOf, type Command } from "./command.ts";
 import { DiagnosticError, mistake } from "./diagnostic-error.ts";
 import { diagnosticsOf, render, report } from "./report.ts";
-import { fileHost, findSources, readSource } from "./sources.ts";
+import { fileHost, findSources, readLock, readSource } from "./sources.ts";
 import type { Terminal } from "./terminal.ts";
 import { TestRunner } from "./testing/runner.ts";
 import { TestFailure } from "./testing/value.ts";
@@ -66,7 +66,7 @@ interface OpenModule {
 async function openModule(path: string, terminal: Terminal): Promise<OpenModule | undefined> {
   const { checked } = await import("../../compiler/index.ts");
   const { DiagnosticSink } = await import("../../lang/diagnostics/index.ts");
-  const options = { host: fileHost(path) };
+  const options = { host: fileHost(path), lock: readLock(path) };
   const sink: Sink = new DiagnosticSink();
   const typed = checked(readSource(path), options, sink);
   report(sink.all, terminal);

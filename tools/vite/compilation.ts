@@ -5,9 +5,10 @@ import { readFileSync } from "node:fs";
 import { basename, relative, resolve } from "node:path";
 import type { Artifact, Manifest, TargetName } from "../../compiler/artifact.ts";
 import type { CompileOptions, Diagnostic } from "../../compiler/index.ts";
+import { lockPath } from "../../compiler/tuning/lock.ts";
 import { DiagnosticError, mistake } from "../kernc/diagnostic-error.ts";
 import { manifestOf } from "../kernc/manifest.ts";
-import { fileHost, readSource } from "../kernc/sources.ts";
+import { fileHost, readLock, readSource } from "../kernc/sources.ts";
 
 /** What a compilation takes from the plugin's options. */
 export interface CompilationOptions extends Pick<CompileOptions, "set" | "shape" | "features"> {
@@ -58,11 +59,14 @@ export class FileCompiler {
     });
     try {
       const file = readSource(shownPath(path));
+      // Looked for even where there is none: one that is written later counts.
+      looked.add(lockPath(path));
       const { artifacts, diagnostics, module } = await compile(file, {
         ...this.options,
         target: this.options.target ?? "wasm",
         // Code for threads runs on one as well, and a page that is isolated can share its phases.
         features: this.options.features ?? ["threads"],
+        lock: readLock(path),
         host: fileHost(path, (file) => looked.add(file)),
       });
       if (module.kernels.length === 0) throw mistake("K0806", { file: file.path });

@@ -73,4 +73,11 @@ with a compile-time parameter that has no default can be called with \`--set\`.`
     message: ({ path, why }) => `I can’t create ${path}: ${why}`,
     explain: `\`kernc new NAME\` makes a folder with a kernel, a program that calls it and a package.json.`,
   }),
+  K0812: entry<{ path: string; why: string }>({
+    severity: "error",
+    name: "bad-lock",
+    message: ({ path, why }) => `I can’t use the lock file ${path}: ${why}`,
+    explain: `\`kernc tune\` writes what it found for \`NAME.kern\` into \`NAME.kern.lock\`, as JSON. A lock file that was
+damaged, or that holds both sides of a merge, is no ground for guesses: repair or delete it.`,
+  }),
 };

@@ -132,4 +132,12 @@ innermost.`,
     explain: `A staged buffer is copied once, before the loop's body runs, and read from the copy. What the body writes into
 it would not be seen. Stage it further in, where it isn't written, or write into another tensor.`,
   }),
+  K0550: entry<{ kernel: string; path: string; why: string }>({
+    severity: "warning",
+    name: "stale-lock",
+    message: ({ kernel, path, why }) => `the values for \`${kernel}\` in ${path} can’t be used: ${why}`,
+    explain: `A lock file holds what \`kernc tune\` found best for a kernel's lists of values. It is for the code that was
+measured, with all that this code calls; after a change the first value of each list counts again, until the search
+is repeated.`,
+  }),
 };

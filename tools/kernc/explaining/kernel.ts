@@ -56,8 +56,7 @@ function showSource(
     if (target.refused) continue;
     for (const fact of target.facts)
       add(fact.place, `${factText(fact, terminal.colors)} ${dim(`(${target.target})`)}`);
-    for (const note of target.annotations)
-      add(note.place, annotationText(note, target.target, { green, yellow }));
+    for (const note of target.annotations) add(note.place, annotationText(note, target, { green, yellow }));
   }
   const own = [...byLine.values()].filter((each) => each.file === file.path);
   const others = [...byLine.values()].filter((each) => each.file !== file.path);
@@ -95,12 +94,20 @@ function factText(
 }
 
 function annotationText(
-  { annotation, honoured, why }: AnnotationNote,
-  target: string,
+  { annotation, honoured, why, values }: AnnotationNote,
+  { target, tunedFor = {} }: Extract<TargetExplanation, { refused?: undefined }>,
   { green, yellow }: Pick<Colors, "green" | "yellow">,
 ): string {
   const done = honoured ? green(`✓ ${annotation} is applied`) : yellow(`✗ ${annotation} is not applied`);
-  return `${done} on ${target}${why ? `: ${why}` : ""}`;
+  const sizes = Object.entries(tunedFor).map(([name, size]) => `${name}=${size}`);
+  const chosen = (values ?? []).map(({ argument, value, from }) => {
+    const what = /^\d/.test(argument) ? value : `${argument}=${value}`;
+    return from === "lock"
+      ? `${what} from the lock file, tuned for ${sizes.join(" ")}`
+      : `${what}, the first value`;
+  });
+  const notes = [...chosen, ...(why ? [why] : [])];
+  return `${done} on ${target}${notes.length > 0 ? `: ${notes.join("; ")}` : ""}`;
 }
 
 function showTarget(target: TargetExplanation, options: ShowOptions, terminal: Terminal): void {
