@@ -33,5 +33,15 @@ test("kernc/runtime is small and carries neither parser nor compiler", async () 
   ).toEqual([]);
   expect(modules.filter((id) => /catalogue\/(?!call-messages)/.test(id))).toEqual([]);
   expect(loaded.reduce((sum, { code }) => sum + code.length, 0)).toBeLessThan(40_000);
+  // A device with what it alone needs, which is loaded when it is opened.
+  for (const device of ["wasm", "webgpu"]) {
+    const own = chunks.find(({ facadeModuleId }) => facadeModuleId?.endsWith(`devices/${device}/device.ts`))!;
+    const further = own.imports.flatMap((name) => chunks.filter(({ fileName }) => fileName === name));
+    const more = [own, ...further].filter((chunk) => !loaded.includes(chunk));
+    expect(
+      more.reduce((sum, { code }) => sum + code.length, 0),
+      device,
+    ).toBeLessThan(32_000);
+  }
   expect(loaded.map(({ code }) => code).join("")).not.toMatch(/from\s*["']node:|require\(["']node:/);
 });

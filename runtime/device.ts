@@ -32,7 +32,7 @@ export type Kernels = Record<string, Kernel>;
 
 export interface Device {
   readonly name: DeviceName;
-  /** What code for this device may use, found by trying: `simd128`, `relaxed-simd`, `threads`. */
+  /** What code for this device may use, found by trying: `simd128`, `relaxed-simd`, `threads`; `shader-f16`. */
   readonly features: readonly string[];
   /** Threads that share parallel phases, the calling one included; absent where a device has no such thing. */
   readonly threads?: number;

@@ -3,7 +3,6 @@
 
 import type { Arguments } from "./call/bind.ts";
 import type { Device, Kernels } from "./device.ts";
-import { openWasmDevice } from "./devices/wasm/device.ts";
 import { loadFiles, type FileAddresses } from "./files.ts";
 import type { Tensor } from "./tensor/tensor.ts";
 
@@ -30,6 +29,7 @@ export function setSharedDevice(device: Device | Promise<Device> | undefined): v
 }
 
 async function openSharedDevice(): Promise<Device> {
+  const { openWasmDevice } = await import("./devices/wasm/device.ts");
   const { crossOriginIsolated, navigator } = globalThis;
   const threads = crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, maxSharedThreads) : 1;
   if (threads > 1) {

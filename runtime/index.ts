@@ -1,10 +1,11 @@
-// `kernc/runtime`: tensors, devices, kernels. It carries neither parser nor compiler; formats and the interpreter
-// are loaded when they are first used.
+// `kernc/runtime`: tensors, devices, kernels. It carries neither parser nor compiler; devices and formats are loaded when
+// they are first used.
 
 import { nearest } from "../lang/diagnostics/nearest.ts";
 import type { CacheOptions, CompileCache } from "./cache/cache.ts";
 import type { Device, DeviceName } from "./device.ts";
-import { openWasmDevice, type WasmOptions } from "./devices/wasm/device.ts";
+import type { WasmOptions } from "./devices/wasm/device.ts";
+import type { WebgpuDevice, WebgpuOptions } from "./devices/webgpu/device.ts";
 import { kernError, suggestion } from "./error.ts";
 import type { Safetensors } from "./formats/safetensors.ts";
 import type { Tensor } from "./tensor/tensor.ts";
@@ -15,6 +16,7 @@ export { valuesOf, type Value } from "./tensor/values.ts";
 export type { TypedArray } from "./tensor/storage.ts";
 export type { Device, DeviceName, Kernel, Kernels } from "./device.ts";
 export type { Arguments } from "./call/bind.ts";
+export type { WebgpuDevice, BufferPlace, BufferView } from "./devices/webgpu/device.ts";
 export type { CacheOptions, CompileCache } from "./cache/cache.ts";
 export type { CachedSource, CompiledFiles, CompiledSource, KernelSource } from "./source.ts";
 export type { Safetensors } from "./formats/safetensors.ts";
@@ -25,20 +27,22 @@ export { importFiles, setSharedDevice, sharedDevice, type ImportedFile } from ".
 export type { Artifact, Manifest, Signature } from "../compiler/artifact.ts";
 export type { Dtype } from "../lang/dtypes.ts";
 
-export type DeviceOptions = WasmOptions;
+export type DeviceOptions = WasmOptions & WebgpuOptions;
 
 const devices: Record<DeviceName, (options: DeviceOptions) => Promise<Device>> = {
-  wasm: openWasmDevice,
+  wasm: async (options) => (await import("./devices/wasm/device.ts")).openWasmDevice(options),
   interp: async () => (await import("./devices/interp.ts")).openInterpDevice(),
-  webgpu: () => notBuilt("the webgpu device"),
+  webgpu: async (options) => (await import("./devices/webgpu/device.ts")).openWebgpuDevice(options),
   tsp: () => notBuilt("the tsp device"),
 };
 
 async function notBuilt(what: string): Promise<never> {
-  throw kernError("K0711", { what }, { notes: ["the devices `wasm` and `interp` are there"] });
+  throw kernError("K0711", { what }, { notes: ["the devices `wasm`, `webgpu` and `interp` are there"] });
 }
 
-/** Opens a device by name: `wasm` (with `threads`) or `interp`. */
+/** Opens a device by name: `wasm` (with `threads`), `webgpu` (of a page, of Node, or the application's own) or `interp`. */
+export async function openDevice(name: "webgpu", options?: WebgpuOptions): Promise<WebgpuDevice>;
+export async function openDevice(name?: DeviceName, options?: DeviceOptions): Promise<Device>;
 export async function openDevice(name: DeviceName = "wasm", options: DeviceOptions = {}): Promise<Device> {
   if (!Object.hasOwn(devices, name)) {
     const expected = "`wasm`, `webgpu`, `tsp` or `interp`";

@@ -29,6 +29,19 @@ export function contiguousStrides(shape: readonly number[]): number[] {
   return strides;
 }
 
+/** Strides to pass: an axis of fewer than two elements gets the one that it would have without gaps. */
+export function passedStrides({ shape, strides }: Layout): number[] {
+  let step = 1;
+  return shape
+    .map((_, axis) => {
+      const at = shape.length - 1 - axis;
+      const stride = shape[at]! > 1 ? strides[at]! : step;
+      step = stride * Math.max(shape[at]!, 1);
+      return stride;
+    })
+    .toReversed();
+}
+
 /** Whether the elements lie in row-major order without gaps; strides of axes of size 1 don't matter. */
 export function isContiguous({ shape, strides }: Layout): boolean {
   if (sizeOf(shape) === 0) return true;

@@ -143,4 +143,19 @@ export const callMessages = {
     name: "cannot-register",
     message: ({ kernel, why }) => `I can’t register \`${kernel}\`: ${why}`,
   }),
+  K0725: message<{ why: string }>({
+    severity: "error",
+    name: "no-webgpu",
+    message: ({ why }) => `I can’t open a WebGPU device: ${why}`,
+  }),
+  K0726: message<{ what: string; why: string }>({
+    severity: "error",
+    name: "device-lost",
+    message: ({ what, why }) => `${what} was lost: ${why}`,
+  }),
+  K0727: message<{ what: string; why: string }>({
+    severity: "error",
+    name: "gpu-refuses",
+    message: ({ what, why }) => `WebGPU refuses ${what}: ${why}`,
+  }),
 };

@@ -123,4 +123,22 @@ and both fit leave the choice open. Register one of them only, or add to the \`w
     `Kernels are registered under the name that \`@op("domain::name")\` gives them, or under one given with
 \`as\`. A kernel with the same signature, on the same device, may be registered under a name only once.`,
   ),
+  K0725: explained(
+    "K0725",
+    `A page has WebGPU where its browser and its GPU's driver do, on https:// and localhost; Node has it with the
+package \`webgpu\` (\`npm install webgpu\`) and a driver: on Linux, one for Vulkan. Mesa's lavapipe is one without a GPU. The
+null backend, which executes nothing, is never a device. Without WebGPU, \`openDevice("wasm")\` runs the same kernels.`,
+  ),
+  K0726: explained(
+    "K0726",
+    `A GPU is lost when its driver restarts, when it is unplugged, or when the browser takes it away; all that was
+in its memory is gone. Results that weren't read yet can't be read any more. The next call on host tensors opens the
+GPU anew, unless the application gave the device: then it must open another itself.`,
+  ),
+  K0727: explained(
+    "K0727",
+    `WebGPU checks shaders, buffers and commands before it runs them. What it refuses gives no result: reading a
+tensor that depends on refused work fails with this error. A shader that is refused is a bug in kernc, or the code in the
+file was changed; refused commands may also come from a buffer of the application that was destroyed.`,
+  ),
 };

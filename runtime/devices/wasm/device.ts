@@ -15,7 +15,7 @@ import { fitMemoryImport } from "./module.ts";
 import type { WorkerPool } from "./pool.ts";
 import { KernelRunner, type Machine } from "./runner.ts";
 import { argKinds } from "./launch.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../turns.ts";
 
 /** The control block of the workers has room for so many. */
 const maxThreads = 64;

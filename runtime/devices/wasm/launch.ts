@@ -2,7 +2,6 @@
 // pointers…, dims…, strides…, scalars…, workerScratch, callScratch, phase, begin, end.
 
 import type { Signature } from "../../../compiler/artifact.ts";
-import type { Layout } from "../../tensor/layout.ts";
 import type { ArgKind } from "./worker.ts";
 
 const scalarKinds: Readonly<Record<string, ArgKind>> = {
@@ -26,17 +25,4 @@ export function argKinds(signature: Signature): ArgKind[] {
     ),
     ...integers(5),
   ];
-}
-
-/** Strides to pass: an axis of fewer than two elements gets the one that it would have without gaps. */
-export function passedStrides({ shape, strides }: Layout): number[] {
-  let step = 1;
-  return shape
-    .map((_, axis) => {
-      const at = shape.length - 1 - axis;
-      const stride = shape[at]! > 1 ? strides[at]! : step;
-      step = stride * Math.max(shape[at]!, 1);
-      return stride;
-    })
-    .toReversed();
 }

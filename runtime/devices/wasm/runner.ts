@@ -6,13 +6,20 @@ import { dtypeInfo } from "../../../lang/dtypes.ts";
 import { workOf, type BoundCall, type BoundTensor } from "../../call/bind.ts";
 import { kernError, spanOfPlace, type KernError } from "../../error.ts";
 import { copyElements, gather } from "../../tensor/copy.ts";
-import { contiguousStrides, isContiguous, layoutEnd, sizeOf, type Layout } from "../../tensor/layout.ts";
+import {
+  contiguousStrides,
+  isContiguous,
+  layoutEnd,
+  passedStrides,
+  sizeOf,
+  type Layout,
+} from "../../tensor/layout.ts";
 import { bytesOf, HostStorage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { argKinds, passedStrides } from "./launch.ts";
+import { argKinds } from "./launch.ts";
 import { DeviceStorage, type DeviceMemory } from "./memory.ts";
 import type { WorkerPool } from "./pool.ts";
-import type { Turns } from "./turns.ts";
+import type { Turns } from "../turns.ts";
 import type { ArgKind } from "./worker.ts";
 
 /** What a runner needs of its device. */
