@@ -83,12 +83,32 @@ export interface Queue {
   readonly place: Place;
   /** Its stream register; for the MXM the one its beats pass. */
   readonly position: number;
+  /**
+   * Its place in the line from west to east among all units, also those that share a register: twice the position, one
+   * further out for an SXM and two for what lies behind it.
+   */
+  readonly rank: number;
 }
+
+/**
+ * Whether a unit taps the beats that another one puts on a stream: those from upstream, and a MEM slice also those of
+ * the slices in its group. Ranks are counted along the stream.
+ */
+export const sees = (tapping: number, putting: number, inMemory: boolean): boolean =>
+  inMemory ? putting <= tapping : putting < tapping;
+/** A rank counted along a stream. */
+export const rankAlong = (id: number, rank: number): number => (isWestward(id) ? -rank : rank);
+/** The stream register of a rank. */
+export const registerOf = (rank: number): number =>
+  Math.sign(rank) * Math.min(Math.floor(Math.abs(rank) / 2), edge);
+
+const depth: Readonly<Record<Place["kind"], number>> = { mem: 0, vxm: 0, sxm: 1, mxm: 2, c2c: 2 };
 
 function allQueues(): readonly Queue[] {
   const found: Queue[] = [];
   const add = (name: string, place: Place, position: number): void => {
-    found.push({ id: found.length, name, place, position });
+    const rank = 2 * position + Math.sign(position) * depth[place.kind];
+    found.push({ id: found.length, name, place, position, rank });
   };
   for (const side of sides)
     for (let slice = 0; slice < slicesOfSide; slice++)

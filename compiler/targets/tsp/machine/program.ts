@@ -12,9 +12,10 @@
 // program.test.ts has a whole program: a vector addition.
 //
 // When things happen, of an instruction issued at cycle t (delays of the profile, positions of geometry.ts):
-//   - MEM, VXM, SXM and C2C tap the beat that is at their stream register at t; the MXM the one that was there at t - outward.
+//   - MEM, VXM and SXM tap the beat that is at their stream register at t; the MXM and the links, which lie behind the
+//     SXM, the one that was there at t - outward.
 //   - An ALU takes operands that other ALUs give at t + aluEntry: a chain of two is issued `alu` cycles apart.
-//   - A result is at the unit's own register at t + delay(row); the sums of an MXM at t + accumulate + inward.
+//   - A result is at the unit's own register at t + delay(row); what comes from behind the SXM at t + delay(row) + inward.
 //   - From there it moves one register each `hop` cycles. Reading doesn't remove it. Who puts another beat on the
 //     stream further on replaces it from there; two at one register and cycle are a fault.
 //   - `acc` takes the product of the `abc` that was issued exactly `multiply` cycles before.

@@ -24,7 +24,7 @@ export function vectorAdd(profile: Profile, { x, y, z, rows }: VectorAdd): Progr
   const meet = delays.read + Math.max(distance(x), distance(y));
   for (const [name, from, number] of [
     ["x", x, 0],
-    ["y", y, 1],
+    ["y", y, 4],
   ] as const) {
     const queue = memQueue(from.side, from.slice);
     // A slice in the east sends westward, and the other way round.
@@ -38,8 +38,8 @@ export function vectorAdd(profile: Profile, { x, y, z, rows }: VectorAdd): Progr
       { step: 1 },
     );
   }
-  const inputs = [x, y].map(({ side }, number) => stream(side === "E" ? "W" : "E", number));
-  const out = stream(z.side, 4);
+  const inputs = [x, y].map(({ side }, at) => stream(side === "E" ? "W" : "E", 4 * at));
+  const out = stream(z.side, 8);
   const add = instruction("add", { type: types.indexOf("i8"), x: inputs[0]!, y: inputs[1]!, out });
   builder.repeated(meet, vxmQueue(0), add, rows);
   const queue = memQueue(z.side, z.slice);
