@@ -2,7 +2,7 @@
 // fails. It may hang or die of a bug; the parent (scripts/fuzz.mjs) notices and goes on behind it.
 
 import { instance as validating, openWgslValidator } from "../wgsl.ts";
-import { instance as running, openWgslRunner } from "../wgsl-run.ts";
+import { openWgslRunner } from "../wgsl-run.ts";
 import { run } from "./campaign.ts";
 import { judge } from "./oracle.ts";
 import { shrink } from "./shrink.ts";
@@ -17,7 +17,7 @@ process.on("disconnect", () => process.exit(1));
 const opened = process.env["KERN_FUZZ_GPU"] ? await openWgslRunner() : await openWgslValidator();
 if (typeof opened === "string") say({ kind: "note", text: `WGSL isn't looked at: ${opened}` });
 // What nobody mentions isn't kept when this is bundled.
-Object.assign(globalThis, { dawn: () => [validating, running] });
+Object.assign(globalThis, { dawn: () => validating });
 const tally = await run({
   seed,
   count,
