@@ -97,7 +97,10 @@ export interface KernelCode {
   readonly where?: string;
   /** Helper definitions at the top of the file. */
   readonly defs?: string;
-  /** Statements, a line each, indented from 0. `EPILOGUE` in it is replaced, see `hook`. */
+  /**
+   * Statements, a line each, indented from 0. `READ(x, i, j)` is an element of the input `x`, as the kernel needs it: where fusion has
+   * put a map before the kernel, it is computed there. `EPILOGUE` is replaced too, see `hook`.
+   */
   readonly body: readonly string[];
   /**
    * Where the kernel lets a function change the elements of its first output before they are stored. `EPILOGUE` in the body is a

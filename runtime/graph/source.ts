@@ -214,7 +214,11 @@ export function kernelSource(step: KernelStep): Launch {
       out: true,
     });
   });
-  const body = code.body.map((line) => line.replaceAll("EPILOGUE", epilogue ? ", epilogue=post" : ""));
+  const body = code.body.map((line) =>
+    line
+      .replaceAll("EPILOGUE", epilogue ? ", epilogue=post" : "")
+      .replaceAll(/READ\((\w+), ([^()]*)\)/g, (_, name: string, indices: string) => `${name}[${indices}]`),
+  );
   const imports = [...code.imports, ...(epilogue?.ops.flatMap((op) => op.imports) ?? [])];
   const text = [
     importLines(imports),

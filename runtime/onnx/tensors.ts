@@ -65,9 +65,8 @@ export function tensorOf(proto: TensorProto, external: ExternalData): Tensor {
     throw badModel(
       `${what} has ${data.byteLength} bytes of data, and ${dtype} [${shape.join(", ")}] takes ${bytes}`,
     );
-  // The message's bytes start anywhere, and typed arrays don't.
-  const width = Math.max(dtypeInfo(dtype).bits / 8, 1);
-  const aligned = data.byteOffset % width === 0 ? data : data.slice();
+  // The message's bytes start anywhere, and tensors start at a whole word.
+  const aligned = data.byteOffset % 8 === 0 ? data : data.slice();
   return new Tensor(new HostStorage(aligned), dtype, { shape, strides: contiguousStrides(shape), offset: 0 });
 }
 

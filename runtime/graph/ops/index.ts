@@ -2,9 +2,22 @@
 
 import { elementwise } from "./elementwise.ts";
 import { layout } from "./layout.ts";
+import { gathering } from "./gathering.ts";
+import { making } from "./making.ts";
+import { normalization } from "./normalization.ts";
+import { products } from "./matmul.ts";
+import { reduction } from "./reduction.ts";
 import type { OpRow } from "./node.ts";
 
-const rows: readonly OpRow[] = [...elementwise, ...layout];
+const rows: readonly OpRow[] = [
+  ...elementwise,
+  ...layout,
+  ...reduction,
+  ...products,
+  ...making,
+  ...gathering,
+  ...normalization,
+];
 
 const byName = new Map<string, OpRow[]>();
 for (const row of rows) byName.set(row.op, [...(byName.get(row.op) ?? []), row]);

@@ -1,0 +1,114 @@
+// Matrix products: NumPy's rules for stacks of matrices come down to one product, or to one for each pair of a stack.
+
+import { sizeOf } from "../../tensor/layout.ts";
+import { broadcast } from "../builder.ts";
+import type { Value } from "../program.ts";
+import { expandTo } from "./layout.ts";
+import type { Build, NodeContext, OpRow } from "./node.ts";
+
+const matmul: Build = (node) => product(node, node.in(0), node.in(1));
+
+/** `a @ b` as NumPy has it. */
+export function product(node: NodeContext, a: Value, b: Value): Value {
+  const { b: builder } = node;
+  node.sameDtype(a, b);
+  if (a.shape.length === 0 || b.shape.length === 0) node.fail("a matrix product takes no scalars");
+  const left = a.shape.length === 1 ? builder.reshape(a, [1, ...a.shape]) : a;
+  const right = b.shape.length === 1 ? builder.reshape(b, [...b.shape, 1]) : b;
+  const [m, k] = left.shape.slice(-2) as [number, number];
+  const [k2, n] = right.shape.slice(-2) as [number, number];
+  if (k !== k2) node.fail(`[${a.shape.join(", ")}] and [${b.shape.join(", ")}] don’t multiply`);
+  const stack = broadcast([left.shape.slice(0, -2), right.shape.slice(0, -2)]);
+  const result = stacked(node, left, right, stack, [m, k, n]);
+  const shape = [...stack, ...(a.shape.length === 1 ? [] : [m]), ...(b.shape.length === 1 ? [] : [n])];
+  return builder.reshape(result, shape);
+}
+
+function stacked(
+  node: NodeContext,
+  left: Value,
+  right: Value,
+  stack: readonly number[],
+  [m, k, n]: readonly [number, number, number],
+): Value {
+  const { b } = node;
+  const { dtype } = left;
+  const count = sizeOf(stack);
+  // One matrix on the right serves every row on the left.
+  if (sizeOf(right.shape.slice(0, -2)) === 1 && sizeOf(left.shape.slice(0, -2)) === count)
+    return matrices(node, b.reshape(left, [count * m, k]), b.reshape(right, [k, n]));
+  const whole = (value: Value, rows: number, columns: number) =>
+    b.reshape(expandTo(node, value, [...stack, rows, columns]), [count, rows, columns]);
+  const [y] = b.kernel(
+    {
+      name: "products",
+      inputs: [
+        { name: "a", dims: ["B", "M", "K"] },
+        { name: "b", dims: ["B", "K", "N"] },
+      ],
+      outputs: [{ name: "c", dims: ["B", "M", "N"] }],
+      scalars: [],
+      body: ["batched_matmul(a, b, c)"],
+      uses: ["std.linalg.batched_matmul"],
+    },
+    [whole(left, m, k), whole(right, k, n)],
+    [{ dtype, shape: [count, m, n] }],
+  );
+  return y!;
+}
+
+/** The product of two matrices. */
+function matrices({ b }: NodeContext, left: Value, right: Value): Value {
+  const m = left.shape[0]!;
+  const n = right.shape[1]!;
+  const { dtype } = left;
+  const integers = dtype.startsWith("i") || dtype.startsWith("u");
+  const [y] = b.kernel(
+    {
+      name: "product",
+      inputs: [
+        { name: "a", dims: ["M", "K"] },
+        { name: "b", dims: ["K", "N"] },
+      ],
+      outputs: [{ name: "c", dims: ["M", "N"] }],
+      scalars: [],
+      body: integers
+        ? [
+            "@parallel",
+            "for i in range(M):",
+            "    @vectorize",
+            "    for j in range(N):",
+            "        c[i, j] = sum(a[i, k] * b[k, j] for k in range(K))",
+          ]
+        : [`matmul[T=${dtype}EPILOGUE](a, b, c)`],
+      uses: integers ? [] : ["std.linalg.matmul"],
+      hook: integers ? undefined : { indices: 2 },
+    },
+    [left, right],
+    [{ dtype, shape: [m, n] }],
+  );
+  return y!;
+}
+
+/** α A' B' + β C, where ' may transpose. */
+const gemm: Build = (node) => {
+  const { b } = node;
+  const turned = (at: number, flag: string) =>
+    node.flag(flag) ? b.transpose(node.in(at), [1, 0]) : node.in(at);
+  const [left, right] = [turned(0, "transA"), turned(1, "transB")];
+  let result = product(node, left, right);
+  const alpha = node.float("alpha", 1);
+  const beta = node.float("beta", 1);
+  const { dtype } = result;
+  if (alpha !== 1) result = b.map("$0 * $1", [result, b.scalar(dtype, alpha)]);
+  if (!node.has(2) || beta === 0) return result;
+  const added = node.in(2);
+  return beta === 1
+    ? b.map("$0 + $1", [result, added])
+    : b.map("$0 + $1 * $2", [result, b.scalar(dtype, beta), added]);
+};
+
+export const products: readonly OpRow[] = [
+  { op: "MatMul", since: 1, build: matmul },
+  { op: "Gemm", since: 7, build: gemm },
+];
