@@ -1,9 +1,10 @@
-// npm run fuzz -- --count 1000 --seed 1 --seconds 600
+// npm run fuzz -- --count 1000 --seed 1 --seconds 600 --jobs 2
 // Random kernels on the interpreter, on WASM and through the WGSL emitter. Each batch runs in a process of its own, so
-// that a program which hangs or kills it is reported like any other bug.
+// that a program which hangs or kills it is reported like any other bug; a few of them run at a time.
 
 import { fork } from "node:child_process";
 import { rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { rolldown } from "rolldown";
@@ -15,6 +16,8 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "Infinity" },
     /** Seconds that one program may take. */
     patience: { type: "string", default: "90" },
+    /** Processes at a time. */
+    jobs: { type: "string", default: String(Math.min(4, availableParallelism())) },
   },
 });
 const first = Number(values.seed);
@@ -22,7 +25,8 @@ const count = Number(values.count);
 const deadline = Date.now() + Number(values.seconds) * 1000;
 const patience = Number(values.patience) * 1000;
 /** Small enough that no process grows large. */
-const batchSize = 500;
+const jobs = Number(values.jobs);
+const batchSize = Math.min(500, Math.ceil(count / jobs));
 
 // Beside the build, so that packages resolve and `dist/` may be rebuilt meanwhile.
 const out = resolve("node_modules", `.fuzz-${process.pid}`);
@@ -109,12 +113,21 @@ function list(title, of) {
     console.log(`  ${title} ${code}: ${times}, first in seed ${seed}: ${message}`);
 }
 
-for (let next = first; next < first + count && Date.now() < deadline;) {
-  next = await batch(next, Math.min(batchSize, first + count - next));
-  console.log(
-    `${new Date().toTimeString().slice(0, 8)} seed ${next}: ${totals.programs} programs, ${totals.fine} agree, ${bugs.length} bugs`,
-  );
+let next = first;
+/** Takes batches until there are none left; one that ends early goes on behind the program that ended it. */
+async function job() {
+  while (next < first + count) {
+    const end = Math.min(next + batchSize, first + count);
+    let at = next;
+    next = end;
+    while (at < end && Date.now() < deadline) at = await batch(at, end - at);
+    console.log(
+      `${new Date().toTimeString().slice(0, 8)} seed ${at}: ${totals.programs} programs, ${totals.fine} agree, ${bugs.length} bugs`,
+    );
+    if (Date.now() >= deadline) return;
+  }
 }
+await Promise.all(Array.from({ length: jobs }, job));
 console.log(
   `\n${totals.programs} programs: ${totals.fine} agree on ${totals.calls} calls, ${totals.refused} refused, ${totals.untried} not tried, ${bugs.length} bugs; ${totals.wgslValid} are valid WGSL`,
 );

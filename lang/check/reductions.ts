@@ -3,12 +3,13 @@
 
 import { dtypeInfo, isFloat, isInteger, type Dtype } from "../dtypes.ts";
 import type { BuiltinName } from "../builtins.ts";
+import type { Span } from "../source.ts";
 import type { CallExpr } from "../syntax/ast.ts";
 import type { ReduceOp, TClause, TExpr, TReduce, Type } from "../typed.ts";
 import { coerce, settle, splat } from "./coercion.ts";
 import type { Cx } from "./context.ts";
 import { check } from "./expressions.ts";
-import { functionForTypes } from "./instances.ts";
+import { functionForTypes, instantiateFunction } from "./instances.ts";
 import { openClauses } from "./loops.ts";
 import { typeOfValue } from "./type-expressions.ts";
 import {
@@ -16,6 +17,7 @@ import {
   describe,
   errorExpr,
   f32Type,
+  i32Type,
   indexType,
   isError,
   isNarrowInteger,
@@ -262,15 +264,33 @@ function warnNarrow(cx: Cx, value: TExpr): void {
 
 // ---- reduce --------------------------------------------------------------------------------------
 
+const isLiteral = (value: Value): value is Extract<Value, { kind: "exact" | "flex" }> =>
+  value.kind === "exact" || value.kind === "flex";
+
+/** The type that a generator of literals takes: the identity's, the function's if it is of one type, that of the literals. */
+function typeBeside(cx: Cx, value: Value, start: Value, combine: Value, span: Span): Type {
+  if (start.kind === "typed") return start.expr.type;
+  const fn =
+    combine.kind === "instance"
+      ? combine.fn
+      : combine.kind === "function" && combine.template.decl.compParams.length === 0
+        ? instantiateFunction(cx, combine.template, new Map(), new Map(), span)
+        : undefined;
+  const type = fn?.params[0]?.type;
+  if (type?.kind === "scalar") return type;
+  const isReal = (each: Value): boolean =>
+    each.kind === "flex" ? each.literal === "real" : each.kind === "exact" && each.value.kind === "real";
+  return isReal(value) || isReal(start) ? f32Type : i32Type;
+}
+
 function customReduction(cx: Cx, clauses: readonly TClause[], value: Value, expr: CallExpr): Value {
   const [first, second] = expr.args;
   const combine = check(cx, first!.value);
   const start = check(cx, second!.value);
   if (combine.kind === "error" || start.kind === "error") return errorValue(expr.span);
-  // The type is the generator's, or the identity's where the generator gives literals.
-  const literal = value.kind === "exact" || value.kind === "flex";
-  const operand = literal
-    ? coerce(cx, value, start.kind === "typed" ? start.expr.type : f32Type, "the value")
+  // The type is the generator's, or the identity's where the generator gives literals, or what the function takes.
+  const operand = isLiteral(value)
+    ? coerce(cx, value, typeBeside(cx, value, start, combine, first!.value.span), "the value")
     : settle(cx, value);
   const { type } = operand;
   const init = coerce(cx, start, type, "the identity of `reduce`");

@@ -5,6 +5,7 @@ import { dtypeInfo, isFloat, isInteger, isSigned, isWide, type Dtype } from "../
 import type { Dice } from "./dice.ts";
 import { reduction } from "./reductions.ts";
 import type { Extent, Scope, TensorName } from "./scope.ts";
+import { folded, viewed } from "./views.ts";
 
 /** What all parts of one program share. */
 export interface Program {
@@ -34,6 +35,10 @@ export function expression(program: Program, scope: Scope, dtype: Dtype, depth: 
   }
   if (dice.chance(0.12)) return converted(program, scope, dtype, depth);
   if (dice.chance(0.06)) return called(program, scope, dtype, depth);
+  if (dice.chance(0.07)) {
+    const found = viewed(program, scope, dtype);
+    if (found) return found;
+  }
   if (dtype === "bool") return `(${condition(program, scope, depth)})`;
   if (isFloat(dtype))
     return dice.weighted<() => string>([
@@ -140,13 +145,15 @@ export function leaf(program: Program, scope: Scope, dtype: Dtype): string {
   const inside = tensors.filter((each) => each.shape.every((extent) => indexable(scope, extent)));
   if (inside.length) options.push([6, () => element(program, scope, dice.pick(inside))]);
   if (tensors.length) options.push([1.5, () => got(program, scope, dice.pick(tensors))]);
-  const arrays = scope.arrays.filter((each) => each.dtype === dtype);
+  const arrays = scope.arrays.filter(
+    (each) => each.dtype === dtype && each.shape.every((extent) => indexable(scope, extent)),
+  );
   if (arrays.length)
     options.push([
       4,
       () => {
-        const { name, size } = dice.pick(arrays);
-        return `${name}[${index(program, scope, String(size))}]`;
+        const one = dice.pick(arrays);
+        return dice.chance(0.12) ? folded(program, one) : element(program, scope, one);
       },
     ]);
   for (const { name, fields } of scope.points)
@@ -160,11 +167,15 @@ export function leaf(program: Program, scope: Scope, dtype: Dtype): string {
   return dice.weighted(options)();
 }
 
-const indexable = (scope: Scope, extent: Extent): boolean =>
+export const indexable = (scope: Scope, extent: Extent): boolean =>
   scope.isNonEmpty(extent) || scope.loops.some((each) => each.extent === extent);
 
 /** An element that lies inside. */
-export function element(program: Program, scope: Scope, { name, shape }: TensorName): string {
+export function element(
+  program: Program,
+  scope: Scope,
+  { name, shape }: Pick<TensorName, "name" | "shape">,
+): string {
   return `${name}[${shape.map((extent) => index(program, scope, extent)).join(", ")}]`;
 }
 

@@ -1,7 +1,7 @@
 // Loop nests that write every element of an output once, in the many ways that people write them, with annotations
 // that are legal for them.
 
-import { isFloat, type Dtype } from "../../lang/dtypes.ts";
+import { dtypeInfo, isFloat, type Dtype } from "../../lang/dtypes.ts";
 import { expression, literal, type Program } from "./expressions.ts";
 import type { Scope, TensorName } from "./scope.ts";
 import { statements } from "./statements.ts";
@@ -75,7 +75,8 @@ export function nest(program: Program, scope: Scope, out: Target): string[] {
     [levels.length > 1 ? 4 : 0, "grid"],
     [1, "tiles"],
     [0.7, "reversed"],
-    [levels.length === 2 ? 1 : 0, "flat"],
+    // Of what takes a byte each there may be too many to count in an i32.
+    [levels.length === 2 && dtypeInfo(out.dtype).bits >= 16 ? 1 : 0, "flat"],
     [levels.length === 2 && out.shape[0] === out.shape[1] ? 6 : 0, "triangle"],
     [out.mode === "out" && levels.length === 1 ? 0.8 : 0, "prefix"],
     [out.mode === "out" && out.dtype !== "bool" ? 0.8 : 0, "accumulate"],

@@ -12,6 +12,7 @@ import { KernError } from "../../runtime/error.ts";
 import type { WgslValidator } from "../wgsl.ts";
 import type { WgslRunner } from "../wgsl-run.ts";
 import { callsOf, interpreterArguments, type Call } from "./contents.ts";
+import { settingOf } from "./generic.ts";
 
 export type Verdict =
   | { readonly kind: "fine"; readonly calls: number; readonly wgsl: WgslVerdict }
@@ -54,13 +55,14 @@ const fuel = 300_000;
 /** Compiles a program and runs it on calls that follow from the seed. */
 export async function judge(text: string, seed: number, stage: Stage): Promise<Verdict> {
   const features = seed % 2 === 0 ? ["threads"] : [];
-  const options = { features, kernels: ["fuzz"], passes: { verifyEach: true } };
+  const set = settingOf(text, seed);
+  const options = { features, set, kernels: ["fuzz"], passes: { verifyEach: true } };
   const source = { path: "fuzz.kern", text };
   let compiled: Compiled;
   let wgsl: WgslVerdict = "not looked at";
   try {
     // WGSL has no 64-bit numbers; where it lacks something else, WASM still counts.
-    const both = (stage.wgsl ?? stage.gpu) && !/\b[iuf]64\b/.test(text);
+    const both = (stage.wgsl ?? stage.gpu) && !/\b[iuf]64\b/.test(`${text} ${set["T"]}`);
     try {
       compiled = await compile(source, { ...options, target: both ? ["wasm", "wgsl"] : "wasm" });
     } catch (error) {

@@ -4,6 +4,7 @@
 import { dtypeInfo, isInteger, type Dtype } from "../../lang/dtypes.ts";
 import { Dice } from "./dice.ts";
 import { condition, expression, literal, type Program } from "./expressions.ts";
+import { generic } from "./generic.ts";
 import { indent, nest, simdNest, type Target } from "./nests.ts";
 import { reduction } from "./reductions.ts";
 import { scheduledNest } from "./schedules.ts";
@@ -39,19 +40,23 @@ export function programOf(seed: number): string {
     dtypes: [...dtypes],
     imports: new Set(),
     defs: new Map(),
+    // Small programs show most of what large ones do, in a third of the time.
     budget: dice.weighted([
-      [5, 12],
-      [3, 30],
-      [0.5, 90],
+      [4, 6],
+      [4, 12],
+      [2, 30],
+      [0.3, 90],
     ]),
     fresh: (stem) => `${stem}${names++}`,
   };
   const kernel = dice.chance(0.07) ? packKernel(program) : plainKernel(program);
+  const parametric = dice.chance(0.4);
   const imports = program.imports.size
     ? [`from std.math import ${[...program.imports].toSorted().join(", ")}`, ""]
     : [];
   const defs = [...program.defs.values()].filter((text) => text !== "");
-  return `${[...imports, ...defs.flatMap((text) => [text, ""].slice(0, 2)), ...kernel].join("\n")}\n`;
+  const text = `${[...imports, ...defs.flatMap((each) => [each, ""].slice(0, 2)), ...kernel].join("\n")}\n`;
+  return (parametric ? generic(text, program.dtypes) : undefined) ?? text;
 }
 
 const shapes: readonly (readonly [number, readonly Extent[]])[] = [
@@ -100,7 +105,11 @@ function plainKernel(program: Program): string[] {
       }
     }
   const outShapes: (readonly [number, readonly Extent[]])[] = shapes.filter(([, shape]) => fits(shape));
-  if (fits(["M", "N"])) outShapes.push([1, ["M * N"]]);
+  // Of more than one byte each, so that an i32 counts them.
+  const wide = scope.tensors.some(
+    ({ dtype: of, shape }) => shape.join() === "M,N" && dtypeInfo(of).bits >= 16,
+  );
+  if (wide) outShapes.push([1, ["M * N"]]);
   const targets: Target[] = [];
   const outs = dice.weighted([
     [5, 1],
@@ -194,18 +203,27 @@ function histogram(
   ];
 }
 
-/** A kernel over tensors of any rank. */
+/** A kernel over tensors of any rank, sometimes with a last axis of its own. */
 function packKernel(program: Program): string[] {
   const { dice } = program;
   const dtypes = [dice.pick(program.dtypes), dice.pick(program.dtypes)];
   const out = dice.pick(program.dtypes);
   const scope = new Scope();
-  const marks = dice.some(["@parallel", "@vectorize"], 0.7);
+  const last = dice.chance(0.4);
+  const [shape, loops, at] = last ? ["*S, N", "i, j", "*i, j"] : ["*S", "i", "*i"];
+  const marks = dice.some(["@parallel", last ? "@vectorize(j)" : "@vectorize"], 0.7);
   scope.barriers = marks.length;
-  const params = dtypes.map((dtype, at) => `x${at}: Tensor[${dtype}, *S]`);
-  const values = dtypes.map((dtype, at) => {
-    scope.variables.push({ name: `e${at}`, dtype, mutable: false, barriers: 99 });
-    return `        let e${at} = x${at}[*i]`;
+  const params = dtypes.map((dtype, n) => `x${n}: Tensor[${dtype}, ${shape}]`);
+  if (last) {
+    scope.loops.push({ name: "j", extent: "N" });
+    scope.nonEmpty.push("N");
+    const dtype = dice.pick(program.dtypes);
+    params.push(`x2: Tensor[${dtype}, N]`);
+    scope.tensors.push({ name: "x2", dtype, shape: ["N"] });
+  }
+  const values = dtypes.map((dtype, n) => {
+    scope.variables.push({ name: `e${n}`, dtype, mutable: false, barriers: 99 });
+    return `        let e${n} = x${n}[${at}]`;
   });
   if (dice.chance(0.5)) {
     scope.variables.push({ name: "s", dtype: out, mutable: false, barriers: 99 });
@@ -213,10 +231,10 @@ function packKernel(program: Program): string[] {
   }
   const value = dtypeInfo(out).bits ? expression(program, scope, out, 3) : literal(dice, out);
   return [
-    `kernel fuzz(${params.join(", ")}, out y: Tensor[${out}, *S]):`,
+    `kernel fuzz(${params.join(", ")}, out y: Tensor[${out}, ${shape}]):`,
     ...indent(marks),
-    "    for i in grid(*S):",
+    `    for ${loops} in grid(${shape}):`,
     ...values,
-    `        y[*i] = ${value}`,
+    `        y[${at}] = ${value}`,
   ];
 }

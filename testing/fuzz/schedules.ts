@@ -3,7 +3,7 @@
 
 import { dtypeInfo, isInteger, type Dtype } from "../../lang/dtypes.ts";
 import type { Dice } from "./dice.ts";
-import { expression, type Program } from "./expressions.ts";
+import { expression, literal, type Program } from "./expressions.ts";
 import { indent, type Target } from "./nests.ts";
 import type { Scope, TensorName } from "./scope.ts";
 
@@ -12,10 +12,10 @@ interface NamedLoop {
   readonly extent: string;
 }
 
-/** A grid that writes `out` (two dims or three), under tiles and more; undefined where no input fits. */
+/** A grid that writes `out`, under tiles and more; undefined where no input fits. */
 export function scheduledNest(program: Program, scope: Scope, out: Target): string[] | undefined {
   const { dice } = program;
-  if (out.shape.length < 2 || out.mode === "mut" || out.dtype === "bool") return undefined;
+  if (out.mode === "mut" || out.dtype === "bool") return undefined;
   const loops = out.shape.map((extent) => ({ name: program.fresh("r"), extent }));
   const inner = scope.inner();
   inner.loops.push(...loops);
@@ -25,10 +25,23 @@ export function scheduledNest(program: Program, scope: Scope, out: Target): stri
   const used: TensorName[] = [];
   let sum: NamedLoop | undefined;
   const terms = scope.tensors.filter(
-    (each) => each.dtype === out.dtype && each.name.startsWith("x") && each.shape.length >= 2,
+    (each) =>
+      each.dtype === out.dtype &&
+      each.name.startsWith("x") &&
+      (each.shape.length >= 2 || out.shape.length === 1),
+  );
+  const inLoops = terms.filter(({ shape }) =>
+    shape.every((extent) => loops.some((loop) => loop.extent === extent)),
   );
   let value: string;
-  if (terms.length > 0 && dice.chance(0.8)) {
+  if (inLoops.length > 0 && dice.chance(0.3)) {
+    sum = { name: program.fresh("k"), extent: String(dice.between(2, 5)) };
+    value = reduced(
+      dice,
+      out.dtype,
+      `${window(dice, inLoops, loops, sum, used)} for ${sum.name} in range(${sum.extent})`,
+    );
+  } else if (terms.length > 0 && dice.chance(0.8)) {
     const size = dice.pick(dice.pick(terms).shape);
     sum = { name: program.fresh("k"), extent: size };
     const all = [...loops, sum];
@@ -50,9 +63,31 @@ export function scheduledNest(program: Program, scope: Scope, out: Target): stri
   } else value = expression(program, inner, out.dtype, 3);
   return [
     ...annotations(dice, loops, sum, used),
-    `for ${loops.map(({ name }) => name).join(", ")} in grid(${out.shape.join(", ")}):`,
+    loops.length === 1
+      ? `for ${loops[0]!.name} in range(${out.shape[0]}):`
+      : `for ${loops.map(({ name }) => name).join(", ")} in grid(${out.shape.join(", ")}):`,
     ...indent([`${out.name}[${loops.map(({ name }) => name).join(", ")}] = ${value}`]),
   ];
+}
+
+/** An element beside the point, as stencils and filters read them; the default outside. */
+function window(
+  dice: Dice,
+  terms: readonly TensorName[],
+  loops: readonly NamedLoop[],
+  sum: NamedLoop,
+  used: TensorName[],
+): string {
+  const each = dice.pick(terms);
+  used.push(each);
+  const along = dice.below(each.shape.length);
+  const subscript = each.shape.map((extent, axis) => {
+    const { name } = dice.pick(loops.filter((loop) => loop.extent === extent));
+    return axis === along
+      ? `${name} ${dice.pick(["+", "-"])} ${sum.name}${dice.pick([" - 1", "", " - 2"])}`
+      : name;
+  });
+  return `${each.name}.get(${subscript.join(", ")}${dice.chance(0.5) ? `, default=${literal(dice, each.dtype, 1)}` : ""})`;
 }
 
 function reduced(dice: Dice, dtype: Dtype, generator: string): string {

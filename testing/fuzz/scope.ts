@@ -29,7 +29,7 @@ export interface TensorName {
 export interface ArrayName {
   readonly name: string;
   readonly dtype: Dtype;
-  readonly size: number;
+  readonly shape: readonly Extent[];
   readonly barriers: number;
 }
 

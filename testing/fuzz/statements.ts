@@ -2,9 +2,10 @@
 // but to read it.
 
 import { isInteger, type Dtype } from "../../lang/dtypes.ts";
-import { condition, expression, index, literal, type Program } from "./expressions.ts";
+import { condition, element, expression, indexable, literal, type Program } from "./expressions.ts";
 import { clauses, rangeOf, reduction } from "./reductions.ts";
 import type { Scope } from "./scope.ts";
+import { viewOf } from "./views.ts";
 
 const indent = (lines: readonly string[]): string[] => lines.map((line) => `    ${line}`);
 
@@ -19,7 +20,9 @@ function statement(program: Program, scope: Scope): string[] {
   const { dice } = program;
   if (program.budget <= 0) return declaration(program, scope, "let");
   const assignable = scope.assignable();
-  const ownArrays = scope.arrays.filter((each) => each.barriers === scope.barriers);
+  const ownArrays = scope.arrays.filter(
+    (each) => each.barriers === scope.barriers && each.shape.every((extent) => indexable(scope, extent)),
+  );
   return dice.weighted<() => string[]>([
     [3, () => declaration(program, scope, "let")],
     [2, () => declaration(program, scope, "var")],
@@ -29,6 +32,7 @@ function statement(program: Program, scope: Scope): string[] {
     [scope.depth < 3 ? 1 : 0, () => whileLoop(program, scope)],
     [scope.depth < 3 ? 1.2 : 0, () => array(program, scope)],
     [ownArrays.length ? 2 : 0, () => arrayStore(program, scope)],
+    [0.5, () => view(program, scope)],
     [0.7, () => tuple(program, scope)],
     [0.7, () => point(program, scope)],
     [0.6, () => annotatedReduction(program, scope)],
@@ -100,26 +104,46 @@ function whileLoop(program: Program, scope: Scope): string[] {
 function array(program: Program, scope: Scope): string[] {
   const { dice } = program;
   const dtype = dice.pick(program.dtypes);
-  const size = dice.pick([2, 3, 4, 4, 8]);
   const name = program.fresh("a");
-  const counter = program.fresh("l");
-  const lines = [`var ${name} = Array[${dtype}, ${size}](${literal(dice, dtype)})`];
-  scope.arrays.push({ name, dtype, size, barriers: scope.barriers });
+  const small = (): string => String(dice.pick([2, 3, 4, 4, 8]));
+  // Now and then as large as a dimension, which WGSL lacks.
+  const dims = [...new Set(scope.tensors.flatMap(({ shape }) => shape))].filter((each) =>
+    /^[MNK]$/.test(each),
+  );
+  const shape = dice.chance(0.2)
+    ? [small(), small()]
+    : [dims.length && dice.chance(0.05) ? dice.pick(dims) : small()];
+  const lines = [`var ${name} = Array[${dtype}, ${shape.join(", ")}](${literal(dice, dtype)})`];
+  const made = { name, dtype, shape, barriers: scope.barriers };
+  scope.arrays.push(made);
   const inner = scope.inner();
-  inner.loops.push({ name: counter, extent: String(size) });
-  if (dice.chance(0.3)) lines.push("@unroll");
-  lines.push(`for ${counter} in range(${size}):`);
-  lines.push(`    ${name}[${counter}] = ${expression(program, inner, dtype, 1)}`);
+  const counters = shape.map((extent) => ({ name: program.fresh("l"), extent }));
+  inner.loops.push(...counters);
+  inner.nonEmpty.push(...shape);
+  counters.forEach(({ name: counter, extent }, depth) => {
+    if (depth === 0 && dice.chance(0.3)) lines.push("@unroll");
+    lines.push(`${"    ".repeat(depth)}for ${counter} in range(${extent}):`);
+  });
+  const at = counters.map((each) => each.name).join(", ");
+  lines.push(`${"    ".repeat(shape.length)}${name}[${at}] = ${expression(program, inner, dtype, 1)}`);
   return lines;
 }
 
 function arrayStore(program: Program, scope: Scope): string[] {
   const { dice } = program;
-  const { name, dtype, size } = dice.pick(scope.arrays.filter((each) => each.barriers === scope.barriers));
-  const operator = dtype === "bool" ? "=" : dice.pick(["=", "+="]);
-  return [
-    `${name}[${index(program, scope, String(size))}] ${operator} ${expression(program, scope, dtype, 1)}`,
-  ];
+  const own = scope.arrays.filter((each) => each.barriers === scope.barriers);
+  const one = dice.pick(own.filter(({ shape }) => shape.every((extent) => indexable(scope, extent))));
+  const operator = one.dtype === "bool" ? "=" : dice.pick(["=", "+="]);
+  return [`${element(program, scope, one)} ${operator} ${expression(program, scope, one.dtype, 1)}`];
+}
+
+/** A view with a name: rows, columns and parts of tensors, read like tensors from here on. */
+function view(program: Program, scope: Scope): string[] {
+  const found = viewOf(program, scope, program.dice.pick(program.dtypes));
+  if (!found) return declaration(program, scope, "let");
+  const name = program.fresh("w");
+  scope.tensors.push({ ...found, name });
+  return [`let ${name} = ${found.name}`];
 }
 
 function tuple(program: Program, scope: Scope): string[] {
@@ -164,7 +188,7 @@ function annotatedReduction(program: Program, scope: Scope): string[] {
   const { dice } = program;
   const dtype = dice.pick(program.dtypes);
   const made = clauses(program, scope) && reduction(program, scope, dtype);
-  if (!made) return [];
+  if (!made) return declaration(program, scope, "let");
   const name = program.fresh("v");
   scope.variables.push({ name, dtype, mutable: false, barriers: scope.barriers });
   const annotated = dice.chance(0.7) && (made.match(/ for /g) ?? []).length === 1;
