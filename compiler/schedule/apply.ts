@@ -27,10 +27,14 @@ import { fuse } from "./fusion.ts";
 import { loopKey, planOf, type Plan } from "./plan.ts";
 import { stage } from "./staging.ts";
 
-/** The kernel with its schedules applied. */
-export function applySchedules(kernel: IrKernel, report: PassReport = silent): IrKernel {
+/** The kernel with its schedules applied; with `workgroups`, `threads` loops work together on what is staged. */
+export function applySchedules(
+  kernel: IrKernel,
+  report: PassReport = silent,
+  workgroups = false,
+): IrKernel {
   const workspace = new Workspace(kernel);
-  const scheduler = new Scheduler(workspace, kernel, report);
+  const scheduler = new Scheduler(workspace, kernel, report, workgroups);
   return workspace.finish(scheduler.block(kernel.body));
 }
 
@@ -59,13 +63,15 @@ class Scheduler {
   private readonly workspace: Workspace;
   private readonly report: PassReport;
   private readonly sizes: ReadonlySet<string>;
+  private readonly workgroups: boolean;
   private places = 0;
   /** Directives that have made a panel. */
   private readonly staged = new Set<Directive>();
   /** Statements around the one at hand. */
   private depth = 0;
 
-  constructor(workspace: Workspace, kernel: IrKernel, report: PassReport) {
+  constructor(workspace: Workspace, kernel: IrKernel, report: PassReport, workgroups: boolean) {
+    this.workgroups = workgroups;
     this.sizes = new Set([
       ...kernel.dims.map(({ name }) => name),
       ...kernel.params.flatMap((param) => (param.kind === "scalar" ? [param.name] : [])),
@@ -120,7 +126,7 @@ class Scheduler {
   /** A loop under a plan, whose band may hold further bands that the plan is about. */
   private nest(loop: ForStmt, plan: Plan): readonly Stmt[] {
     const chain = chainOf(loop);
-    const band = bandOf(loop, plan);
+    const band = bandOf(loop, plan, this.workgroups);
     if (changes(band, plan)) return this.band(band, plan);
     // Nothing happens to these loops themselves; the plan goes on inside.
     this.depth++;
@@ -160,6 +166,7 @@ class Scheduler {
       // The reductions stay inside of the points; their own loops are bands of their own.
       const loops = emitter.loops(outer, start, (cx) => {
         const body = this.reductionsInPlace(band, emitter, rest, cx, plan);
+        if (cx.guarded.length > 0) emitter.guards++;
         return guardedBy(cx, body);
       });
       return [...before, ...loops];
@@ -240,13 +247,20 @@ class Scheduler {
         const buffer = this.workspace.buffer(name);
         if (!buffer || !reads(band.body, name)) continue;
         const shared = this.depth === 0;
-        const made = stage(this.workspace, buffer, band.body, band.levels, cx, this.places++, shared);
+        const made = stage(this.workspace, buffer, band.body, band.levels, cx, this.places++, {
+          shared,
+        });
         before.push(...made.statements);
         this.staged.add(directive);
         cx = made.cx;
       }
     }
     return { before, cx };
+  }
+
+  /** Whether a place in a band lies outside of all loops over threads. */
+  private outsideThreads(band: Band, level: Level): boolean {
+    return !band.levels.slice(0, band.levels.indexOf(level) + 1).some(({ marks }) => marks.threads);
   }
 
   private stagesAt(
@@ -264,7 +278,9 @@ class Scheduler {
       for (const name of buffers) {
         const buffer = this.workspace.buffer(name);
         if (!buffer || !reads(band.body, name)) continue;
-        const made = stage(this.workspace, buffer, band.body, rest, cx, this.places++);
+        const made = stage(this.workspace, buffer, band.body, rest, cx, this.places++, {
+          together: band.workgroups && this.outsideThreads(band, level),
+        });
         before.push(...made.statements);
         this.staged.add(directive);
         cx = made.cx;

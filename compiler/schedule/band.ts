@@ -29,6 +29,8 @@ export interface Band {
   /** Of the reductions in the block. */
   readonly reductionAxes: readonly Axis[];
   readonly levels: readonly Level[];
+  /** Whether its threads are invocations that share panels, so that branches cost and copies are made together. */
+  readonly workgroups: boolean;
 }
 
 /** What the source calls the loop. */
@@ -60,7 +62,7 @@ export function reductionChain(reduce: ReduceStmt): {
 }
 
 /** The band that a loop begins under a plan. */
-export function bandOf(loop: ForStmt, plan: Plan): Band {
+export function bandOf(loop: ForStmt, plan: Plan, workgroups = false): Band {
   const { loops, body } = chainOf(loop);
   const axisOf = (each: ForStmt, reduction?: number): Axis => ({
     loop: each,
@@ -79,7 +81,8 @@ export function bandOf(loop: ForStmt, plan: Plan): Band {
   const levels = plan.order
     ? stated(plan.order.loops, [...axes, ...reductionAxes], make)
     : usual(axes, reductionAxes, make, plan);
-  return { axes, body, reductionAxes, levels };
+  const shared = workgroups && levels.some(({ marks }) => marks.threads);
+  return { axes, body, reductionAxes, levels, workgroups: shared };
 }
 
 type Make = (axis: Axis, level?: number) => Level;
@@ -177,10 +180,14 @@ export function changes(band: Band, plan: Plan): boolean {
   return band.levels.some((level, at) => level.axis.loop.name !== usual[at]);
 }
 
+/** Whether the points of a tile that isn't full run under a mask; otherwise copies run as tiles of one point. */
+export const isMasked = ({ marks }: Level, { workgroups }: Band): boolean =>
+  marks.vectorize !== undefined || (workgroups && marks.unroll === 0);
+
 /** The tiles of an axis still to come among `levels`, if points beyond its end may run under a mask. */
-export function maskedTiles(levels: readonly Level[], axis: Axis): number[] {
+export function maskedTiles(band: Band, levels: readonly Level[], axis: Axis): number[] {
   const own = levels.filter((level) => level.axis === axis);
-  if (!own.some((level) => isPoint(level) && level.marks.vectorize)) return [];
+  if (!own.some((level) => isPoint(level) && isMasked(level, band))) return [];
   return own.flatMap(({ level }) => (level === undefined ? [] : [axis.tiles[level]!]));
 }
 

@@ -4,9 +4,9 @@
 // (vectorized). Tiles that are neither end at a `min`.
 
 import { i32, int, ref, type Expr, type ForStmt, type LoopMarks, type Stmt } from "../ir/ir.ts";
-import { add, compare, min } from "../passes/fold.ts";
+import { add, and, compare, min } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
-import { isPoint, levelKey, type Axis, type Band, type Level } from "./band.ts";
+import { isMasked, isPoint, isReduction, levelKey, type Axis, type Band, type Level } from "./band.ts";
 import { advanced, endOf, movedTo, stateOf, withState, type AxisState, type Context } from "./context.ts";
 
 /** Points of a tile that become copies without being asked for: a few vectors. */
@@ -16,6 +16,8 @@ export type Inner = (cx: Context) => readonly Stmt[];
 
 export class LoopEmitter {
   readonly workspace: Workspace;
+  /** Counts the places where a point's existence was asked for. */
+  guards = 0;
   private readonly band: Band;
   /** Called where a loop has been entered: what its body begins with, and the context behind that. */
   private readonly entered: (
@@ -44,9 +46,13 @@ export class LoopEmitter {
     const rest: Inner = (next) => this.loops(levels, next, inner, at + 1);
     const within: Inner = (next) => {
       if (!this.stops.has(levelKey(level))) return rest(next);
-      return this.settled(next, (known) => {
-        const made = this.entered(level, known);
-        return made ? [...made.before, ...rest(made.cx)] : rest(known);
+      // What is copied by a whole workgroup has room for a full step; only the loop inside need know.
+      const later = this.band.workgroups ? next.pending.filter(({ reduction }) => reduction !== undefined) : [];
+      const now = next.pending.filter((axis) => !later.includes(axis));
+      return this.settled({ ...next, pending: now }, (known) => {
+        const kept = { ...known, pending: [...known.pending, ...later] };
+        const made = this.entered(level, kept);
+        return made ? [...made.before, ...rest(made.cx)] : rest(kept);
       });
     };
     if (isPoint(level)) return this.settled(cx, (known) => this.points(level, known, within));
@@ -87,8 +93,10 @@ export class LoopEmitter {
   /** Whether the tiles of a level are those of points that are unrolled or vectorized. */
   private splits({ axis, level }: Level): boolean {
     if (level !== axis.tiles.length - 1) return false;
-    const { marks } = this.point(axis);
-    return marks.vectorize !== undefined || marks.unroll === 0;
+    const point = this.point(axis);
+    // A workgroup's steps of a reduction are loops with a constant end, but for the last.
+    if (this.band.workgroups && isReduction(point)) return true;
+    return point.marks.vectorize !== undefined || point.marks.unroll === 0;
   }
 
   private point(axis: Axis): Level {
@@ -99,17 +107,23 @@ export class LoopEmitter {
   private settled(cx: Context, inner: Inner): readonly Stmt[] {
     const [axis, ...others] = cx.pending;
     if (!axis) return inner(cx);
+    if (this.band.workgroups) {
+      const together = cx.pending.filter((each) => this.isMaskedAxis(each) && stateOf(cx, each).most! > 1);
+      if (together.length > 0) return this.together(together, cx, inner);
+    }
     const { loop } = axis;
     const state = stateOf(cx, axis);
     const { hi, most, ...open } = state;
     const end = add(state.value, int(most! * loop.step));
     const rest = { ...cx, pending: others };
+    const point = this.point(axis);
     const full = this.settled(withState(rest, { ...open, count: most! }), inner);
     const partial = (): readonly Stmt[] => {
-      if (this.point(axis).marks.vectorize) {
+      if (point.marks.vectorize) {
         const tail = withState(rest, { ...open, count: most!, hi: hi! });
         return this.settled({ ...tail, guarded: [...tail.guarded, axis] }, inner);
       }
+      if (this.band.workgroups && isReduction(point)) return this.settled(withState(rest, state), inner);
       const name = this.workspace.name(loop.name);
       const one = withState(rest, { ...movedTo(open, ref(name, i32, loop.span)), count: 1 });
       return [this.loop(axis, name, state.value, hi!, loop.step, {}, this.settled(one, inner))];
@@ -117,6 +131,32 @@ export class LoopEmitter {
     if (most === 1) return full;
     const cond = compare("le", end, hi!);
     return [{ kind: "if", cond, then: full, orelse: partial(), span: loop.span }];
+  }
+
+  private isMaskedAxis(axis: Axis): boolean {
+    const point = this.point(axis);
+    return !isReduction(point) && isMasked(point, this.band);
+  }
+
+  /**
+   * Invocations part at a branch, so there are two versions at most: for tiles that are full along all axes, and under
+   * a mask. Where the mask has nothing to do, that one serves all tiles.
+   */
+  private together(axes: readonly Axis[], cx: Context, inner: Inner): readonly Stmt[] {
+    const pending = cx.pending.filter((axis) => !axes.includes(axis));
+    let full: Context = { ...cx, pending };
+    let masked: Context = { ...full, guarded: [...cx.guarded, ...axes] };
+    const conds = axes.map((axis) => {
+      const { hi, most, ...open } = stateOf(cx, axis);
+      full = withState(full, { ...open, count: most! });
+      masked = withState(masked, { ...open, count: most!, hi: hi! });
+      return compare("le", add(open.value, int(most! * axis.loop.step)), hi!);
+    });
+    const before = this.guards;
+    const orelse = this.settled(masked, inner);
+    if (this.guards === before) return orelse;
+    const then = this.settled(full, inner);
+    return [{ kind: "if", cond: conds.reduce(and), then, orelse, span: axes[0]!.loop.span }];
   }
 
   // ---- points ----

@@ -53,7 +53,7 @@ export class Expansion {
     const axes = [...new Set(levels.map((level) => level.axis))];
     let cx = outer;
     for (const axis of axes) cx = withState(cx, marked(stateOf(cx, axis), place));
-    const shape = axes.map((axis) => roomFor(stateOf(cx, axis), maskedTiles(levels, axis)));
+    const shape = axes.map((axis) => roomFor(stateOf(cx, axis), maskedTiles(this.band, levels, axis)));
     if (!shape.every((extent) => isExtent(extent, cx)))
       throw new CannotApply("the number of points isn't known before the loops begin");
     const out: Stmt[] = [];
@@ -84,7 +84,7 @@ export class Expansion {
       const own = rest.filter((level) => !isReduction(level) || level.axis.reduction === number);
       this.independentBounds(own);
       // Beyond the end of a tile that the next level doesn't divide lies the next tile's first point.
-      const apart = axes.every((axis) => nested(maskedTiles(levels, axis)));
+      const apart = axes.every((axis) => nested(maskedTiles(this.band, levels, axis)));
       out.push(...this.emitter.loops(own, cx, (inner) => this.step(reduce, arrays, at(inner), inner, apart)));
     }
     return out;
@@ -218,6 +218,7 @@ export class Expansion {
   }
 
   private guarded(block: readonly Stmt[], cx: Context): readonly Stmt[] {
+    if (cx.guarded.length > 0 && block.length > 0) this.emitter.guards++;
     return guardedBy(cx, block);
   }
 
@@ -239,6 +240,7 @@ export class Expansion {
           if (part.kind !== "load" || cx.panels.some((panel) => panel.padded && panel.replace(part, cx)))
             return part;
           const cond = condition(part);
+          if (cond) this.emitter.guards++;
           return cond ? { ...part, guard: part.guard ? and(part.guard, cond) : cond } : part;
         }),
       );

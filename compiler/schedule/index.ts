@@ -14,8 +14,9 @@ export function schedulePass(target: Target): Pass {
     doc: "tiles, loop order, staging",
     run: (kernel, context) => {
       if (!target.schedules) return dropSchedules(kernel);
-      const scheduled = applySchedules(kernel, context);
-      return target.capabilities.workgroups ? scheduled : serialThreads(scheduled);
+      const { workgroups } = target.capabilities;
+      const scheduled = applySchedules(kernel, context, workgroups);
+      return workgroups ? scheduled : serialThreads(scheduled);
     },
   };
 }

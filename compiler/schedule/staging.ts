@@ -3,12 +3,22 @@
 // permuted so that the loop which runs innermost moves along the last one.
 
 import { load } from "../ir/build.ts";
-import { i32, int, ref, type Buffer, type Expr, type LoadExpr, type LoopMarks, type Stmt } from "../ir/ir.ts";
+import {
+  i32,
+  int,
+  ref,
+  type Buffer,
+  type Expr,
+  type ForStmt,
+  type LoadExpr,
+  type LoopMarks,
+  type Stmt,
+} from "../ir/ir.ts";
 import { declaredIn, namesIn, substitute } from "../ir/names.ts";
 import { someExpr, visitBlock, visitExprs, type Block } from "../ir/walk.ts";
 import { add, and, apply, ceilDiv, compare, intValue, mul, sub } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
-import type { Axis, Level } from "./band.ts";
+import { isPoint, isReduction, type Axis, type Level } from "./band.ts";
 import {
   actual,
   capacity,
@@ -66,10 +76,14 @@ export interface Staged {
   readonly cx: Context;
 }
 
-/**
- * A panel for `buffer` at a place inside the loops entered so far; `rest` are those to come. A `shared` one is filled
- * before all of them, by all workers, once a call.
- */
+export interface StageOptions {
+  /** Filled before all loops, by all workers, once a call. */
+  readonly shared?: boolean;
+  /** Filled by all invocations of a workgroup together. */
+  readonly together?: boolean;
+}
+
+/** A panel for `buffer` at a place inside the loops entered so far; `rest` are those to come. */
 export function stage(
   workspace: Workspace,
   buffer: Buffer,
@@ -77,7 +91,7 @@ export function stage(
   rest: readonly Level[],
   outer: Context,
   place: number,
-  shared = false,
+  { shared = false, together = false }: StageOptions = {},
 ): Staged {
   const axes = [...new Set(rest.map((level) => level.axis))];
   let cx = outer;
@@ -104,7 +118,7 @@ export function stage(
   for (const { fixed } of subscripts.flat())
     if (fixed.some(([part]) => [...namesIn(part)].some((name) => local.has(name))))
       throw new CannotApply(`where \`${buffer.name}\` is read isn't known before the body runs`);
-  const all = sides.flatMap((side) => dimsOf(side, rest, cx, spread));
+  const all = sides.flatMap((side) => dimsOf(side, together ? forWorkgroup(rest) : rest, cx, spread));
   const dims = all.filter((dim) => intValue(dim.extent) !== 1).toSorted((a, b) => a.rank - b.rank);
   const panel = workspace.addBuffer({
     name: `${buffer.name}_panel`,
@@ -114,7 +128,12 @@ export function stage(
   });
   const statements = [
     ...(shared ? [] : [{ kind: "alloc", buffer: panel.name } as const]),
-    ...fill(workspace, buffer, panel, sides, all, dims, { always, shared, exists: existing(cx) }),
+    ...fill(workspace, buffer, panel, sides, all, dims, {
+      always,
+      shared,
+      together,
+      exists: existing(cx),
+    }),
   ];
   const keys = new Map(loads.map((each, at) => [each.index, subscripts[at]!]));
   const replace = (given: LoadExpr, inner: Context): Expr | undefined => {
@@ -141,6 +160,20 @@ export function stage(
   const padded = all.every((dim) => dim.digit !== undefined || ![...dim.side.moving.keys()].some(tiled));
   const made: Panel = { buffer: buffer.name, replace, padded };
   return { statements, cx: { ...cx, panels: [...cx.panels, made] } };
+}
+
+/**
+ * The order of use in a workgroup: invocations that run side by side read elements that lie side by side, and each of
+ * them its points in one piece.
+ */
+function forWorkgroup(rest: readonly Level[]): readonly Level[] {
+  const points = rest.filter((level) => isPoint(level) && !isReduction(level) && !level.marks.threads);
+  const threads = rest.filter((level) => level.marks.threads);
+  return [
+    ...rest.filter((level) => !points.includes(level) && !threads.includes(level)),
+    ...threads,
+    ...points,
+  ];
 }
 
 const divided = (value: Expr, by: number): Expr => apply("floordiv", i32, [value, int(by)]);
@@ -309,8 +342,14 @@ function fill(
   {
     always,
     shared,
+    together,
     exists,
-  }: { readonly always: boolean; readonly shared: boolean; readonly exists: readonly Expr[] },
+  }: {
+    readonly always: boolean;
+    readonly shared: boolean;
+    readonly together: boolean;
+    readonly exists: readonly Expr[];
+  },
 ): readonly Stmt[] {
   const before: Stmt[] = [];
   const named = (base: string, value: Expr): Expr => {
@@ -333,7 +372,7 @@ function fill(
   const partial = sides.flatMap((side): { beyond: Expr; full: Expr | undefined }[] => {
     const total = used.get(side) ?? side.extent;
     const within = compare("lt", passed(side), total);
-    const tiles = tilesOf(side, all);
+    const tiles = together ? [] : tilesOf(side, all);
     if (tiles.length > 0) {
       const even = tiles.every((size, at) => at === 0 || tiles[at - 1]! % size === 0);
       const rest = apply("mod", i32, [total, int(tiles[0]!)]);
@@ -341,13 +380,14 @@ function fill(
       return [{ beyond: within, full: even ? compare("eq", rest, int(0)) : undefined }];
     }
     if (!used.get(side) || intValue(side.extent) === undefined) return [];
-    return [{ beyond: within, full: compare("eq", total, side.extent) }];
+    // A step of a reduction that a workgroup copies may go on beyond the box.
+    return [{ beyond: within, full: compare(together ? "ge" : "eq", total, side.extent) }];
   });
   const inside = always
     ? []
     : index.flatMap((part, axis) => [compare("ge", part, int(0)), compare("lt", part, buffer.shape[axis]!)]);
   const end = ({ side, extent, digit, size }: Dim): Expr => {
-    const limit = used.get(side);
+    const limit = together && intValue(extent) !== undefined ? undefined : used.get(side);
     if (limit && digit === 0) return ceilDiv(limit, size);
     return limit && digit === undefined && intValue(extent) === undefined ? limit : extent;
   };
@@ -361,6 +401,7 @@ function fill(
       index: at,
       value: load(buffer, index, guard),
     };
+    if (together) return [cooperative(store, dims, names, end)];
     return dims.reduceRight<readonly Stmt[]>(
       (block, dim, number) => {
         const innermost = number === dims.length - 1;
@@ -382,6 +423,32 @@ function fill(
   const full = partial.map((each) => each.full!).reduce(and);
   const plain = workspace.copy(loops(false), new Map());
   return [...before, { kind: "if", cond: full, then: plain, orelse: loops(true) }];
+}
+
+/** Elements that an invocation copies at once, where the panel has room for groups of so many. */
+const copyWidth = 4;
+
+/**
+ * A copy by all invocations: neighbours read along the buffer's last axis, and each writes a whole vector of the panel,
+ * since parts of one vector can't be written by several.
+ */
+function cooperative(
+  store: Stmt,
+  dims: readonly Dim[],
+  names: readonly string[],
+  end: (dim: Dim) => Expr,
+): Stmt {
+  const last = dims.at(-1);
+  const group = last && (intValue(last.extent) ?? 1) % copyWidth === 0 ? last : undefined;
+  const loop = (dim: Dim, marks: LoopMarks, body: readonly Stmt[]): ForStmt => {
+    const name = names[dims.indexOf(dim)]!;
+    return { kind: "for", name, lo: int(0), hi: end(dim), step: 1, marks, body };
+  };
+  const inner: Stmt = group ? loop(group, { vectorize: { width: copyWidth, tail: "exact" } }, [store]) : store;
+  const spread = dims
+    .filter((dim) => dim !== group)
+    .toSorted((a, b) => a.side.axis - b.side.axis || dims.indexOf(a) - dims.indexOf(b));
+  return spread.reduceRight<Stmt>((body, dim) => loop(dim, { threads: true }, [body]), inner);
 }
 
 /** That the points which are reached already, under a mask, are real ones. */

@@ -17,7 +17,8 @@ import { prepare } from "./prepare.ts";
 
 export const wgslTarget: Target = {
   name: "wgsl",
-  capabilities: { unsupported, vectorBytes: 0, vectorRegisters: 0, workgroups: false },
+  capabilities: { unsupported, vectorBytes: 0, vectorRegisters: 0, workgroups: true },
+  schedules: true,
   passes: [{ name: "expand-reductions", run: expandReductions }],
   emit: async (kernels, _options, sink) => emitModule(kernels, sink),
 };
