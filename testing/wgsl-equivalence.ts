@@ -8,6 +8,7 @@ import { parseKernel } from "../compiler/ir/parse.ts";
 import { readerOf } from "../compiler/ir/storage.ts";
 import { verify } from "../compiler/ir/verify.ts";
 import { runPasses, sharedPasses } from "../compiler/passes/index.ts";
+import { schedulePass } from "../compiler/schedule/index.ts";
 import { emitModule, wgslTarget } from "../compiler/targets/wgsl/index.ts";
 import type { Emitted } from "../compiler/targets/target.ts";
 import type { WgslLaunch } from "../compiler/artifact.ts";
@@ -29,6 +30,11 @@ export function prepared(kernel: IrKernel): IrKernel {
   const ready = runPasses(kernel, wgslTarget.passes);
   verify(ready, "the target's passes");
   return ready;
+}
+
+/** A kernel after its schedules and the passes of every target. */
+export function scheduled(kernel: IrKernel): IrKernel {
+  return runPasses(kernel, [schedulePass(wgslTarget), ...sharedPasses], { verifyEach: true });
 }
 
 export function launchesOf(emitted: Emitted): readonly WgslLaunch[] {
@@ -57,7 +63,7 @@ export async function sameOnWgsl(
   args: () => InterpretArgs,
   { tolerance = 0, accept = () => false }: Closeness = {},
 ): Promise<void> {
-  const module = emitted([runPasses(kernel, sharedPasses, { verifyEach: true })]);
+  const module = emitted([scheduled(kernel)]);
   const [launch] = launchesOf(module);
   const given = args();
   const names: Record<string, number> = {};

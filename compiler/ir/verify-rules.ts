@@ -180,12 +180,12 @@ export const stmtRules: readonly StmtRule[] = [
   },
   function marksAreSane(stmt, scope) {
     if (stmt.kind !== "for") return undefined;
-    const { parallel, threads, vectorize, unroll } = stmt.marks;
+    const { parallel, vectorize, unroll } = stmt.marks;
     if (unroll !== undefined && !(Number.isInteger(unroll) && unroll >= 0)) return `unrolls by ${unroll}`;
     const width = vectorize?.width;
     if (width !== undefined && !isPowerOfTwo(width)) return `vectorizes by ${width}`;
-    if (!parallel && !threads) return undefined;
-    return scope.depth > 0 ? "a parallel loop inside a reduction" : undefined;
+    // A workgroup's invocations may share a declared reduction; workers share nothing inside of an iteration.
+    return parallel && scope.depth > 0 ? "a parallel loop inside a reduction" : undefined;
   },
   function reductionHasItsParts(stmt) {
     if (stmt.kind !== "reduce") return undefined;

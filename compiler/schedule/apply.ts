@@ -28,11 +28,7 @@ import { loopKey, planOf, type Plan } from "./plan.ts";
 import { stage } from "./staging.ts";
 
 /** The kernel with its schedules applied; with `workgroups`, `threads` loops work together on what is staged. */
-export function applySchedules(
-  kernel: IrKernel,
-  report: PassReport = silent,
-  workgroups = false,
-): IrKernel {
+export function applySchedules(kernel: IrKernel, report: PassReport = silent, workgroups = false): IrKernel {
   const workspace = new Workspace(kernel);
   const scheduler = new Scheduler(workspace, kernel, report, workgroups);
   return workspace.finish(scheduler.block(kernel.body));
@@ -249,6 +245,7 @@ class Scheduler {
         const shared = this.depth === 0;
         const made = stage(this.workspace, buffer, band.body, band.levels, cx, this.places++, {
           shared,
+          span: directive.span,
         });
         before.push(...made.statements);
         this.staged.add(directive);
@@ -280,6 +277,7 @@ class Scheduler {
         if (!buffer || !reads(band.body, name)) continue;
         const made = stage(this.workspace, buffer, band.body, rest, cx, this.places++, {
           together: band.workgroups && this.outsideThreads(band, level),
+          span: directive.span,
         });
         before.push(...made.statements);
         this.staged.add(directive);

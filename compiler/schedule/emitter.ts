@@ -47,7 +47,9 @@ export class LoopEmitter {
     const within: Inner = (next) => {
       if (!this.stops.has(levelKey(level))) return rest(next);
       // What is copied by a whole workgroup has room for a full step; only the loop inside need know.
-      const later = this.band.workgroups ? next.pending.filter(({ reduction }) => reduction !== undefined) : [];
+      const later = this.band.workgroups
+        ? next.pending.filter(({ reduction }) => reduction !== undefined)
+        : [];
       const now = next.pending.filter((axis) => !later.includes(axis));
       return this.settled({ ...next, pending: now }, (known) => {
         const kept = { ...known, pending: [...known.pending, ...later] };

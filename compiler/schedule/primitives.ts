@@ -106,7 +106,7 @@ export const primitives: readonly Primitive[] = [
   {
     name: "threads",
     operands: "loops or tile loops inside of a parallel one",
-    legal: "as for parallel",
+    legal: "as for parallel, or a declared reduction",
     effect: "iterations are invocations of a workgroup; on WASM they run in order",
     before: copy("  @tile(j: 8) @threads(j)\n"),
     after: kernel(`  for i_1 in 0..M {

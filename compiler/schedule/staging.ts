@@ -2,6 +2,7 @@
 // from there. The panel is a box: along each axis of the buffer, what the loops inside add to the subscript, the axes
 // permuted so that the loop which runs innermost moves along the last one.
 
+import type { Span } from "../../lang/source.ts";
 import { load } from "../ir/build.ts";
 import {
   i32,
@@ -81,6 +82,8 @@ export interface StageOptions {
   readonly shared?: boolean;
   /** Filled by all invocations of a workgroup together. */
   readonly together?: boolean;
+  /** Of the annotation. */
+  readonly span?: Span;
 }
 
 /** A panel for `buffer` at a place inside the loops entered so far; `rest` are those to come. */
@@ -91,7 +94,7 @@ export function stage(
   rest: readonly Level[],
   outer: Context,
   place: number,
-  { shared = false, together = false }: StageOptions = {},
+  { shared = false, together = false, span }: StageOptions = {},
 ): Staged {
   const axes = [...new Set(rest.map((level) => level.axis))];
   let cx = outer;
@@ -125,6 +128,7 @@ export function stage(
     dtype: buffer.dtype,
     space: shared ? "kernel" : "panel",
     shape: dims.map((dim) => dim.extent),
+    ...(span && { span }),
   });
   const statements = [
     ...(shared ? [] : [{ kind: "alloc", buffer: panel.name } as const]),
@@ -444,7 +448,9 @@ function cooperative(
     const name = names[dims.indexOf(dim)]!;
     return { kind: "for", name, lo: int(0), hi: end(dim), step: 1, marks, body };
   };
-  const inner: Stmt = group ? loop(group, { vectorize: { width: copyWidth, tail: "exact" } }, [store]) : store;
+  const inner: Stmt = group
+    ? loop(group, { vectorize: { width: copyWidth, tail: "exact" } }, [store])
+    : store;
   const spread = dims
     .filter((dim) => dim !== group)
     .toSorted((a, b) => a.side.axis - b.side.axis || dims.indexOf(a) - dims.indexOf(b));

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { textOf } from "../../../lang/source.ts";
 import { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
 import { parseKernels, prepared } from "../../../testing/wgsl-equivalence.ts";
-import { emitModule } from "./index.ts";
+import { runPasses } from "../../passes/index.ts";
+import { emitModule, wgslTarget } from "./index.ts";
 
 /** What is reported for a kernel: code, sentence, and the text at the place. */
 function reported(text: string): readonly string[] {
@@ -17,11 +18,15 @@ function reported(text: string): readonly string[] {
 /** Annotations that aren't honoured. */
 function notHonoured(text: string): readonly string[] {
   const sink = new DiagnosticSink();
-  const { kernels } = emitModule(parseKernels(text).map(prepared), sink);
+  const found: string[] = [];
+  const note = (annotation: string, why: string): void => void found.push(`${annotation}: ${why}`);
+  const ready = parseKernels(text).map((kernel) =>
+    runPasses(kernel, wgslTarget.passes, {}, sink, { notHonoured: note }),
+  );
+  const { kernels } = emitModule(ready, sink);
   expect(sink.all).toEqual([]);
-  return kernels
-    .flatMap((kernel) => kernel.notHonoured ?? [])
-    .map(({ annotation, why }) => `${annotation}: ${why}`);
+  for (const kernel of kernels) kernel.notHonoured?.forEach(({ annotation, why }) => note(annotation, why));
+  return found;
 }
 
 const many = (count: number): string => {

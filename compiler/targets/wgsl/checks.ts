@@ -6,6 +6,8 @@ import type { Span } from "../../../lang/source.ts";
 import { exprsOf, visitBlock, visitExpr } from "../../ir/walk.ts";
 import type { Buffer, IrKernel } from "../../ir/ir.ts";
 import { limits } from "./limits.ts";
+import type { Entry } from "./prepare.ts";
+import { iterationsOf, valuesOf, visitNests } from "./workgroups/nests.ts";
 import { constantSize } from "./sizes.ts";
 import { dtypesUsed } from "./uses.ts";
 
@@ -29,9 +31,43 @@ export function checkDtypes(kernel: IrKernel, sink: DiagnosticSink): boolean {
 }
 
 /** Reports what of a prepared kernel exceeds the limits; says whether there was nothing. */
-export function checkLimits(kernel: IrKernel, sink: DiagnosticSink): boolean {
+export function checkLimits(kernel: IrKernel, entries: readonly Entry[], sink: DiagnosticSink): boolean {
   const bindings = checkBindings(kernel, sink);
-  return checkArrays(kernel, sink) && bindings;
+  const shared = new Set(entries.flatMap(({ together }) => [...(together?.shared ?? [])]));
+  const memory = checkMemory(kernel, shared, sink);
+  return checkArrays(kernel, shared, sink) && memory && bindings;
+}
+
+/** Loops over threads that the source asked for, where their length is known. */
+export function checkInvocations(kernel: IrKernel, sink: DiagnosticSink): boolean {
+  const values = valuesOf(kernel.body);
+  let fine = true;
+  visitNests(kernel.body, (nest) => {
+    const count = iterationsOf(nest, values) ?? 0;
+    const [first] = nest.loops;
+    if (count <= limits.invocations || first?.marks.label === undefined) return;
+    fine = false;
+    sink.report("K0606", { count, limit: limits.invocations }, first.span ?? kernel.span);
+  });
+  return fine;
+}
+
+/** Arrays that a workgroup shares; all entry points of a kernel declare theirs apart. */
+function checkMemory(kernel: IrKernel, shared: ReadonlySet<string>, sink: DiagnosticSink): boolean {
+  let bytes = 0;
+  for (const buffer of kernel.buffers) {
+    const size = shared.has(buffer.name) ? constantSize(buffer.shape) : 0;
+    if (size === undefined) {
+      sink.report("K0603", { array: buffer.name }, placeOf(buffer, kernel));
+      return false;
+    }
+    bytes += Math.ceil((size * (buffer.dtype === "f16" ? 2 : 4)) / 16) * 16;
+    if (bytes <= limits.workgroupBytes) continue;
+    const params = { array: buffer.name, bytes, limit: limits.workgroupBytes };
+    sink.report("K0605", params, placeOf(buffer, kernel));
+    return false;
+  }
+  return true;
 }
 
 /** Tensor arguments, scratch and the status word are storage buffers. */
@@ -54,11 +90,11 @@ function checkBindings(kernel: IrKernel, sink: DiagnosticSink): boolean {
   return false;
 }
 
-function checkArrays(kernel: IrKernel, sink: DiagnosticSink): boolean {
+function checkArrays(kernel: IrKernel, shared: ReadonlySet<string>, sink: DiagnosticSink): boolean {
   let bytes = 0;
   let fine = true;
   for (const buffer of kernel.buffers) {
-    if (buffer.space !== "local" && buffer.space !== "panel") continue;
+    if ((buffer.space !== "local" && buffer.space !== "panel") || shared.has(buffer.name)) continue;
     const size = constantSize(buffer.shape);
     if (size === undefined) {
       sink.report("K0603", { array: buffer.name }, placeOf(buffer, kernel));

@@ -7,19 +7,19 @@
 
 import type { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
 import type { IrKernel } from "../../ir/ir.ts";
-import { expandReductions } from "../../passes/expand-reductions.ts";
 import type { Emitted, EmittedKernel, Target } from "../target.ts";
-import { checkDtypes, checkLimits, unsupported } from "./checks.ts";
+import { checkDtypes, checkInvocations, checkLimits, unsupported } from "./checks.ts";
 import { HelperSet } from "./helpers.ts";
 import { emitKernel } from "./kernel.ts";
 import { NameSpace } from "./names.ts";
+import { wgslPasses } from "./passes.ts";
 import { prepare } from "./prepare.ts";
 
 export const wgslTarget: Target = {
   name: "wgsl",
   capabilities: { unsupported, vectorBytes: 0, vectorRegisters: 0, workgroups: true },
   schedules: true,
-  passes: [{ name: "expand-reductions", run: expandReductions }],
+  passes: wgslPasses,
   emit: async (kernels, _options, sink) => emitModule(kernels, sink),
 };
 
@@ -37,14 +37,10 @@ export function emitModule(kernels: readonly IrKernel[], sink: DiagnosticSink): 
       asserts: [],
       text: "",
     };
-    if (!checkDtypes(kernel, sink)) return nothing;
-    const { kernel: ready, phases, notHonoured } = prepare(kernel);
-    if (!checkLimits(ready, sink)) return nothing;
-    const code = emitKernel(
-      ready,
-      phases.map((phase) => phase.body),
-      { helpers, names },
-    );
+    if (!checkDtypes(kernel, sink) || !checkInvocations(kernel, sink)) return nothing;
+    const { kernel: ready, entries, notHonoured } = prepare(kernel);
+    if (!checkLimits(ready, entries, sink)) return nothing;
+    const code = emitKernel(ready, entries, { helpers, names });
     parts.push(...code.parts);
     half ||= code.launch.features.includes("shader-f16");
     return {

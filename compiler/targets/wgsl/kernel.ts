@@ -2,7 +2,7 @@
 
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import type { ShapeExpr, WgslBinding, WgslLaunch, WgslPhase } from "../../artifact.ts";
-import { int, type AssertStmt, type Buffer, type Expr, type IrKernel, type Stmt } from "../../ir/ir.ts";
+import { int, type AssertStmt, type Buffer, type Expr, type IrKernel } from "../../ir/ir.ts";
 import { visitBlock } from "../../ir/walk.ts";
 import { add, mul } from "../../passes/fold.ts";
 import { toShapeExpr } from "../../shape-expr.ts";
@@ -11,13 +11,15 @@ import type { HelperSet } from "./helpers.ts";
 import { workgroupSize } from "./limits.ts";
 import { Lines } from "./lines.ts";
 import { NameSpace } from "./names.ts";
-import { entryPoint, serialLoops, totalCount, type EntryPoint } from "./phases.ts";
-import type { NotHonoured } from "./prepare.ts";
+import { serialLoops, totalCount } from "./phases.ts";
+import type { Entry, NotHonoured } from "./prepare.ts";
 import { emitBlock, emitComment, type FunctionScope } from "./statements.ts";
 import { constantSize } from "./sizes.ts";
 import { Storage } from "./storage.ts";
 import { binary, primary, type Text } from "./text.ts";
 import { dtypesUsed } from "./uses.ts";
+import { emitSteps } from "./workgroups/text.ts";
+import type { Cooperation } from "./workgroups/steps.ts";
 import { layOutUniform, offsetName, strideName, type Uniform } from "./uniform.ts";
 
 export interface KernelCode {
@@ -35,25 +37,23 @@ export interface ModuleScope {
   readonly names: NameSpace;
 }
 
-/** Emits a checked kernel whose body is split into phases. */
-export function emitKernel(
-  kernel: IrKernel,
-  phases: readonly (readonly Stmt[])[],
-  module: ModuleScope,
-): KernelCode {
-  const entryNames = phases.map((_, at) =>
+/** Emits a checked kernel, an entry point a phase. */
+export function emitKernel(kernel: IrKernel, entries: readonly Entry[], module: ModuleScope): KernelCode {
+  const entryNames = entries.map((_, at) =>
     module.names.give(at === 0 ? kernel.name : `${kernel.name}_${at + 1}`),
   );
   // Kernels of one module must not share names; those of the first stay as they are.
   const give = (wish: string): string => module.names.give(wish, `${kernel.name}_${wish}`);
   const asserts = assertsOf(kernel);
-  const { places, variables } = placesOf(kernel, module, give);
+  const shared = new Set(entries.flatMap(({ together }) => [...(together?.shared ?? [])]));
+  const { places, variables } = placesOf(kernel, module, give, shared);
   const status = asserts.length > 0 ? give("status") : undefined;
   const uniformName = give("args");
   const uniform = layOutUniform(kernel, uniformName);
   const bindings = bindingsOf(kernel, places, status);
 
-  const entries = phases.map((body) => entryPoint(body, kernel));
+  const failed =
+    status && entries.some(({ together }, at) => together && at > 0) ? give("failed") : undefined;
   const functions = entries.map((entry, at) =>
     emitEntry(entry, {
       name: entryNames[at]!,
@@ -64,6 +64,7 @@ export function emitKernel(
       status,
       asserts,
       first: at === 0,
+      failed,
     }),
   );
   const declarations = bindings.map(({ name, access }, at) => {
@@ -81,7 +82,12 @@ export function emitKernel(
     declarations.push(`@group(0) @binding(${bindings.length}) var<uniform> ${uniformName}: ${struct};`);
   }
   if (declarations.length > 0) parts.push(declarations.join("\n"));
-  for (const storage of variables.values()) parts.push(...storage.functions.values());
+  const memory = [...places.values()].flatMap(({ buffer, storage }) =>
+    shared.has(buffer.name) ? [`var<workgroup> ${storage.name}: ${storage.type};`] : [],
+  );
+  if (failed) memory.push(`var<workgroup> ${failed}: u32;`);
+  if (memory.length > 0) parts.push(memory.join("\n"));
+  for (const { storage } of places.values()) parts.push(...storage.functions.values());
   parts.push(...functions);
   const features = dtypesUsed(kernel).has("f16") ? ["shader-f16"] : [];
   const launch: WgslLaunch = {
@@ -99,10 +105,14 @@ export function emitKernel(
   return { parts, launch, asserts, notHonoured };
 }
 
-function phaseOf(entry: EntryPoint, name: string): WgslPhase {
-  const size = entry.axes.length > 0 ? workgroupSize : 1;
-  return { entryPoint: name, workgroupSize: [size, 1, 1], extent: entry.extent };
+function phaseOf(entry: Entry, name: string): WgslPhase {
+  const size = sizeOf(entry);
+  // Iterations of a workgroup that works together are whole workgroups.
+  const extent: ShapeExpr = entry.together ? ["*", entry.extent, size] : entry.extent;
+  return { entryPoint: name, workgroupSize: [size, 1, 1], extent };
 }
+
+const sizeOf = ({ together, axes }: Entry): number => together?.size ?? (axes.length > 0 ? workgroupSize : 1);
 
 // ---- buffers -----------------------------------------------------------------------------------------
 
@@ -111,6 +121,7 @@ function placesOf(
   kernel: IrKernel,
   module: ModuleScope,
   give: (wish: string) => string,
+  shared: ReadonlySet<string>,
 ): { readonly places: Map<string, Place>; readonly variables: Map<string, Storage> } {
   const written = new Set(
     kernel.params.flatMap((param) => (param.kind === "tensor" && param.mode !== "in" ? [param.buffer] : [])),
@@ -127,6 +138,7 @@ function placesOf(
       written: written.has(name),
       atomic: atomic.has(name),
       size: local ? constantSize(shape) : undefined,
+      shared: shared.has(name),
     };
     const storage = new Storage(buffer, given, usage, module.helpers, give);
     const strides = shape.map((_, axis) => strideName(name, axis));
@@ -212,9 +224,11 @@ interface EntryContext {
   readonly status: string | undefined;
   readonly asserts: readonly AssertStmt[];
   readonly first: boolean;
+  /** The variable by which a workgroup learns that an earlier phase failed. */
+  readonly failed: string | undefined;
 }
 
-function emitEntry(entry: EntryPoint, cx: EntryContext): string {
+function emitEntry(entry: Entry, cx: EntryContext): string {
   const out = new Lines();
   const { module, places, status, asserts } = cx;
   const fn: FunctionScope = {
@@ -227,7 +241,8 @@ function emitEntry(entry: EntryPoint, cx: EntryContext): string {
     status,
     checkNumber: (stmt) => 1 + asserts.findIndex((other) => sameCheck(stmt, other)),
   };
-  const size = entry.axes.length > 0 ? workgroupSize : 1;
+  const size = sizeOf(entry);
+  if (entry.together) return emitTogether(entry, entry.together, fn, cx);
   out.add(`@compute @workgroup_size(${size})`);
   if (entry.axes.length === 0) {
     out.block(`fn ${cx.name}()`, () => {
@@ -247,13 +262,37 @@ function emitEntry(entry: EntryPoint, cx: EntryContext): string {
   return out.toString().trimEnd();
 }
 
+/** An entry point whose workgroups share the work of an iteration. */
+function emitTogether(entry: Entry, plan: Cooperation, fn: FunctionScope, cx: EntryContext): string {
+  const { out } = fn;
+  const index = fn.names.give("index");
+  const thread = fn.names.give("thread");
+  const builtins = [`@builtin(local_invocation_index) ${index}: u32`];
+  const id = entry.axes.length > 0 ? fn.names.give("id") : "";
+  const groups = entry.axes.length > 0 ? fn.names.give("groups") : "";
+  if (entry.axes.length > 0)
+    builtins.push(`@builtin(workgroup_id) ${id}: vec3<u32>`, `@builtin(num_workgroups) ${groups}: vec3<u32>`);
+  out.add(`@compute @workgroup_size(${plan.size})`);
+  out.block(`fn ${cx.name}(${builtins.join(", ")})`, () => {
+    // All invocations of a workgroup have the same iteration, so they return together or not at all.
+    if (entry.axes.length > 0) emitIndices(entry, `i32(${id}.x + ${id}.y * ${groups}.x)`, fn);
+    out.add(`let ${thread} = i32(${index});`);
+    if (!cx.first && fn.status && cx.failed) {
+      out.block(`if (${thread} == 0)`, () => out.add(`${cx.failed} = atomicLoad(&${fn.status});`));
+      out.block(`if (workgroupUniformLoad(&${cx.failed}) != 0u)`, () => out.add("return;"));
+    }
+    emitSteps(plan, { ...fn, thread });
+  });
+  return out.toString().trimEnd();
+}
+
 /** What an earlier phase checked and found wrong may be what this one relies on. */
 function skipAfterFailure(fn: FunctionScope): void {
   if (fn.status) fn.out.block(`if (atomicLoad(&${fn.status}) != 0u)`, () => fn.out.add("return;"));
 }
 
 /** The loop variables from the number of the invocation; those beyond the extent have nothing to do. */
-function emitIndices(entry: EntryPoint, flat: string, fn: FunctionScope): void {
+function emitIndices(entry: Entry, flat: string, fn: FunctionScope): void {
   const { out } = fn;
   const { axes } = entry;
   const text = (expr: Expr): Text => emitExpr(expr, fn, out);

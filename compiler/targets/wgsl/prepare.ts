@@ -1,15 +1,20 @@
-// A kernel brought into what the emitter takes: no vectors, no vector loops, loops unrolled where asked, split into
-// phases, constants folded. What an annotation asked for and this target doesn't do is reported, never dropped.
+// A kernel brought into what the emitter takes: no vectors, constants folded, split into phases, each with its axes and,
+// where it has loops over threads, the steps of its workgroups. What an annotation asked for and this target doesn't do is
+// reported, never dropped.
 
 import type { Span } from "../../../lang/source.ts";
-import type { IrKernel } from "../../ir/ir.ts";
-import { mapBlock, withBody } from "../../ir/walk.ts";
-import { phases, type Phase } from "../../passes/phases.ts";
+import type { IrKernel, Stmt } from "../../ir/ir.ts";
+import { mapBlock } from "../../ir/walk.ts";
+import { phases } from "../../passes/phases.ts";
 import { simplify } from "../../passes/simplify/index.ts";
-import { unroll } from "../../passes/unroll.ts";
 import type { PassReport } from "../../passes/workspace.ts";
 import { foldConstants } from "./fold.ts";
+import { limits } from "./limits.ts";
+import { entryPoint, type EntryPoint } from "./phases.ts";
 import { scalarise } from "./scalarise.ts";
+import { CannotCooperate, cooperate } from "./workgroups/cooperate.ts";
+import { hasThreads } from "./workgroups/nests.ts";
+import type { Cooperation } from "./workgroups/steps.ts";
 
 /** An annotation that this target doesn't honour, and why. */
 export interface NotHonoured {
@@ -18,44 +23,59 @@ export interface NotHonoured {
   readonly span?: Span;
 }
 
+/** An entry point, and how its workgroups share the work of an iteration; without, an invocation does it alone. */
+export interface Entry extends EntryPoint {
+  readonly together?: Cooperation;
+}
+
 export interface Prepared {
+  /** With the arrays as entries use them. */
   readonly kernel: IrKernel;
-  readonly phases: readonly Phase[];
+  readonly entries: readonly Entry[];
   readonly notHonoured: readonly NotHonoured[];
 }
 
-/** Prepares a kernel whose reductions are expanded. */
+/** Prepares a kernel that went through the target's passes. */
 export function prepare(kernel: IrKernel): Prepared {
   const notHonoured: NotHonoured[] = [];
   const report: PassReport = {
     notHonoured: (annotation, why, span) => notHonoured.push({ annotation, why, span }),
   };
-  const unrolled = unroll(scalarLoops(kernel, report), report);
-  // Unrolling leaves constants behind; folding is last, since nothing else may reach WGSL's own evaluation of them.
-  const ready = foldConstants(simplify(scalarise(unrolled)));
-  const phased = phases(ready, report);
-  return { kernel: phased.kernel, phases: phased.phases, notHonoured };
+  // Folding is last, since nothing else may reach WGSL's own evaluation of constants.
+  const phased = phases(foldConstants(simplify(scalarise(kernel))), report);
+  let ready = phased.kernel;
+  const entries = phased.phases.map(({ body }): Entry => {
+    const entry = entryPoint(body, ready);
+    if (!hasThreads(entry.body)) return entry;
+    const known = [
+      ...ready.dims.map(({ name }) => name),
+      ...ready.params.flatMap((param) => (param.kind === "scalar" ? [param.name] : [])),
+      ...entry.axes.map(({ loop }) => loop.name),
+    ];
+    try {
+      const { plan, buffers } = cooperate(entry.body, ready, new Set(known), limits.invocations);
+      const changed = new Map(buffers.map((buffer) => [buffer.name, buffer]));
+      ready = { ...ready, buffers: ready.buffers.map((buffer) => changed.get(buffer.name) ?? buffer) };
+      return { ...entry, together: plan };
+    } catch (error) {
+      if (!(error instanceof CannotCooperate)) throw error;
+      return { ...entry, body: inOrder(entry.body, error, report) };
+    }
+  });
+  return { kernel: ready, entries, notHonoured };
 }
 
-/** Drops the marks that WGSL has no use for. */
-function scalarLoops(kernel: IrKernel, report: PassReport): IrKernel {
-  const body = mapBlock(kernel.body, (stmt) => {
-    if (stmt.kind !== "for" || (!stmt.marks.vectorize && !stmt.marks.threads)) return stmt;
-    const { vectorize, threads, ...marks } = stmt.marks;
-    const name = marks.label ?? stmt.name;
-    if (vectorize)
+/** Loops over threads as one invocation runs them. */
+function inOrder(body: readonly Stmt[], { message }: CannotCooperate, report: PassReport): readonly Stmt[] {
+  return mapBlock(body, (stmt) => {
+    if (stmt.kind !== "for" || !stmt.marks.threads) return stmt;
+    const { threads: _serial, ...marks } = stmt.marks;
+    if (marks.label !== undefined)
       report.notHonoured(
-        `@vectorize(${name})`,
-        "the lanes of a GPU are its invocations, so each runs scalar code",
-        stmt.span,
-      );
-    if (threads)
-      report.notHonoured(
-        `@threads(${name})`,
-        "workgroups don't share loops yet, so one invocation runs it in order",
+        `@threads(${marks.label})`,
+        `${message}, so one invocation runs it in order`,
         stmt.span,
       );
     return { ...stmt, marks };
   });
-  return withBody(kernel, body);
 }

@@ -142,8 +142,12 @@ function emitIf(stmt: IfStmt, fn: FunctionScope): void {
   fn.out.branches(`if (${cond.text})`, then, () => emitBlock(stmt.orelse, fn));
 }
 
-/** A cheap bound that doesn't change stands in the loop's head; any other is computed before the loop. */
 function emitFor(stmt: ForStmt, fn: FunctionScope): void {
+  fn.out.block(emitForHead(stmt, fn), () => emitBlock(stmt.body, fn));
+}
+
+/** The head of a loop. A cheap bound that doesn't change stands in it; any other is computed before the loop. */
+export function emitForHead(stmt: ForStmt, fn: FunctionScope): string {
   const { out } = fn;
   const lo = emitExpr(stmt.lo, fn, out);
   let hi = emitExpr(stmt.hi, fn, out);
@@ -154,7 +158,7 @@ function emitFor(stmt: ForStmt, fn: FunctionScope): void {
   }
   const name = declare(stmt.name, fn);
   const head = `var ${name} = ${lo.text}; ${binary("<", primary(name), hi).text}; ${name} += ${stmt.step}`;
-  out.block(`for (${head})`, () => emitBlock(stmt.body, fn));
+  return `for (${head})`;
 }
 
 function isFixed(expr: Expr, fn: FunctionScope): boolean {

@@ -20,7 +20,7 @@ type Layout =
   /** One element a word, or an f16. */
   | { readonly kind: "plain"; readonly element: "f32" | "f16" | "i32" | "u32" }
   /** One element a word that is updated atomically; floats by their bits. */
-  | { readonly kind: "atomic"; readonly element: "i32" | "u32" }
+  | { readonly kind: "atomic"; readonly element: "i32" | "u32"; readonly size?: number }
   /** Several elements a u32. */
   | { readonly kind: "packed"; readonly bits: number; readonly atomic: boolean };
 
@@ -30,6 +30,8 @@ export interface Usage {
   readonly atomic: boolean;
   /** Elements of a local array. */
   readonly size?: number;
+  /** Whether it lies in workgroup memory. */
+  readonly shared?: boolean;
 }
 
 /** A buffer in WGSL. `functions` collects the accessor functions that emitted code calls. */
@@ -64,7 +66,7 @@ export class Storage {
       case "plain":
         return `array<${this.layout.element}>`;
       case "atomic":
-        return `array<atomic<${this.layout.element}>>`;
+        return `array<atomic<${this.layout.element}>${this.layout.size === undefined ? "" : `, ${this.layout.size}`}>`;
       case "packed":
         return this.layout.atomic ? "array<atomic<u32>>" : "array<u32>";
     }
@@ -78,7 +80,7 @@ export class Storage {
 
   /** The elements of a local array. */
   get localSize(): number | undefined {
-    return this.layout.kind === "local" ? this.layout.size : undefined;
+    return this.layout.kind === "local" || this.layout.kind === "atomic" ? this.layout.size : undefined;
   }
 
   load(at: Text): Text {
@@ -259,8 +261,10 @@ function accessorsOf(layout: Layout, usage: Usage): readonly Accessor[] {
   return [...elements, ...updates];
 }
 
-function layoutOf(buffer: Buffer, { atomic, written, size }: Usage): Layout {
+function layoutOf(buffer: Buffer, { atomic, written, size, shared }: Usage): Layout {
   const register = registerOf(valueDtype(buffer.dtype));
+  if (shared && atomic && size !== undefined)
+    return { kind: "atomic", element: register === "i32" ? "i32" : "u32", size };
   if (buffer.space === "local" || buffer.space === "panel")
     return {
       kind: "local",

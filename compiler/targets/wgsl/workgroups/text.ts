@@ -1,0 +1,96 @@
+// The steps of a workgroup as WGSL: who runs what, by the number of the invocation; barriers stand where the plan has them,
+// in control flow that is the same for all.
+
+import { int, type Expr, type ForStmt } from "../../../ir/ir.ts";
+import { intValue, mul } from "../../../passes/fold.ts";
+import { emitExpr, placeOf } from "../expressions.ts";
+import { emitBlock, emitComment, emitForHead, type FunctionScope } from "../statements.ts";
+import { binary, primary, type Text } from "../text.ts";
+import type { Nest } from "./nests.ts";
+import type { Cooperation, Step } from "./steps.ts";
+
+export interface GroupScope extends FunctionScope {
+  /** The name of the invocation's number. */
+  readonly thread: string;
+}
+
+export function emitSteps(plan: Cooperation, fn: GroupScope): void {
+  emitAll(plan.steps, plan, fn);
+}
+
+function emitAll(steps: readonly Step[], plan: Cooperation, fn: GroupScope): void {
+  for (const step of steps) emitStep(step, plan, fn);
+}
+
+function emitStep(step: Step, plan: Cooperation, fn: GroupScope): void {
+  const { out } = fn;
+  switch (step.kind) {
+    case "each":
+      return emitBlock(step.statements, fn);
+    case "one":
+      return out.block(`if (${fn.thread} == 0)`, () => emitBlock(step.statements, fn));
+    case "barrier":
+      if (step.storage) out.add("storageBarrier();");
+      if (step.workgroup) out.add("workgroupBarrier();");
+      return;
+    case "fill": {
+      const { storage } = placeOf(step.alloc.buffer, fn);
+      emitComment(step.alloc.span, fn);
+      const value = emitExpr(step.alloc.fill!, fn, out);
+      const at = fn.names.give("at");
+      const head = `for (var ${at} = ${fn.thread}; ${at} < ${storage.localSize ?? 0}; ${at} += ${plan.size})`;
+      return out.block(head, () => out.add(storage.store(primary(at), value)));
+    }
+    case "spread":
+      emitComment(step.loop.span, fn);
+      return emitNest(step.nest, plan.size, fn);
+    case "for":
+      emitComment(step.loop.span, fn);
+      return out.block(emitForHead(step.loop, fn), () => emitAll(step.body, plan, fn));
+    case "if": {
+      emitComment(step.branch.span, fn);
+      const cond = emitExpr(step.branch.cond, fn, out);
+      const then = (): void => emitAll(step.then, plan, fn);
+      if (step.orelse.length === 0) return out.block(`if (${cond.text})`, then);
+      return out.branches(`if (${cond.text})`, then, () => emitAll(step.orelse, plan, fn));
+    }
+  }
+}
+
+/** Iteration n of a nest is that of invocation n, and of every `size`-th one behind it. */
+function emitNest(nest: Nest, size: number, fn: GroupScope): void {
+  const { out } = fn;
+  const { loops } = nest;
+  const counts = loops.map(({ hi }) => hi);
+  const known = counts
+    .map(intValue)
+    .reduce<number | undefined>(
+      (product, count) => (count === undefined || product === undefined ? undefined : product * count),
+      1,
+    );
+  const inside = (turn: Text) => (): void => {
+    digits(loops, counts, turn, fn);
+    emitBlock([...nest.lets, ...nest.body], fn);
+  };
+  if (known === size) return out.block("", inside(primary(fn.thread)));
+  if (known !== undefined && known < size)
+    return out.block(`if (${fn.thread} < ${known})`, inside(primary(fn.thread)));
+  const end = binary("<", primary(""), emitExpr(counts.reduce<Expr>(mul, int(1)), fn, out)).text.trim();
+  const [only] = loops;
+  const turn = fn.names.give(loops.length === 1 ? only!.name : "turn");
+  out.block(`for (var ${turn} = ${fn.thread}; ${turn} ${end}; ${turn} += ${size})`, inside(primary(turn)));
+}
+
+/** The loop variables of an iteration by its number, the innermost loop's the last digit. */
+function digits(loops: readonly ForStmt[], counts: readonly Expr[], turn: Text, fn: GroupScope): void {
+  loops.forEach((loop, at) => {
+    if (loops.length === 1) return void fn.values.set(loop.name, turn);
+    const inner = counts.slice(at + 1).reduce<Expr>(mul, int(1));
+    let value = turn;
+    if (intValue(inner) !== 1) value = binary("/", value, emitExpr(inner, fn, fn.out));
+    if (at > 0) value = binary("%", value, emitExpr(counts[at]!, fn, fn.out));
+    const name = fn.names.give(loop.name);
+    fn.out.add(`let ${name} = ${value.text};`);
+    fn.values.set(loop.name, primary(name));
+  });
+}
