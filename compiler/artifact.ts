@@ -185,6 +185,8 @@ export interface KernelReport {
     readonly values: Readonly<Record<string, string>>;
     readonly shape: Readonly<Record<string, number>>;
   };
+  /** Annotations that the compiler chose for nests without any, and the statements that they would stand before. */
+  readonly schedule?: readonly { readonly annotation: string; readonly place?: SourcePlace }[];
 }
 
 export interface KernelArtifact {

@@ -16,6 +16,13 @@ import { KernelTooLarge, lower, loweringLimit } from "./lower/index.ts";
 import { runPasses, sharedPasses, type PassOptions } from "./passes/index.ts";
 import { prove, type ProofResult } from "./proofs/index.ts";
 import { annotationsOf, notHonoured } from "./annotations.ts";
+import {
+  annotate,
+  annotationTexts,
+  chooseSchedule,
+  type AnnotationText,
+  type Schedule,
+} from "./schedule/auto/index.ts";
 import { schedulePass } from "./schedule/index.ts";
 import { checkCallable, placeOf, signatureOf } from "./signature.ts";
 import { targetNamed, targets } from "./targets/index.ts";
@@ -62,13 +69,30 @@ export interface CompileOptions {
   readonly lock?: string;
   /** For the tuner: which values of lists in annotations every kernel has; the lock doesn't count then. */
   readonly choice?: Choice;
+  /**
+   * Who schedules nests: `auto`, if nothing is said, leaves those that the source annotates as they are and chooses for
+   * the others; `none` carries out annotations alone; `replace` chooses for all. A schedule stands for all annotations of
+   * a kernel and is proved as they are. A function says it kernel by kernel.
+   */
+  readonly schedule?: ScheduleMode | ((kernel: KernelId, target: TargetName) => ScheduleMode);
   /** For the compiler's own developers: verify the IR after each pass; see the IR after one. */
   readonly passes?: PassOptions;
+}
+
+export type ScheduleMode = "auto" | "none" | "replace" | Schedule;
+
+/** A kernel, and which instance of it. */
+export interface KernelId {
+  readonly name: string;
+  readonly instance: string;
 }
 
 /** A kernel instance before any target's passes: what the interpreter runs. */
 export interface CompiledKernel {
   readonly typed: TKernel;
+  /** As lowering left it. */
+  readonly lowered: IrKernel;
+  /** Without what was proved. */
   readonly ir: IrKernel;
   readonly proof: ProofResult;
 }
@@ -83,6 +107,8 @@ export interface Specialization {
 export interface TargetKernel extends CompiledKernel {
   /** The lock's entry whose values it has. */
   readonly locked?: LockEntry;
+  /** The annotations that the compiler, or the caller, chose instead of the source. */
+  readonly chosen: readonly AnnotationText[];
   /** After all passes, as it was emitted. */
   readonly prepared: IrKernel;
   /** Its part of the emitted text. */
@@ -198,7 +224,7 @@ export async function compileTyped(
   const lock = options.choice ? undefined : lockOf(options.lock, module.file.path, sink);
   const emitted: EmittedTarget[] = [];
   for (const target of wanted) {
-    const own = kernels.flatMap((kernel) => forTarget(kernel, target, lock, options, sink) ?? []);
+    const own = kernels.flatMap((kernel) => scheduledKernel(kernel, target, lock, options, sink) ?? []);
     if (sink.hasErrors) throw new CompileError(sink.all);
     emitted.push(await emit(target, own, options, sink));
   }
@@ -250,7 +276,7 @@ function provedKernel(
   target: TargetName | undefined,
   options: CompileOptions,
   sink: DiagnosticSink,
-  choice?: Choice,
+  choice?: Choice | "ignored",
 ): CompiledKernel | undefined {
   let lowered: IrKernel;
   try {
@@ -263,8 +289,49 @@ function provedKernel(
   if (options.passes?.verifyEach) verify(lowered, "lower");
   if (!target) checkCallable(lowered, typed, sink);
   const proof = prove(lowered, sink);
-  return { typed, ir: proof.kernel, proof };
+  return { typed, lowered, ir: proof.kernel, proof };
 }
+
+interface ScheduledKernel extends CompiledKernel {
+  readonly locked?: LockEntry;
+  readonly chosen: readonly AnnotationText[];
+}
+
+/** The instance with a target's annotations, and with those that the compiler or the caller chose. */
+function scheduledKernel(
+  kernel: CompiledKernel,
+  target: TargetName,
+  lock: Lock | undefined,
+  options: CompileOptions,
+  sink: DiagnosticSink,
+): ScheduledKernel | undefined {
+  const { typed } = kernel;
+  const asked = options.schedule ?? "auto";
+  const id = { name: typed.name, instance: typed.instance };
+  const mode = typeof asked === "function" ? asked(id, target) : asked;
+  const own =
+    mode === "auto" || mode === "none"
+      ? forTarget(kernel, target, lock, options, sink)
+      : provedKernel(typed, target, options, sink, "ignored");
+  if (!own || mode === "none" || sink.hasErrors) return own && { ...own, chosen: [] };
+  if (typeof mode === "string") {
+    const found = chooseSchedule(own, target);
+    if (!found) return { ...own, chosen: [] };
+    return { ...own, ir: found.proof.kernel, proof: withFacts(own.proof, found.proof), chosen: found.texts };
+  }
+  const proof = prove(annotate(own.lowered, mode), sink);
+  const chosen = annotationTexts(own.ir, mode, target);
+  return { ...own, ir: proof.kernel, proof: withFacts(own.proof, proof), chosen };
+}
+
+const placed = ({ span, lines }: AnnotationText): NonNullable<KernelArtifact["report"]["schedule"]> =>
+  lines.map((annotation) => ({ annotation, place: placeOf(span) }));
+
+/** A proof with what was proved of a schedule besides. */
+const withFacts = (proof: ProofResult, more: ProofResult): ProofResult => ({
+  ...proof,
+  facts: [...proof.facts, ...more.facts.filter(({ subject }) => subject.startsWith("@"))],
+});
 
 /** Targets that some annotation of the kernel is restricted to. */
 function annotatedTargets(typed: TKernel): readonly TargetName[] {
@@ -282,7 +349,7 @@ type Dropped = KernelArtifact["report"]["notHonoured"][number];
 
 async function emit(
   name: TargetName,
-  kernels: readonly (CompiledKernel & { readonly locked?: LockEntry })[],
+  kernels: readonly ScheduledKernel[],
   options: CompileOptions,
   sink: DiagnosticSink,
 ): Promise<EmittedTarget> {
@@ -298,7 +365,7 @@ async function emit(
     { features: options.features ?? defaultFeatures },
     sink,
   );
-  const artifacts = kernels.map(({ typed, ir, proof, locked }, at): KernelArtifact => {
+  const artifacts = kernels.map(({ typed, ir, proof, locked, chosen }, at): KernelArtifact => {
     const own = emitted.kernels[at] ?? internalError("emit", `${name} gave no code for ${typed.instance}`);
     const asserts = own.asserts.map(({ message, span }) => ({ message, place: placeOf(span) }));
     const report = {
@@ -310,6 +377,7 @@ async function emit(
         ...(own.notHonoured ?? []).map(({ span, ...each }) => ({ ...each, place: placeOf(span) })),
       ],
       ...(locked && { tuned: { values: locked.values, shape: locked.shape } }),
+      ...(chosen.length > 0 && { schedule: chosen.flatMap(placed) }),
     };
     return { signature: signatureOf(typed, ir, asserts), launch: own.launch, report };
   });

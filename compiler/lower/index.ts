@@ -19,10 +19,10 @@ export { KernelTooLarge, loweringLimit } from "./lowering.ts";
 
 /**
  * Lowers one instance of a kernel. Annotations for another target than `target` are left out; without a target,
- * all prefixed ones are. Of lists of values in annotations, `choice` says which ones count. Throws `KernelTooLarge`
- * where inlining doesn't come to an end.
+ * all prefixed ones are. Of lists of values in annotations, `choice` says which ones count; `ignored` leaves out all
+ * annotations. Throws `KernelTooLarge` where inlining doesn't come to an end.
  */
-export function lower(kernel: TKernel, target?: TargetName, choice?: Choice): IrKernel {
+export function lower(kernel: TKernel, target?: TargetName, choice?: Choice | "ignored"): IrKernel {
   const cx = new Lowering(target, choice);
   for (const { sym } of kernel.dims) cx.bind(sym, exprValue(ref(cx.fresh(sym.name), i32, sym.span)));
   // Scalars come first: shapes may mention them wherever they stand in the signature.

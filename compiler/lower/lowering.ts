@@ -21,6 +21,8 @@ export class Lowering {
   readonly target: TargetName | undefined;
   /** Which values of lists in annotations to take; the first ones if nothing is said. */
   readonly choice: Choice | undefined;
+  /** Whether annotations hold at all. */
+  readonly annotated: boolean;
   readonly buffers: Buffer[] = [];
   /** Annotations in force, outermost first. */
   readonly marks: MarkScope[] = [];
@@ -33,9 +35,10 @@ export class Lowering {
   private block: Stmt[] = [];
   private spent = 0;
 
-  constructor(target: TargetName | undefined, choice: Choice | undefined) {
+  constructor(target: TargetName | undefined, choice: Choice | "ignored" | undefined) {
     this.target = target;
-    this.choice = choice;
+    this.choice = choice === "ignored" ? undefined : choice;
+    this.annotated = choice !== "ignored";
   }
 
   // ---- names ----

@@ -24,7 +24,7 @@ export function withAnnotations(
 ): void {
   const own = loops.map((loop) => loop.sym);
   const mine = annotations
-    .filter((each) => each.target === undefined || each.target === cx.target)
+    .filter((each) => cx.annotated && (each.target === undefined || each.target === cx.target))
     .map((each) => resolved(each, cx.choice));
   for (const annotation of mine) {
     const meant = annotation.name === "vectorize" ? own.slice(-1) : own;

@@ -5,12 +5,14 @@ import type { KernelTemplate, TypedModule } from "../../lang/typed.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import { nearest } from "../../lang/diagnostics/nearest.ts";
 import type { TargetName } from "../../compiler/artifact.ts";
-import { namedValue, UsageError, wholeNumber, type Given, type OptionSpec } from "./command.ts";
+import { namedValue, oneOf, UsageError, wholeNumber, type Given, type OptionSpec } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
 import { report } from "./report.ts";
 import { fileHost, readLock, readSource, splitKernel } from "./sources.ts";
 import type { Terminal } from "./terminal.ts";
 import { Failure } from "./failure.ts";
+
+const scheduleModes = ["auto", "none", "replace"] as const;
 
 /** Options that every compiling command has. */
 export const compileOptions: Readonly<Record<string, OptionSpec>> = {
@@ -22,6 +24,11 @@ export const compileOptions: Readonly<Record<string, OptionSpec>> = {
     help: "Give a compile-time parameter its value",
   },
   "no-lock": { kind: "flag", help: "Leave NAME.kern.lock aside: the first value of each list counts" },
+  schedule: {
+    kind: "value",
+    value: "auto|none|replace",
+    help: "Schedule what has no annotations (auto, the default), nothing, or everything whatever the annotations say",
+  },
   "print-after": {
     kind: "value",
     multiple: true,
@@ -31,11 +38,13 @@ export const compileOptions: Readonly<Record<string, OptionSpec>> = {
   "verify-each": { kind: "flag", help: "Verify the IR after each pass" },
 };
 
-/** The values of `--set` and `--shape`. */
-export function settingsOf(given: Given): Pick<CompileOptions, "set" | "shape"> {
+/** The values of `--set`, `--shape` and `--schedule`. */
+export function settingsOf(given: Given): Pick<CompileOptions, "set" | "shape" | "schedule"> {
   const pairs = (option: string) =>
     given.all(option).flatMap((text) => text.split(",").map((part) => namedValue(option, part)));
+  const schedule = given.get("schedule");
   return {
+    ...(schedule !== undefined && { schedule: oneOf("schedule", schedule, scheduleModes) }),
     set: Object.fromEntries(pairs("set")),
     shape: Object.fromEntries(
       pairs("shape").map(([name, text]) => [name, wholeNumber("shape", text, 0, 2 ** 30 - 1)]),
@@ -76,7 +85,7 @@ export interface Opened {
   compile(
     targets: readonly TargetName[],
     kernels: readonly string[],
-    instead?: Pick<CompileOptions, "shape">,
+    instead?: Pick<CompileOptions, "shape" | "schedule">,
   ): Promise<Compiled>;
 }
 

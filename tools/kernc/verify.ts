@@ -1,7 +1,6 @@
 // `kernc verify`: every target that can run here against the interpreter, over awkward shapes and views.
 
 import type { KernelReport, Signature } from "../../compiler/artifact.ts";
-import type { CompiledKernel } from "../../compiler/index.ts";
 import type { Tensor } from "../../runtime/index.ts";
 import { openDevice, type Arguments, type Device, type Kernel, type Kernels } from "../../runtime/index.ts";
 import { KernError } from "../../runtime/error.ts";
@@ -12,7 +11,7 @@ import { diagnosticsOf } from "./report.ts";
 import type { Terminal } from "./terminal.ts";
 import { argumentsFor, casesFor, describeCase, type Case } from "./verifying/cases.ts";
 import { compare, identical, same, worse, type Difference } from "./verifying/compare.ts";
-import { tileSizes } from "./verifying/tile-sizes.ts";
+import { chosenSizes, tileSizes } from "./verifying/tile-sizes.ts";
 
 export const verify: Command = {
   name: "verify",
@@ -86,7 +85,8 @@ async function verifyKernel(
       one: own(one, signature),
       two: own(two, signature),
     };
-    bad += await verifyInstance(signature, compiled.kernels[at]!, kernels, terminal);
+    const tiles = [...tileSizes(compiled.kernels[at]!.typed), ...chosenSizes(report)];
+    bad += await verifyInstance(signature, tiles, kernels, terminal);
   }
   if (artifact.kernels.length === 0)
     terminal.out(
@@ -124,12 +124,12 @@ interface Trio {
 
 async function verifyInstance(
   signature: Signature,
-  compiled: CompiledKernel,
+  tiles: readonly number[],
   kernels: Trio,
   terminal: Terminal,
 ): Promise<number> {
   const { green, red, dim } = terminal.colors;
-  const cases = casesFor(signature, tileSizes(compiled.typed));
+  const cases = casesFor(signature, tiles);
   if (cases.length === 0) {
     terminal.out(`  ${dim("no shapes found that its signature allows")}\n`);
     return 0;

@@ -1,0 +1,172 @@
+// The places of a kernel where a schedule is to be chosen: perfectly nested bands, and reductions that stand beside loops.
+// A nest that somebody has annotated, and what lies in it, is left alone.
+
+import type { Directive, ForStmt, IrKernel, ReduceStmt, Stmt } from "../../ir/ir.ts";
+import { readOnlyBuffers } from "../../ir/facts.ts";
+import { blocksOf, visitBlock, type Block } from "../../ir/walk.ts";
+import { bandOf, chainOf, reductionChain } from "../band.ts";
+import { planOf } from "../plan.ts";
+import { isScheduled } from "./annotate.ts";
+import { bandCandidates, type Candidate } from "./candidates.ts";
+import { costOfBand, type Known } from "./cost.ts";
+import { movesLast } from "./subscripts.ts";
+
+/** One statement whose annotations are to be chosen. */
+export interface Choice {
+  /** The statement's first loop, by its name in the IR. */
+  readonly loop: string;
+  /** The best first; there is at least one. */
+  readonly candidates: readonly Candidate[];
+  /** How often the statement runs. */
+  readonly times: number;
+}
+
+/** Whether some loop of the kernel has no schedule of anybody's yet. */
+export function unscheduledLoops(kernel: IrKernel): ReadonlySet<string> {
+  const found = new Set<string>();
+  eachNest(kernel.body, (stmt) => visitBlock([stmt], (each) => each.kind === "for" && found.add(each.name)));
+  return found;
+}
+
+/** The outermost loops and reductions that nobody scheduled, in order; `top` says that they run once a call. */
+function eachNest(block: Block, found: (stmt: ForStmt | ReduceStmt, top: boolean) => void, top = true): void {
+  for (const stmt of block) {
+    if (stmt.kind === "for" || stmt.kind === "reduce") {
+      if (!isScheduled(stmt)) found(stmt, top);
+    } else for (const inner of blocksOf(stmt)) eachNest(inner, found, false);
+  }
+}
+
+/** Every choice of a kernel, in the order of the source. */
+export function choicesOf(kernel: IrKernel, known: Known): readonly Choice[] {
+  const finder = new Finder(kernel, known);
+  eachNest(kernel.body, (stmt, top) => finder.nest(stmt, top, 1));
+  return finder.choices;
+}
+
+class Finder {
+  readonly choices: Choice[] = [];
+  private readonly known: Known;
+  private readonly readOnly: ReadonlySet<string>;
+  private readonly sizes: ReadonlySet<string>;
+
+  constructor(kernel: IrKernel, known: Known) {
+    this.known = known;
+    this.readOnly = readOnlyBuffers(kernel);
+    this.sizes = new Set([
+      ...kernel.dims.map(({ name }) => name),
+      ...kernel.params.flatMap((param) => (param.kind === "scalar" ? [param.name] : [])),
+    ]);
+  }
+
+  nest(stmt: ForStmt | ReduceStmt, top: boolean, times: number): void {
+    if (stmt.kind === "reduce") return this.reduction(stmt, times);
+    const { loops, body } = chainOf(stmt);
+    const request = {
+      loop: stmt,
+      shared: top,
+      known: this.known,
+      readOnly: this.readOnly,
+      sizes: this.sizes,
+      ambiguous: ambiguousIn(stmt),
+    };
+    if (!holdsLoops(body)) {
+      this.choices.push({ loop: stmt.name, candidates: bandCandidates(request), times });
+      return;
+    }
+    const iterations = loops.reduce((product, loop) => product * this.trips(loop), times);
+    const before = this.choices.length;
+    this.inside(body, iterations);
+    const inner = this.choices.splice(before);
+    const vectors = inner.some(({ candidates }) => candidates[0]!.directives.some(isVector));
+    const outer = bandCandidates(request).filter(({ directives }) =>
+      directives.every(({ kind }) => kind === "parallel" || (!vectors && kind === "vectorize")),
+    );
+    this.choices.push({ loop: stmt.name, candidates: outer, times });
+    // Loops inside of lanes keep their order.
+    if (!outer[0]?.directives.some(isVector)) this.choices.push(...inner);
+  }
+
+  private inside(block: Block, times: number): void {
+    for (const stmt of block) {
+      if (stmt.kind === "for" || stmt.kind === "reduce") this.nest(stmt, false, times);
+      else for (const inner of blocksOf(stmt)) this.inside(inner, times);
+    }
+  }
+
+  /** A reduction that stands alone: vectors over its innermost loop. */
+  private reduction(stmt: ReduceStmt, times: number): void {
+    const { loops } = reductionChain(stmt);
+    const [first] = loops;
+    const last = loops.at(-1);
+    if (!first || !last || holdsLoops(last.body)) return;
+    const width = this.known.machine.vectorBytes / 4;
+    const rated = (directives: readonly Directive[]): Candidate => ({
+      directives,
+      cost: this.costOfReduction(stmt, first, directives),
+    });
+    const found = [rated([])];
+    if ([...this.known.accesses.values()].some((access) => movesLast(access, last.name)))
+      for (const times of [1, 2, 4])
+        if (width * times <= 2 * this.trips(last))
+          found.push(
+            rated([{ kind: "vectorize", loops: [{ loop: last.name }], width: width * times, tail: "mask" }]),
+          );
+    const candidates = found.toSorted((a, b) => a.cost.total - b.cost.total);
+    this.choices.push({ loop: first.name, candidates, times });
+  }
+
+  /** The cost of a reduction as the block of a loop that runs once. */
+  private costOfReduction(stmt: ReduceStmt, first: ForStmt, directives: readonly Directive[]) {
+    const once: ForStmt = { ...first, name: "once", body: [stmt], marks: {} };
+    const plan = planOf(directives);
+    const known = {
+      ...this.known,
+      survey: {
+        ...this.known.survey,
+        loops: new Map(this.known.survey.loops).set("once", {
+          independent: true,
+          trips: 1,
+          exact: true,
+          atom: "once",
+        }),
+      },
+    };
+    return costOfBand(bandOf(once, plan), plan, known);
+  }
+
+  private trips(loop: ForStmt): number {
+    return this.known.survey.loops.get(loop.name)?.trips ?? 1;
+  }
+}
+
+const isVector = ({ kind }: Directive): boolean => kind === "vectorize";
+
+/** Whether a block has loops besides those that its own reductions run over. */
+function holdsLoops(block: Block): boolean {
+  return block.some((stmt) => {
+    if (stmt.kind === "for" || stmt.kind === "while") return true;
+    if (stmt.kind !== "reduce") return blocksOf(stmt).some(holdsLoopsOrReductions);
+    return holdsLoopsOrReductions(reductionChain(stmt).body);
+  });
+}
+
+const holdsLoopsOrReductions = (block: Block): boolean =>
+  block.some(
+    (stmt) =>
+      stmt.kind === "for" ||
+      stmt.kind === "while" ||
+      stmt.kind === "reduce" ||
+      blocksOf(stmt).some(holdsLoopsOrReductions),
+  );
+
+/** Loops of a statement that share their name with another one, which an annotation can't tell apart. */
+function ambiguousIn(stmt: Stmt): ReadonlySet<string> {
+  const byLabel = new Map<string, string[]>();
+  visitBlock([stmt], (each) => {
+    if (each.kind !== "for") return;
+    const label = each.marks.label ?? each.name;
+    byLabel.set(label, [...(byLabel.get(label) ?? []), each.name]);
+  });
+  return new Set([...byLabel.values()].filter((names) => names.length > 1).flat());
+}

@@ -1,0 +1,103 @@
+// What the automatic scheduler knows of a kernel before it chooses: which loops could run in any order, and each access
+// with its subscripts as polynomials over loop variables and sizes. One walk of the provers' own, so that what is
+// independent here is what `@parallel` and `@vectorize` would be allowed.
+//
+// Assumes: nest form, proved.
+
+import { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
+import type { AllocStmt, AssignStmt, IrKernel } from "../../ir/ir.ts";
+import { openKernel } from "../../proofs/kernel-facts.ts";
+import type { Access, Listener, Loop } from "../../proofs/listener.ts";
+import { conflict } from "../../proofs/races.ts";
+import { Walker } from "../../proofs/walker.ts";
+import { evaluate } from "../../symbolic/evaluate.ts";
+import { sub, type Atom, type Poly } from "../../symbolic/poly.ts";
+
+/** Iterations of a loop, or the size of a dim, that nothing is known of. */
+export const assumedSize = 512;
+
+export interface LoopFacts {
+  /** No iteration writes what another touches, and none hands a value on. */
+  readonly independent: boolean;
+  /** Iterations: exactly, or by a guess. */
+  readonly trips: number;
+  readonly exact: boolean;
+  /** The atom of the loop variable in subscripts. */
+  readonly atom: string;
+}
+
+export interface Survey {
+  readonly loops: ReadonlyMap<string, LoopFacts>;
+  readonly accesses: readonly Access[];
+  /** Extents of buffers, unknown sizes guessed. */
+  readonly extents: ReadonlyMap<string, readonly number[]>;
+}
+
+/** Surveys the loops of a kernel for which `wanted` holds; the others count as dependent. */
+export function surveyOf(kernel: IrKernel, wanted: (loop: string) => boolean): Survey {
+  const sink = new DiagnosticSink();
+  const { scope, names, terms, shapes } = openKernel(kernel, sink);
+  const surveyor = new Surveyor(wanted);
+  new Walker(kernel, shapes, terms, names, surveyor).block(kernel.body, scope);
+  const extents = new Map(
+    [...shapes].map(([name, shape]) => [name, shape.map((extent) => sizeOf(extent).size)]),
+  );
+  return { loops: surveyor.loops, accesses: surveyor.accesses, extents };
+}
+
+class Surveyor implements Listener {
+  readonly loops = new Map<string, LoopFacts>();
+  readonly accesses: Access[] = [];
+  private readonly wanted: (loop: string) => boolean;
+  private readonly allocations: { readonly buffer: string; readonly loops: readonly Loop[] }[] = [];
+  private readonly depths = new Map<string, number>();
+  /** Loops that can't run in any order: a value is handed on, or a `break` ends them. */
+  private readonly ordered = new Set<Loop>();
+
+  constructor(wanted: (loop: string) => boolean) {
+    this.wanted = wanted;
+  }
+
+  access(access: Access): void {
+    this.accesses.push(access);
+  }
+  declared(name: string, depth: number): void {
+    this.depths.set(name, depth);
+  }
+  assigned(stmt: AssignStmt, loops: readonly Loop[]): void {
+    for (const loop of loops.slice(this.depths.get(stmt.name) ?? 0)) this.ordered.add(loop);
+  }
+  allocated(stmt: AllocStmt, loops: readonly Loop[]): void {
+    this.allocations.push({ buffer: stmt.buffer, loops });
+  }
+  leaves(loop: Loop): void {
+    this.ordered.add(loop);
+  }
+  left(loop: Loop): void {
+    if (loop.kind !== "for") return;
+    const length = sizeOf(sub(loop.hi, loop.lo));
+    const trips = Math.max(0, Math.ceil(length.size / loop.step));
+    const own = new Set(
+      this.allocations.filter((each) => each.loops.includes(loop)).map(({ buffer }) => buffer),
+    );
+    const shared = this.accesses.filter(({ buffer }) => !own.has(buffer.name));
+    const independent = this.wanted(loop.stmt.name) && !this.ordered.has(loop) && !conflict(loop, shared);
+    this.loops.set(loop.stmt.name, { independent, trips, exact: length.exact, atom: loop.atom.key });
+  }
+  partial(): void {}
+  asserted(): void {}
+  enters(): void {}
+  reduces(): void {}
+  guarded(): void {}
+}
+
+/** The value of a length, sizes that nobody knows guessed and loops at their beginning. */
+function sizeOf(poly: Poly): { readonly size: number; readonly exact: boolean } {
+  if (poly.isConstant) return { size: poly.constant, exact: true };
+  const guess = (atom: Atom): number | undefined => {
+    if (atom.kind !== "name" || atom.origin !== "param") return 0;
+    return Math.min(Math.max(assumedSize, atom.lo), atom.hi);
+  };
+  const size = evaluate(poly, guess) ?? assumedSize;
+  return { size: size > 0 ? size : 1, exact: false };
+}
