@@ -20,6 +20,10 @@ export const reductionOps: Readonly<Partial<Record<ReduceStmt["op"], OpName>>> =
 type Reducer = (left: readonly Value[], right: readonly Value[]) => readonly Value[];
 
 export function reducer(stmt: ReduceStmt): Reducer {
+  if (stmt.results.length > 1 && reductionOps[stmt.op]) {
+    const own = stmt.results.map((result) => reducer({ ...stmt, results: [result] }));
+    return (left, right) => own.flatMap((combine, at) => combine([left[at]!], [right[at]!]));
+  }
   const { dtype, lanes } = stmt.results[0]!.type;
   if (stmt.op === "argmax" || stmt.op === "argmin") {
     const better = stmt.op === "argmax" ? (a: Scalar, b: Scalar) => a > b : (a: Scalar, b: Scalar) => a < b;

@@ -199,7 +199,8 @@ export interface AssertStmt {
  * values into them, in any order and association; afterwards `results` name the accumulators' values. The body
  * neither writes buffers that outlive it nor assigns variables declared outside.
  *
- * `argmax`/`argmin`: result 0 is the value, the others i32 positions; of equal values the lexicographically
+ * `sum` … `all` may have several results: each combines with its own value of a yield, as in so many reductions over
+ * the same loops. `argmax`/`argmin`: result 0 is the value, the others i32 positions; of equal values the lexicographically
  * smallest positions win, and NaN wins over numbers.
  */
 export interface ReduceStmt {

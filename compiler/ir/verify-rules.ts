@@ -202,11 +202,8 @@ export const stmtRules: readonly StmtRule[] = [
       const fit = positions.every(({ type }) => type.dtype === "i32" && type.lanes === lanes);
       return fit && positions.length > 0 ? undefined : `"${op}" gives a value and i32 positions`;
     }
-    if (results.length > 1) return `"${op}" gives one result`;
-    const isBoolean = results[0]!.type.dtype === "bool";
-    return isBoolean === (op === "any" || op === "all")
-      ? undefined
-      : `"${op}" of ${typeText(results[0]!.type)}`;
+    const unfit = results.find(({ type }) => (type.dtype === "bool") !== (op === "any" || op === "all"));
+    return unfit && `"${op}" of ${typeText(unfit.type)}`;
   },
   function yieldIsIntoAReduction(stmt, scope) {
     if (stmt.kind !== "yield") return undefined;

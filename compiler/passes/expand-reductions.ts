@@ -67,7 +67,16 @@ export function expandReduce(workspace: Workspace, reduce: ReduceStmt): Expanded
     const reused = !isSimple(reduce.op);
     const values = statement.values.map((value) => (reused ? named(workspace, block, value) : value));
     const step = stepOf(workspace, reduce, held, values);
-    return [...block, ...step.block, ...assignAll(workspace, accumulators, step.values, statement.span)];
+    // Results of a built-in reduction are combined each by itself.
+    const assigned = reused
+      ? assignAll(workspace, accumulators, step.values, statement.span)
+      : step.values.map((value, at): Stmt => ({
+          kind: "assign",
+          name: accumulators[at]!,
+          value,
+          span: statement.span,
+        }));
+    return [...block, ...step.block, ...assigned];
   });
   const results = reduce.results.map(({ name }, at): Stmt => ({ kind: "let", name, value: held[at]!, span }));
   return { statements: [...registers, ...body, ...results], registers, body, results, accumulators };
@@ -109,8 +118,8 @@ export function stepOf(
   right: readonly Expr[],
 ): { readonly block: Block; readonly values: readonly Expr[] } {
   if (isSimple(reduce.op)) {
-    const [a, b] = [left[0]!, right[0]!];
-    return { block: [], values: [apply(combiningOp[reduce.op], a.type, [a, b], reduce.span)] };
+    const name = combiningOp[reduce.op];
+    return { block: [], values: left.map((a, at) => apply(name, a.type, [a, right[at]!], reduce.span)) };
   }
   if (reduce.op === "custom") return customStep(workspace, reduce, left, right);
   const wins = better(reduce.op, left, right);

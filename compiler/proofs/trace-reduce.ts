@@ -37,8 +37,10 @@ export function combineYield(
   const operation = operations[stmt.op];
   if (operation) {
     const lane = opInfo(operation).lane!;
-    const { dtype } = stmt.results[0]!.type;
-    return [lane([old[0]!, values[0]!], dtype, dtype)];
+    return old.map((held, at) => {
+      const { dtype } = stmt.results[at]!.type;
+      return lane([held, values[at]!], dtype, dtype);
+    });
   }
   return better(stmt.op === "argmax", values, old) ? [...values] : [...old];
 }

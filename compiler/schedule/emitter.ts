@@ -12,6 +12,9 @@ import { advanced, endOf, movedTo, stateOf, withState, type AxisState, type Cont
 /** Points of a tile that become copies without being asked for: a few vectors. */
 const mostVectorCopies = 32;
 
+/** Points of a tile whose accumulators share the loops of a reduction. */
+const mostPoints = 64;
+
 export type Inner = (cx: Context) => readonly Stmt[];
 
 export class LoopEmitter {
@@ -182,6 +185,26 @@ export class LoopEmitter {
     const body = inner(withState(cx, { ...moved, done: true }));
     if (whole) return [this.loop(axis, name, state.value, endOf(state), loop.step, level.marks, body)];
     return [this.loop(axis, name, int(0), int(count), 1, pointMarks(level.marks, count, state), body)];
+  }
+
+  /** Every point that the loops of `levels` would run through, in order; undefined where that isn't known here. */
+  allPoints(levels: readonly Level[], cx: Context): readonly Context[] | undefined {
+    let contexts: readonly Context[] = [cx];
+    for (const level of levels) {
+      const { axis } = level;
+      const state = stateOf(cx, axis);
+      const { count } = state;
+      if (!isPoint(level) || this.stops.has(levelKey(level)) || count === undefined || state.hi)
+        return undefined;
+      if (contexts.length * count > mostPoints) return undefined;
+      const at = (point: number): AxisState =>
+        axis.tiles.length === 0
+          ? movedTo(state, add(state.value, int(point * axis.loop.step)))
+          : advanced(state, int(point));
+      const states = Array.from({ length: count }, (_, point): AxisState => ({ ...at(point), done: true }));
+      contexts = contexts.flatMap((each) => states.map((state) => withState(each, state)));
+    }
+    return contexts;
   }
 
   private loop(

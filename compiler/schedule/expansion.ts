@@ -3,13 +3,22 @@
 // all points: what comes before, the reduction's loops around the points, what comes behind. Unrolled and vectorized,
 // the array is a set of registers.
 
-import type { Dtype } from "../../lang/dtypes.ts";
+import { isInteger, type Dtype } from "../../lang/dtypes.ts";
 import { load } from "../ir/build.ts";
 import { isPartial } from "../ir/facts.ts";
 import { declaredIn, freeNames, namesIn } from "../ir/names.ts";
-import { int, ref, type Buffer, type Expr, type LetStmt, type ReduceStmt, type Stmt } from "../ir/ir.ts";
+import {
+  int,
+  ref,
+  type Buffer,
+  type Expr,
+  type LetStmt,
+  type ReduceStmt,
+  type Stmt,
+  type YieldStmt,
+} from "../ir/ir.ts";
 import { mapAllExprs, mapBlock, mapExpr, visitExprs, type Block } from "../ir/walk.ts";
-import { stepOf } from "../passes/expand-reductions.ts";
+import { isSimple, stepOf } from "../passes/expand-reductions.ts";
 import { and, compare } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
 import { isReduction, maskedTiles, reductionChain, type Axis, type Band, type Level } from "./band.ts";
@@ -85,7 +94,10 @@ export class Expansion {
       this.independentBounds(own);
       // Beyond the end of a tile that the next level doesn't divide lies the next tile's first point.
       const apart = axes.every((axis) => nested(maskedTiles(this.band, levels, axis)));
-      out.push(...this.emitter.loops(own, cx, (inner) => this.step(reduce, arrays, at(inner), inner, apart)));
+      out.push(
+        ...(this.together(reduce, arrays, own, at, cx) ??
+          this.emitter.loops(own, cx, (inner) => this.step(reduce, arrays, at(inner), inner, apart))),
+      );
     }
     return out;
   }
@@ -148,6 +160,62 @@ export class Expansion {
       );
     }
     return [...loads, ...again];
+  }
+
+  /**
+   * A reduction whose loop becomes vectors, for all points at once: one region with a result for each point, so that
+   * the points share the loop and what they read, and each has lanes of its own. Undefined where it isn't that.
+   */
+  private together(
+    reduce: ReduceStmt,
+    arrays: ReadonlyMap<string, Buffer>,
+    own: readonly Level[],
+    at: (cx: Context) => readonly Expr[],
+    cx: Context,
+  ): readonly Stmt[] | undefined {
+    const loops = own.filter(isReduction);
+    const points = own.slice(loops.length);
+    const [result] = reduce.results;
+    const { body } = reductionChain(reduce);
+    const last = body.at(-1);
+    if (!loops.some(({ marks }) => marks.vectorize) || points.some(isReduction) || cx.guarded.length > 0)
+      return undefined;
+    if (!isSimple(reduce.op) || !result || last?.kind !== "yield" || !isPlain(body.slice(0, -1)))
+      return undefined;
+    const places = this.emitter.allPoints(points, cx)?.map(at);
+    if (!places) return undefined;
+    const { span } = reduce;
+    const array = arrays.get(result.name)!;
+    const others = new Map([...arrays].filter(([name]) => name !== result.name));
+    const results = places.map(() => ({ name: this.workspace.name(result.name), type: result.type }));
+    const steps = (inner: Context): readonly Stmt[] => {
+      // Missing steps of a sum whose loads give zeros there add nothing.
+      const vanishing =
+        inner.guarded.length > 0 &&
+        reduce.op === "sum" &&
+        canRunBeyond(body) &&
+        vanishes(last, inner.guarded);
+      const made = this.emitter.allPoints(points, inner)!.map((point) => {
+        const whole = [...this.arriving(body, others, at(point)), ...body];
+        return this.instantiate(vanishing ? this.loadsGuarded(whole, inner) : whole, point);
+      });
+      const values = made.flatMap((block) => {
+        const given = block.at(-1);
+        return given?.kind === "yield" ? given.values : [];
+      });
+      const given: Stmt = { kind: "yield", into: results[0]!.name, values, span: last.span };
+      const all = [...made.flatMap((block) => block.slice(0, -1)), given];
+      return vanishing ? all : this.guarded(all, inner);
+    };
+    const init = places.map((place) => {
+      const [start] = reduce.init;
+      return start?.kind === "const" ? start : load(array, place);
+    });
+    const region = { ...reduce, results, init, body: this.emitter.loops(loops, cx, steps) };
+    const stores = results.map(({ name, type }, number): Stmt => {
+      return { kind: "store", buffer: array.name, index: places[number]!, value: ref(name, type), span };
+    });
+    return [region, ...stores];
   }
 
   /** One step of a reduction for one point: its block, with the yields into the point's accumulators. */
@@ -255,6 +323,23 @@ export class Expansion {
 
 const nested = (tiles: readonly number[]): boolean =>
   tiles.every((size, at) => at === 0 || tiles[at - 1]! % size === 0);
+
+/** Whether what is yielded is a product of integers one of which is loaded from where each axis leads: 0 if that is 0. */
+function vanishes({ values }: YieldStmt, axes: readonly Axis[]): boolean {
+  const loadOf = (part: Expr | undefined): Expr | undefined =>
+    part?.kind === "op" && part.op === "convert"
+      ? loadOf(part.args[0])
+      : part?.kind === "load"
+        ? part
+        : undefined;
+  return values.every((value) => {
+    if (!isInteger(value.type.dtype) || value.kind !== "op" || value.op !== "mul") return false;
+    const names = value.args.map((factor) => namesIn(loadOf(factor) ?? int(0)));
+    return axes.every(({ loop }) => names.some((each) => each.has(loop.name)));
+  });
+}
+
+const isPlain = (block: Block): boolean => block.every((each) => each.kind === "let");
 
 /** Whether running a block for a point that doesn't exist does no harm, if its loads are switched off. */
 function canRunBeyond(block: Block): boolean {

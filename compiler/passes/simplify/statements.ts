@@ -164,8 +164,13 @@ export class StmtSimplifier {
     if (!name || last?.kind !== "yield" || last.into !== stmt.results[0]!.name) return undefined;
     const plain = body.slice(0, -1).every((inner) => inner.kind === "let");
     if (!plain) return undefined;
-    const value = this.exprs.make(name, [stmt.init[0]!, last.values[0]!]);
-    const definition: Stmt = { kind: "let", name: last.into, value, span: stmt.span };
-    return [...body.slice(0, -1), ...this.definition(definition, last.into, value)];
+    return [
+      ...body.slice(0, -1),
+      ...stmt.results.flatMap((result, at) => {
+        const value = this.exprs.make(name, [stmt.init[at]!, last.values[at]!]);
+        const definition: Stmt = { kind: "let", name: result.name, value, span: stmt.span };
+        return this.definition(definition, result.name, value);
+      }),
+    ];
   }
 }

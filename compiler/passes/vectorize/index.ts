@@ -5,16 +5,22 @@
 // Bit for bit the same results, but for float sums and products that are reassociated.
 
 import { dtypeInfo } from "../../../lang/dtypes.ts";
-import type { ForStmt, IrKernel, ReduceStmt, Stmt } from "../../ir/ir.ts";
+import type { Expr, ForStmt, IrKernel, ReduceStmt, Stmt } from "../../ir/ir.ts";
 import { outsideAssigned } from "../../ir/facts.ts";
-import { declaredIn } from "../../ir/names.ts";
-import { mapBlocksOf, visitBlock, visitExprs, type Block } from "../../ir/walk.ts";
+import { allocatedIn, declaredIn, namesIn } from "../../ir/names.ts";
+import { mapBlocksOf, someExpr, visitBlock, visitExprs, type Block } from "../../ir/walk.ts";
 import { expandIn, expandReduce } from "../expand-reductions.ts";
+import { constantTrips } from "../unroll.ts";
 import { jumpsOut, silent, Workspace, type PassReport } from "../workspace.ts";
 import { worthVectorizing } from "./automatic.ts";
+import { divergenceOf } from "./divergence.ts";
 import { vectorizeLoop } from "./loop.ts";
+import { isPairSum } from "./pair-sums.ts";
 import { accumulatorSets, OpenReduction } from "./reductions.ts";
 import { defaultWidthOf, leastWidth, mostWidth } from "./width.ts";
+
+/** Accumulators that leave registers for what they are fed. */
+const mostAccumulators = 8;
 
 export interface VectorizeOptions {
   /** Whether unmarked reductions are vectorized where that is worth it; yes if absent. */
@@ -99,7 +105,7 @@ class Vectorizer {
     const problem = this.problem(loop, open);
     if (problem === undefined && wanted) {
       this.reportInner(loop);
-      const width = wanted.width ?? this.widthOf(loop, fedBy(loop, open));
+      const width = wanted.width ?? this.fitting(loop, open);
       return this.vectors(loop, open, width, wanted.tail);
     }
     this.report.notHonoured(annotationOf(loop), problem ?? "it has no vectors", loop.span);
@@ -129,6 +135,19 @@ class Vectorizer {
     });
   }
 
+  /** Lanes of a loop that nobody gave a width: fewer where the reductions that it feeds would fill the registers. */
+  private fitting(loop: ForStmt, open: readonly OpenReduction[]): number {
+    const assigned = outsideAssigned(loop.body);
+    const fed = open.filter(({ expanded }) => expanded.accumulators.some((name) => assigned.has(name)));
+    const registers = (lanes: number): number =>
+      fed.reduce((sum, each) => sum + registersOf(each, loop.body, lanes), 0);
+    const trips = constantTrips(loop) ?? mostWidth;
+    let width = this.widthOf(loop, fed.length > 0);
+    while (width > leastWidth && width > trips) width /= 2;
+    while (registers(width) > mostAccumulators && registers(width / 2) < registers(width)) width /= 2;
+    return width;
+  }
+
   private widthOf(loop: ForStmt, reduced: boolean): number {
     return defaultWidthOf(this.workspace, loop.body, reduced);
   }
@@ -145,6 +164,8 @@ class Vectorizer {
       if (part.type.lanes > 1) explicit = true;
     });
     if (explicit) return "its body is explicit SIMD already";
+    if (accumulatesInMemory(loop))
+      return "what it accumulates is kept in memory, the same place for every lane";
     const accumulators = new Set(open.flatMap(({ expanded }) => expanded.accumulators));
     const carried = [...outsideAssigned(loop.body)].find((name) => !accumulators.has(name));
     if (carried !== undefined) return `\`${carried}\` carries a value from one iteration to the next`;
@@ -167,6 +188,23 @@ class Vectorizer {
 
 const annotationOf = (loop: ForStmt): string => `@vectorize(${loop.marks.label ?? loop.name})`;
 
+/**
+ * Whether iterations combine what they compute with one and the same element of memory, as the steps of a reduction do
+ * that a schedule has moved out of its points.
+ */
+function accumulatesInMemory(loop: ForStmt): boolean {
+  const own = allocatedIn(loop.body);
+  const moving = divergenceOf([loop.name], loop.body).names;
+  let found = false;
+  visitBlock(loop.body, (each) => {
+    if (each.kind !== "store" || each.atomic || own.has(each.buffer)) return;
+    const still = !each.index.some((part) => [...namesIn(part)].some((name) => moving.has(name)));
+    const read = (part: Expr): boolean => part.kind === "load" && part.buffer === each.buffer;
+    if (still && someExpr(each.value, read)) found = true;
+  });
+  return found;
+}
+
 /** Results of reductions around the block that it yields into. */
 function yieldsTo(block: Block): Set<string> {
   const names = new Set<string>();
@@ -180,9 +218,18 @@ function fedBy(loop: ForStmt, open: readonly OpenReduction[]): boolean {
   return open.some(({ expanded }) => expanded.accumulators.some((name) => assigned.has(name)));
 }
 
+/** Registers that one set of a reduction's accumulators takes. */
+function registersOf(open: OpenReduction, body: Block, width: number): number {
+  const lanes = isPairSum(open, body, width) ? width / 2 : width;
+  return open.reduce.results.reduce(
+    (sum, { type }) => sum + Math.max((lanes * dtypeInfo(type.dtype).bits) / 128, 1),
+    0,
+  );
+}
+
 /** Sets of accumulators that pay: four registers' worth in all. */
 function setsOf({ op, results }: ReduceStmt, width: number): number {
   if (op === "custom" || op === "argmax" || op === "argmin" || op === "any" || op === "all") return 1;
-  const registers = Math.max((width * dtypeInfo(results[0]!.type.dtype).bits) / 128, 1);
+  const registers = results.length * Math.max((width * dtypeInfo(results[0]!.type.dtype).bits) / 128, 1);
   return Math.max(Math.floor(accumulatorSets / registers), 1);
 }

@@ -7,7 +7,7 @@
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import type { Span } from "../../../lang/source.ts";
 import { ramp, splat } from "../../ir/build.ts";
-import { constant, ref, type Expr, type IrType, type Stmt } from "../../ir/ir.ts";
+import { constant, ref, type Expr, type IrType, type LetStmt, type Stmt } from "../../ir/ir.ts";
 import { someExpr } from "../../ir/walk.ts";
 import { sameExpr } from "../../ir/same.ts";
 import { and } from "../fold.ts";
@@ -61,6 +61,8 @@ export class Lanes {
   readonly buffers = new Map<string, LaneBuffer>();
   /** Accumulators with a register of half the width, each lane for two neighbours. */
   readonly pairSums = new Set<string>();
+  /** Where there are such: what named i32 values of the body were widened from. */
+  readonly narrow = new Map<string, { readonly widened: LetStmt; readonly value: Expr }>();
   mask: Mask | undefined;
   /** Of the innermost loop; undefined where its jumps are every lane's. */
   frame: LoopFrame | undefined;

@@ -89,7 +89,7 @@ class Splitter {
     const cx = new Lanes(this.workspace, width, this.divergence);
     cx.values.set(loop.name, { kind: "affine", base, stride: int(loop.step) });
     for (const open of plan.reductions) {
-      const pairs = !mask && isPairSum(open, loop.body, width);
+      const pairs = isPairSum(open, loop.body, width);
       const registers = open.set(pairs ? width / 2 : width, set);
       if (pairs) open.expanded.accumulators.forEach((name) => cx.pairSums.add(name));
       open.expanded.accumulators.forEach((name, at) => cx.bindVariable(name, registers[at]!));

@@ -1,40 +1,61 @@
-// Sums of products of 8- or 16-bit integers, widened to i32: two neighbouring lanes share an accumulator, which the pair
-// product `dot2` feeds. Integer sums wrap, so the grouping changes nothing.
+// Sums of products of 8- or 16-bit integers, widened to i32: neighbouring lanes share an accumulator, two of them fed by
+// the pair product `dot2`. Integer sums wrap, so the grouping changes nothing.
 
 import { dtypeInfo } from "../../../lang/dtypes.ts";
-import type { Expr, Stmt } from "../../ir/ir.ts";
+import type { Expr, LetStmt, ReduceStmt, Stmt } from "../../ir/ir.ts";
 import { visitBlock, type Block } from "../../ir/walk.ts";
-import type { OpenReduction } from "./reductions.ts";
+import type { Expanded } from "../expand-reductions.ts";
 
 /** Fewest lanes that fill a vector of 16-bit pairs. */
 const leastLanes = 8;
 
-/** Whether every step of a reduction in an unmasked body adds a product that `dot2` computes. */
-export function isPairSum({ reduce, expanded }: OpenReduction, body: Block, width: number): boolean {
-  const [name] = expanded.accumulators;
-  if (width < leastLanes || reduce.op !== "sum" || reduce.results.length !== 1) return false;
-  if (name === undefined || reduce.results[0]!.type.dtype !== "i32") return false;
+/** Whether every step of a reduction adds products that `dot2` computes. */
+export function isPairSum(
+  { reduce, expanded }: { readonly reduce: ReduceStmt; readonly expanded: Expanded },
+  body: Block,
+  width: number,
+): boolean {
+  if (width < leastLanes || reduce.op !== "sum") return false;
+  if (reduce.results.some(({ type }) => type.dtype !== "i32")) return false;
+  const names = new Set(expanded.accumulators);
+  const lets = letsOf(body);
   let steps = 0;
   visitBlock(body, (statement) => {
-    if (statement.kind === "assign" && statement.name === name) steps += 1;
+    if (statement.kind === "assign" && names.has(statement.name)) steps += 1;
   });
-  return steps > 0 && body.filter((statement) => pairOf(statement, name)).length === steps;
+  const pairs = body.filter((each) => each.kind === "assign" && names.has(each.name) && pairOf(each, lets));
+  return steps > 0 && pairs.length === steps;
 }
 
-/** The narrow factors x and y of `name = name + convert(x) * convert(y)`. */
-export function pairOf(statement: Stmt, name: string): readonly [Expr, Expr] | undefined {
-  if (statement.kind !== "assign" || statement.name !== name) return undefined;
+/** The values that a block names at its top, by name. */
+export function letsOf(body: Block): ReadonlyMap<string, LetStmt> {
+  return new Map(body.flatMap((each) => (each.kind === "let" ? [[each.name, each] as const] : [])));
+}
+
+/** A factor of a product: narrow itself, or the name of what was widened from something narrow. */
+export type Factor = Expr | string;
+
+/** The narrow factors x and y of `name = name + convert(x) * convert(y)`; either may have been named before. */
+export function pairOf(
+  statement: Stmt,
+  lets: { get(name: string): LetStmt | undefined },
+): readonly [Factor, Factor] | undefined {
+  if (statement.kind !== "assign") return undefined;
   const sum = statement.value;
   if (sum.kind !== "op" || sum.op !== "add") return undefined;
   const [held, product] = sum.args;
-  if (held?.kind !== "ref" || held.name !== name || product?.kind !== "op" || product.op !== "mul")
+  if (held?.kind !== "ref" || held.name !== statement.name || product?.kind !== "op" || product.op !== "mul")
     return undefined;
-  const [x, y] = product.args.map(narrow);
-  return x && y ? [x, y] : undefined;
+  const [x, y] = product.args.map((wide): Factor | undefined => {
+    const named = wide.kind === "ref" ? lets.get(wide.name) : undefined;
+    if (named) return narrowOf(named.value) && named.name;
+    return narrowOf(wide);
+  });
+  return x !== undefined && y !== undefined ? [x, y] : undefined;
 }
 
 /** What an i32 is widened from, if it fits into 16 bits with its sign. */
-function narrow(wide: Expr): Expr | undefined {
+export function narrowOf(wide: Expr): Expr | undefined {
   if (wide.kind !== "op" || wide.op !== "convert" || wide.type.dtype !== "i32") return undefined;
   const [from] = wide.args;
   if (!from) return undefined;

@@ -105,6 +105,56 @@ describe("reductions", () => {
     }
   });
 
+  it("gives each result of a region lanes of its own", () => {
+    for (const op of ["sum", "prod", "max", "min"])
+      check(`kernel m(x: in i32[M, N], y: out i32[4]) dims(M = x.0, N = x.1) {
+        reduce ${op}(a: i32 = 3, b: i32 = 5, c: i32 = -7) { VEC for i in 0..N { yield a(x[0, i], x[1, i] + 1, x[2, i] * x[0, i]) } }
+        y[0] = a
+        y[1] = b
+        y[2] = c
+        y[3] = 0
+      }`);
+  });
+
+  it("shares what several pair sums read, masked tails included", () => {
+    const text = `kernel p(x: in u8[M, N], w: in i8[M, N], y: out i32[3]) dims(M = x.0, N = x.1) {
+      reduce sum(a: i32 = 0, b: i32 = 0, c: i32 = 1) {
+        VEC for i in 0..N {
+          let left: i32 = i32(x[0, i])
+          let right: i32 = i32(w[0, i])
+          yield a(left * right, left * i32(w[1, i]), i32(x[2, i]) * right)
+        }
+      }
+      y[0] = a
+      y[1] = b
+      y[2] = c
+    }`;
+    check(text);
+    const ends = (name: string, at: number): number => (name === "x" ? 255 : at % 3 ? -128 : 127);
+    check(text, { fill: ends });
+    const vectors = textAfter(text.replace("VEC", "vectorize(mask)"), (kernel) => vectorize(kernel));
+    // Three in the loop over full vectors and three in the tail, into the same registers.
+    expect(vectors.match(/dot2\(/g)).toHaveLength(6);
+    expect(vectors.match(/var \w+_lanes\w*: i32x8/g)).toHaveLength(3);
+  });
+
+  it("refuses to accumulate in memory, the same place for every lane", () => {
+    const found: string[] = [];
+    const text = `kernel f(x: in i32[N], y: out i32[1]) dims(N = x.0) {
+      local acc: i32[1]
+      alloc acc = 0
+      vectorize(mask) for i in 0..N { acc[0] = acc[0] + x[i] }
+      y[0] = acc[0]
+    }`;
+    const pair = applied(text, (kernel) =>
+      vectorize(kernel, { notHonoured: (annotation, why) => found.push(`${annotation}: ${why}`) }),
+    );
+    expect(found).toEqual([
+      "@vectorize(i): what it accumulates is kept in memory, the same place for every lane",
+    ]);
+    for (const N of sizes) sameResults(pair, { N });
+  });
+
   it("takes the first of equals and NaN over numbers", () => {
     const text = `kernel a(x: in f32[N], q: in i32[N], y: out i32[2]) dims(N = x.0) {
       reduce argmax(best: f32 = -inf, at: i32 = 2147483647) { VEC for i in 0..N { yield best(x[i], i) } }

@@ -150,7 +150,8 @@ function horizontal(
   block: Stmt[],
   lanes: readonly Expr[],
 ): readonly Expr[] {
-  if (isSimple(reduce.op)) return [across(crossing[reduce.op], lanes[0]!)];
+  const { op } = reduce;
+  if (isSimple(op)) return lanes.map((each) => across(crossing[op], each));
   if (width === 2) {
     const side = (lane: number): Expr[] => lanes.map((each) => named(workspace, block, laneOf(each, lane)));
     return combined(workspace, reduce, 1, block, side(0), side(1));

@@ -3,14 +3,23 @@
 
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { splat } from "../../ir/build.ts";
-import { i32, int, ref, type AllocStmt, type Expr, type Stmt, type StoreStmt } from "../../ir/ir.ts";
+import {
+  i32,
+  int,
+  ref,
+  type AllocStmt,
+  type AssignStmt,
+  type Expr,
+  type Stmt,
+  type StoreStmt,
+} from "../../ir/ir.ts";
 import { someExpr, type Block } from "../../ir/walk.ts";
-import { across, and, apply, laneOf, not, or, select } from "../fold.ts";
+import { across, and, apply, laneOf, literal, not, or, select } from "../fold.ts";
 import { jumpsOut } from "../workspace.ts";
 import { lowerFor, lowerIf, lowerJump, lowerWhile, stillLive } from "./control.ts";
 import { accessIndex, lowerExpr, lowerGuard, lowerVector, writeGuard } from "./expressions.ts";
 import type { Lanes } from "./lanes.ts";
-import { pairOf } from "./pair-sums.ts";
+import { narrowOf, pairOf } from "./pair-sums.ts";
 
 /** Lowers statements in order under the current mask. Behind a jump of some lanes the rest runs for the others. */
 export function lowerBlock(cx: Lanes, block: Block): void {
@@ -28,6 +37,12 @@ function lowerStatement(cx: Lanes, statement: Stmt): void {
   const { span } = statement;
   switch (statement.kind) {
     case "let": {
+      const from = cx.pairSums.size > 0 ? narrowOf(statement.value) : undefined;
+      // The wide value is dead if pair products are all that it is for.
+      if (from) {
+        const narrow = cx.name(statement.name, pairFactor(cx, from), span);
+        cx.narrow.set(statement.name, { widened: statement, value: narrow });
+      }
       const value = lowerExpr(cx, statement.value);
       // An affine value keeps its shape: only its base is computed here.
       if (value.kind === "affine") {
@@ -47,13 +62,7 @@ function lowerStatement(cx: Lanes, statement: Stmt): void {
       return;
     }
     case "assign": {
-      const pair = cx.pairSums.has(statement.name) ? pairOf(statement, statement.name) : undefined;
-      if (pair) {
-        const { name } = cx.variable(statement.name);
-        const half = { dtype: "i32", lanes: cx.width / 2 } as const;
-        const factors = pair.map((factor) => lowerVector(cx, factor));
-        return cx.assign(name, apply("dot2", half, [...factors, ref(name, half)], span), span);
-      }
+      if (cx.pairSums.has(statement.name)) return lowerPair(cx, statement);
       const { name, varies, home } = cx.variable(statement.name);
       const value = lowerExpr(cx, statement.value);
       if (!varies) return cx.assign(name, cx.index(value), span);
@@ -87,6 +96,27 @@ function lowerStatement(cx: Lanes, statement: Stmt): void {
     case "yield":
       return internalError("vectorize", "a reduction is left in a loop that becomes vectors");
   }
+}
+
+/** A factor of pair products in lanes of 16 bits, so that it is widened once for all of them. */
+function pairFactor(cx: Lanes, narrow: Expr): Expr {
+  const value = lowerVector(cx, narrow);
+  return value.type.dtype === "i16" ? value : apply("convert", cx.typeOf("i16"), [value], value.span);
+}
+
+/** One step of a sum of products, two lanes in each lane of its register. */
+function lowerPair(cx: Lanes, statement: AssignStmt): void {
+  const lets = { get: (name: string) => cx.narrow.get(name)?.widened };
+  const pair = pairOf(statement, lets);
+  if (!pair) return internalError("vectorize", `${statement.name} isn't a sum of pair products`);
+  const { name } = cx.variable(statement.name);
+  const half = { dtype: "i32", lanes: cx.width / 2 } as const;
+  const [x, y] = pair.map((factor) =>
+    typeof factor === "string" ? cx.narrow.get(factor)!.value : pairFactor(cx, factor),
+  ) as [Expr, Expr];
+  // Lanes that are switched off add 0.
+  const own = cx.mask ? select(cx.mask.expr, x, literal(0, x.type)) : x;
+  cx.assign(name, apply("dot2", half, [own, y, ref(name, half)], statement.span), statement.span);
 }
 
 function lowerAlloc(cx: Lanes, statement: AllocStmt): void {

@@ -5,7 +5,7 @@ import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { isFloat, type Dtype } from "../../../lang/dtypes.ts";
 import type { Buffer, Expr, OpExpr } from "../../ir/ir.ts";
 import { opInfo } from "../../ir/ops.ts";
-import { loadSplat, loadValue } from "./load.ts";
+import { loadSplat, loadValue, loadWidened } from "./load.ts";
 import { constantValue, scalarValue } from "./lanes.ts";
 import { isHalf, laneBits, scalarRep, shapeOf, type Value } from "./representation.ts";
 import { bitcastScalar, convertScalar, saturateScalar } from "./scalar-convert.ts";
@@ -51,7 +51,8 @@ function applied(expr: OpExpr, scope: Scope): Value {
     const loaded = loadSplat(only, type.lanes, scope);
     if (loaded) return loaded;
   }
-  const args = expr.args.map((arg) => evaluate(arg, scope));
+  const widened = op === "convert" && only?.kind === "load" ? loadWidened(only, type, scope) : undefined;
+  const args = widened ? [widened] : expr.args.map((arg) => evaluate(arg, scope));
   const from = args[0]!.type.dtype;
   if (opInfo(op).band === "vector") return shapeOp(op, type, args, expr.imm ?? [], w);
   if (op === "convert" || op === "saturate" || op === "bitcast") {

@@ -2,8 +2,8 @@
 // form in storage to values.
 
 import type { Dtype } from "../../../lang/dtypes.ts";
-import { dtypeInfo } from "../../../lang/dtypes.ts";
-import type { LoadExpr } from "../../ir/ir.ts";
+import { dtypeInfo, isInteger } from "../../../lang/dtypes.ts";
+import type { IrType, LoadExpr } from "../../ir/ir.ts";
 import { addressing, further, memory, type Place } from "./address.ts";
 import { evaluate, type Scope } from "./expressions.ts";
 import { fromBitsScalar } from "./half.ts";
@@ -14,6 +14,7 @@ import {
   intShape,
   isHalf,
   isSubByte,
+  laneBits,
   lanesPerPart,
   partCount,
   scalarConst,
@@ -66,6 +67,36 @@ export function loadSplat(load: LoadExpr, lanes: number, scope: Scope): Value | 
   const kept = count > 1 ? scope.w.bindVector(part) : part;
   return { type: { dtype, lanes }, bits, parts: Array.from({ length: count }, () => kept) };
 }
+
+/**
+ * A row of integers that is wanted in wider lanes, with lanes of twice the width: engines widen what they load in one
+ * instruction. Undefined where that isn't what `type` asks for.
+ */
+export function loadWidened(load: LoadExpr, type: IrType, scope: Scope): Value | undefined {
+  const { dtype } = scope.buffers.get(load.buffer)!;
+  const { lanes } = load.type;
+  const wide = isInteger(dtype) ? twice[dtype] : undefined;
+  if (!wide || load.guard || laneBits(type.dtype) < laneBits(wide) || lanes * laneBits(dtype) < 64)
+    return undefined;
+  const where = addressing(load, lanes, scope);
+  if (where.kind !== "row") return undefined;
+  const bits = laneBits(wide);
+  const name = `v128.load${bits / 2}x${128 / bits}_${signedness(dtype)}`;
+  const parts = Array.from(
+    { length: (lanes * bits) / 128 },
+    (_, at) => `(${memory(name, further(where.place, at * 8))})`,
+  );
+  return { type: { dtype: wide, lanes }, bits, parts };
+}
+
+const twice: Readonly<Partial<Record<Dtype, Dtype>>> = {
+  i8: "i16",
+  u8: "u16",
+  i16: "i32",
+  u16: "u32",
+  i32: "i64",
+  u32: "u64",
+};
 
 const zeroOf = (dtype: Dtype): number | bigint | boolean =>
   dtype === "bool" ? false : dtype === "i64" || dtype === "u64" ? 0n : 0;

@@ -24,6 +24,19 @@ describe("loops over arguments", () => {
         );
   });
 
+  it("widens what it loads, for every integer dtype", async () => {
+    for (const from of ["i8", "u8", "i16", "u16", "i32", "u32"])
+      for (const to of ["i8", "i16", "u16", "i32", "i64", "f32", "f64"])
+        for (const lanes of [2, 4, 8, 16])
+          await check(
+            `kernel k(x: in ${from}[N], z: out ${to}[N]) dims(N = x.0) {
+              for i in 0..N - ${lanes - 1} step ${lanes} { z[ramp[${lanes}](i, 1)] = ${to}(x[ramp[${lanes}](i, 1)]) }
+              for j in max(N, 0) // ${lanes} * ${lanes}..N { z[j] = ${to}(x[j]) }
+            }`,
+            { sizes: [16, 37] },
+          );
+  });
+
   it("shares an address among neighbours and keeps the constant", async () => {
     const text = `kernel k(x: in f32[M, N], z: out f32[M, N]) dims(M = x.0, N = x.1) {
       for i in 0..M {
