@@ -2,8 +2,8 @@
 // [8, 64, 56, 56] tensors is one long loop, and adding a bias to each channel is a nest of three. The fewer the axes, the fewer
 // different kernels a model needs.
 
-import { contiguousStrides, type Layout } from "../tensor/layout.ts";
-import { shapeOf } from "./builder.ts";
+import { contiguousStrides } from "../tensor/layout.ts";
+import { broadcastLayout } from "./layouts.ts";
 import type { Input } from "./program.ts";
 
 /** How one input moves along the merged axes, in elements; 0 where it is repeated. */
@@ -38,16 +38,4 @@ export function nestOf(shape: readonly number[], inputs: readonly Input[]): Nest
     axes.push(axis);
   });
   return { sizes, strides: moves.slice(0, -1), offsets: layouts.map(({ offset }) => offset) };
-}
-
-/** Where an input's elements lie, along the axes of the shape that it is broadcast to. */
-function broadcastLayout(input: Input, shape: readonly number[]): Layout {
-  const own = shapeOf(input);
-  const { strides, offset } = input.view ?? { strides: contiguousStrides(own), offset: 0 };
-  const added = shape.length - own.length;
-  return {
-    shape,
-    offset,
-    strides: shape.map((_, axis) => (axis < added || own[axis - added] === 1 ? 0 : strides[axis - added]!)),
-  };
 }

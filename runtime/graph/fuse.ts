@@ -1,9 +1,288 @@
-// Fewer kernels: a map whose result only another map or none but one place needs becomes part of it, and a map of a kernel's result becomes the
-// kernel's epilogue.
+// Fewer kernels. In turn: a map takes in the maps that only it reads; a kernel takes what is done to its result as its epilogue, what is
+// done to an input before as its prologue, and reads parts of tensors where they lie. Each rule looks at two steps and puts one
+// in their place; nothing is computed twice.
 
-import type { Step, Value } from "./program.ts";
+import { isContiguous } from "../tensor/layout.ts";
+import { broadcastLayout, reshapeLayout, throughView } from "./layouts.ts";
+import {
+  inputsOf,
+  rootOf,
+  type Input,
+  type KernelStep,
+  type MapOp,
+  type MapStep,
+  type Operand,
+  type Step,
+  type Value,
+} from "./program.ts";
 
-/** The same results by fewer steps. */
-export function fuse(steps: readonly Step[], _wanted: readonly Value[]): readonly Step[] {
-  return steps;
+/** Tensors that one kernel takes at most: WebGPU binds eight buffers. */
+const widest = 7;
+
+/** The same results by fewer steps. `wanted` are values that something beyond these steps reads. */
+export function fuse(steps: readonly Step[], wanted: readonly Value[]): readonly Step[] {
+  return new Fusion(steps, wanted).run();
+}
+
+class Fusion {
+  private readonly steps: Set<Step>;
+  private readonly wanted: Set<Value>;
+
+  constructor(steps: readonly Step[], wanted: readonly Value[]) {
+    this.steps = new Set(steps);
+    this.wanted = new Set(wanted.map(rootOf));
+  }
+
+  run(): readonly Step[] {
+    for (const step of [...this.steps]) if (step.kind === "map") this.absorb(step);
+    for (const step of [...this.steps]) if (step.kind === "kernel") this.hang(step);
+    for (const step of [...this.steps]) if (step.kind === "kernel") this.prepend(step);
+    return ordered([...this.steps]);
+  }
+
+  /** The steps that read a value. */
+  private readers(value: Value): Step[] {
+    return [...this.steps].filter((step) => inputsOf(step).some((input) => rootOf(input.value) === value));
+  }
+
+  /** Whether a step's only output is read by one step and nobody else. */
+  private onlyFor(producer: Step, reader: Step): boolean {
+    if (producer.outputs.length !== 1 || this.wanted.has(producer.outputs[0]!)) return false;
+    const readers = this.readers(producer.outputs[0]!);
+    return readers.length === 1 && readers[0] === reader;
+  }
+
+  private replace(gone: readonly Step[], made: Step): void {
+    for (const step of gone) this.steps.delete(step);
+    this.steps.add(made);
+    for (const output of made.outputs) output.step = made;
+  }
+
+  private producer(input: Input): Step | undefined {
+    const { step } = rootOf(input.value);
+    return step && this.steps.has(step) ? step : undefined;
+  }
+
+  // ---- map into map ----------------------------------------------------------------------------------
+
+  private absorb(first: MapStep): void {
+    let step = first;
+    for (;;) {
+      const made = this.absorbOne(step);
+      if (!made) return;
+      step = made;
+    }
+  }
+
+  private absorbOne(step: MapStep): MapStep | undefined {
+    for (const input of step.inputs) {
+      const producer = this.producer(input);
+      if (producer?.kind !== "map" || !this.onlyFor(producer, step)) continue;
+      const made = merged(producer, step);
+      if (!made) continue;
+      this.replace([producer, step], made);
+      return made;
+    }
+    return undefined;
+  }
+
+  // ---- map behind a kernel ---------------------------------------------------------------------------
+
+  private hang(step: KernelStep): void {
+    if (!step.code.hook || step.epilogue) return;
+    const [reader, ...others] = this.readers(step.outputs[0]!);
+    if (reader?.kind !== "map" || others.length > 0 || this.wanted.has(step.outputs[0]!)) return;
+    const made = withEpilogue(step, reader);
+    if (!made) return;
+    // The result keeps its shape; its elements are those of the kernel's output.
+    const [output] = made.outputs;
+    const [shown] = reader.outputs;
+    this.replace([step, reader], made);
+    if (shown !== output) {
+      shown!.step = undefined;
+      shown!.alias = output;
+    }
+    if (this.wanted.has(shown!)) this.wanted.add(output!);
+  }
+
+  // ---- map before a kernel ---------------------------------------------------------------------------
+
+  private prepend(first: KernelStep): void {
+    let step = first;
+    step.inputs.forEach((_, at) => {
+      const producer = this.producer(step.inputs[at]!);
+      if (producer?.kind !== "map" || !this.onlyFor(producer, step)) return;
+      const made = withView(step, at, producer) ?? withPrologue(step, at, producer);
+      if (!made) return;
+      this.replace([producer, step], made);
+      step = made;
+    });
+  }
+}
+
+/** One map that does what `producer` and then `reader` do. */
+function merged(producer: MapStep, reader: MapStep): MapStep | undefined {
+  const [made] = producer.outputs;
+  const shape = reader.outputs[0]!.shape;
+  const inputs: Input[] = [];
+  const place = inputList(inputs);
+  let inner: number[] | undefined;
+  for (const input of reader.inputs) {
+    if (rootOf(input.value) !== made) continue;
+    // Repeated elements would be computed again and again.
+    const outer = input.view ?? { shape: input.value.shape, strides: [], offset: 0 };
+    if (outer.shape.length > shape.length || sizeProduct(outer.shape) !== sizeProduct(shape))
+      return undefined;
+    const placed: number[] = [];
+    for (const each of producer.inputs) {
+      const layout = throughView(broadcastLayout(each, made.shape), input.view, shape);
+      if (!layout) return undefined;
+      placed.push(place({ value: each.value, view: layout }));
+    }
+    // Read twice in different orders, it would have to be computed twice.
+    if (inner && inner.some((at, n) => at !== placed[n])) return undefined;
+    inner = placed;
+  }
+  const own = reader.inputs.map((input) => (rootOf(input.value) === made ? -1 : place(input)));
+  if (inputs.length > widest) return undefined;
+  const first = producer.ops.map((op) => moved(op, (at) => ({ input: inner![at]! }), 0));
+  const last = producer.results[0]!;
+  const rest = reader.ops.map((op) =>
+    moved(op, (at) => (own[at]! < 0 ? { op: last } : { input: own[at]! }), first.length),
+  );
+  return {
+    ...reader,
+    inputs,
+    ops: [...first, ...rest],
+    results: reader.results.map((at) => at + first.length),
+  };
+}
+
+const sizeProduct = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);
+
+/** An operation whose inputs are elsewhere, and whose earlier operations stand `by` places later. */
+function moved(op: MapOp, inputAt: (at: number) => Operand, by: number): MapOp {
+  return {
+    ...op,
+    operands: op.operands.map((operand) =>
+      "input" in operand ? inputAt(operand.input) : { op: operand.op + by },
+    ),
+  };
+}
+
+/** Adds inputs to a list, each once. */
+function inputList(list: Input[]): (input: Input) => number {
+  const keys: string[] = [];
+  return (input) => {
+    const key = `${input.value.id} ${JSON.stringify(input.view ?? null)}`;
+    const known = keys.indexOf(key);
+    if (known >= 0) return known;
+    keys.push(key);
+    return list.push(input) - 1;
+  };
+}
+
+/** A kernel that does to its first output what a map did. */
+function withEpilogue(step: KernelStep, reader: MapStep): KernelStep | undefined {
+  const [output] = step.outputs;
+  const [shown] = reader.outputs;
+  if (reader.outputs.length > 1 || shown!.dtype !== output!.dtype) return undefined;
+  if (sizeProduct(shown!.shape) !== sizeProduct(output!.shape)) return undefined;
+  if (reader.ops.some(({ dtype }) => dtype !== output!.dtype && dtype !== "bool")) return undefined;
+  const inputs: Input[] = [{ value: output! }];
+  const places = reader.inputs.map((input) => {
+    if (rootOf(input.value) === output) return !input.view && reshaped(input.value, reader) ? 0 : undefined;
+    const layout = reshapeLayout(broadcastLayout(input, shown!.shape), output!.shape);
+    return layout ? inputs.push({ value: input.value, view: squeezed(layout) }) - 1 : undefined;
+  });
+  if (places.includes(undefined) || step.inputs.length + inputs.length - 1 > widest) return undefined;
+  const ops = reader.ops.map((op) => moved(op, (at) => ({ input: places[at]! }), 0));
+  const result: Value =
+    shown!.shape.length === output!.shape.length &&
+    shown!.shape.every((dim, axis) => dim === output!.shape[axis])
+      ? shown!
+      : { ...output!, id: output!.id, step: undefined, name: undefined };
+  return {
+    ...step,
+    outputs: [result, ...step.outputs.slice(1)],
+    epilogue: { inputs, ops },
+  };
+}
+
+/** Whether a map reads a value as it lies, not repeated. */
+const reshaped = (value: Value, { outputs }: MapStep): boolean =>
+  sizeProduct(value.shape) === sizeProduct(outputs[0]!.shape);
+
+/** A layout whose repeated axes have one element, as steps expect what they broadcast. */
+function squeezed({ shape, strides, offset }: NonNullable<Input["view"]>): NonNullable<Input["view"]> {
+  return { shape: shape.map((dim, axis) => (strides[axis] === 0 ? 1 : dim)), strides, offset };
+}
+
+/** A kernel that reads where the elements lie, instead of from a copy in another layout. */
+function withView(step: KernelStep, at: number, producer: MapStep): KernelStep | undefined {
+  const [source] = producer.inputs;
+  const copies = producer.ops.length === 1 && producer.ops[0]!.text === "$0" && producer.inputs.length === 1;
+  const input = step.inputs[at]!;
+  if (!copies || input.view || source!.value.dtype !== input.value.dtype) return undefined;
+  const layout = reshapeLayout(broadcastLayout(source!, producer.outputs[0]!.shape), input.value.shape);
+  if (!layout || !hasDenseRows(layout)) return undefined;
+  return {
+    ...step,
+    inputs: step.inputs.map((each, n) => (n === at ? { value: source!.value, view: layout } : each)),
+  };
+}
+
+/** Elements along the last axis lie together, so that vectors of them are loaded at once. */
+function hasDenseRows({ shape, strides, offset }: NonNullable<Input["view"]>): boolean {
+  if (offset === 0 && isContiguous({ shape, strides, offset })) return true;
+  return shape.length > 0 && strides.at(-1) === 1 && shape.at(-1)! >= 16 && !strides.includes(0);
+}
+
+/** A kernel that computes an input's elements where it reads them. */
+function withPrologue(step: KernelStep, at: number, producer: MapStep): KernelStep | undefined {
+  const { name } = step.code.inputs[at]!;
+  const input = step.inputs[at]!;
+  const reads = step.code.body.join("\n").split(`READ(${name},`).length - 1;
+  const costly = producer.ops.some(({ imports, text }) => imports.length > 0 || text.includes("/"));
+  if (input.view || reads === 0 || (reads > 1 && costly) || step.prologues?.has(at)) return undefined;
+  const { shape } = input.value;
+  const inputs: Input[] = [];
+  for (const each of producer.inputs) {
+    const layout = reshapeLayout(broadcastLayout(each, producer.outputs[0]!.shape), shape);
+    if (!layout) return undefined;
+    inputs.push({ value: each.value, view: squeezed(layout) });
+  }
+  // The sizes of the input must still show somewhere.
+  if (shape.some((dim, axis) => dim !== 1 && inputs.every(({ view }) => view!.shape[axis] === 1)))
+    return undefined;
+  const prologues = new Map(step.prologues).set(at, { inputs, ops: producer.ops });
+  const made = { ...step, prologues };
+  return inputsOf(made).length > widest ? undefined : made;
+}
+
+/** Steps so that each comes after those whose outputs it reads. */
+function ordered(steps: readonly Step[]): Step[] {
+  const made = new Map<Value, Step>();
+  for (const step of steps) for (const output of step.outputs) made.set(output, step);
+  const done = new Set<Step>();
+  const result: Step[] = [];
+  const roots = steps.toSorted((a, b) => a.outputs[0]!.id - b.outputs[0]!.id);
+  for (const root of roots) {
+    const stack: { step: Step; open: boolean }[] = [{ step: root, open: false }];
+    while (stack.length > 0) {
+      const top = stack.pop()!;
+      if (done.has(top.step)) continue;
+      if (top.open) {
+        done.add(top.step);
+        result.push(top.step);
+        continue;
+      }
+      stack.push({ step: top.step, open: true });
+      for (const { value } of inputsOf(top.step)) {
+        const before = made.get(rootOf(value));
+        if (before && !done.has(before)) stack.push({ step: before, open: false });
+      }
+    }
+  }
+  return result;
 }

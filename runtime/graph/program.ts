@@ -18,9 +18,9 @@ export interface Value {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   /** What computes it; absent for inputs, given constants and aliases. */
-  readonly step?: Step;
+  step?: Step;
   /** The value whose elements these are, where only the shape differs. */
-  readonly alias?: Value;
+  alias?: Value;
   /** Its elements don't depend on any input. */
   readonly fixed: boolean;
   /** The elements, on the host: given, or computed when they were first asked for. */
@@ -115,8 +115,13 @@ export interface KernelStep extends StepBase {
   readonly inputs: readonly Input[];
   readonly code: KernelCode;
   /** Operations on the first output's elements, where fusion has hung some on it. Input 0 is that element. */
-  readonly epilogue?: Pick<MapStep, "inputs" | "ops">;
+  readonly epilogue?: Attached;
+  /** By input: what computes its elements, where fusion has put that before the kernel. */
+  readonly prologues?: ReadonlyMap<number, Attached>;
 }
+
+/** A map inside a kernel. Its inputs have the rank of the tensor that they belong to; the last operation is the result. */
+export type Attached = Pick<MapStep, "inputs" | "ops">;
 
 export interface CallStep extends StepBase {
   readonly kind: "call";
@@ -136,9 +141,9 @@ export function rootOf(value: Value): Value {
   return root;
 }
 
-/** Every value that a step reads, those of its epilogue included. */
-export function inputsOf(step: Step): Input[] {
-  return step.kind === "kernel" && step.epilogue
-    ? [...step.inputs, ...step.epilogue.inputs.slice(1)]
-    : [...step.inputs];
+/** Every tensor that a step reads, those of its epilogue and prologues included. */
+export function inputsOf(step: Step): readonly Input[] {
+  if (step.kind !== "kernel") return step.inputs;
+  const own = step.inputs.flatMap((input, at) => step.prologues?.get(at)?.inputs ?? [input]);
+  return [...own, ...(step.epilogue?.inputs.slice(1) ?? [])];
 }

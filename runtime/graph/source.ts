@@ -7,8 +7,7 @@ import { contiguousStrides, isContiguous, sizeOf, type Layout } from "../tensor/
 import { valueAt } from "../tensor/values.ts";
 import { HostStorage, viewAs } from "../tensor/storage.ts";
 import { nestOf } from "./axes.ts";
-import { shapeOf } from "./builder.ts";
-import type { Import, Input, KernelStep, MapOp, MapStep, Value } from "./program.ts";
+import type { Attached, Import, Input, KernelStep, MapOp, MapStep, Value } from "./program.ts";
 
 /** A generated kernel, and what to call it with. */
 export interface Launch {
@@ -148,85 +147,110 @@ function constantElement({ value, view }: Input): number | bigint | boolean | un
   return valueAt(data, constant.dtype, constant.offset);
 }
 
-/** The file of a kernel step, with its epilogue hung on. */
+/** The file of a kernel step, with what fusion has put before and behind it. */
 export function kernelSource(step: KernelStep): Launch {
   const { code, epilogue } = step;
-  const tensors: TensorArgument[] = [];
-  const parameters: string[] = [];
-  const scalars: Record<string, number | bigint | boolean> = {};
-  const slot = (mode: string, name: string, dtype: Dtype, dims: readonly (string | number)[]) =>
-    parameters.push(`${mode}${name}: Tensor[${[dtype, ...(dims.length === 0 ? [1] : dims)].join(", ")}]`);
+  const list = new ParameterList();
+  const helpers: string[] = [];
   step.inputs.forEach((input, n) => {
     const { name, dims } = code.inputs[n]!;
-    slot("", name, input.value.dtype, dims);
-    tensors.push({ parameter: name, value: input.value, layout: layoutOf(input), out: false });
+    const prologue = step.prologues?.get(n);
+    if (!prologue) list.tensor("", name, input.value, layoutOf(input), dims);
+    else helpers.push(...attached(list, `pre_${name}`, prologue, input.value, dims));
   });
-  for (const { name, dtype, value } of code.scalars) {
-    parameters.push(`${name}: ${dtype}`);
-    scalars[name] = dtype === "bool" ? Boolean(value) : value;
-  }
-  const hook: string[] = [];
-  if (epilogue) {
-    const indices = Array.from({ length: code.hook!.indices }, (_, axis) => `i${axis}`);
-    const output = step.outputs[0]!;
-    const operands = epilogue.inputs.map((input, n) => {
-      if (n === 0) return "v";
-      const name = `e${n}`;
-      const element = constantElement(input);
-      if (element !== undefined) {
-        scalars[name] = element;
-        parameters.push(`${name}: ${input.value.dtype}`);
-        return name;
-      }
-      const own = shapeOf(input);
-      const layout = layoutOf(input);
-      const added = output.shape.length - own.length;
-      const axes = output.shape
-        .map((_, axis) => axis)
-        .filter((axis) => axis >= added && own[axis - added] !== 1);
-      const dims = axes.map((axis) => code.outputs[0]!.dims[axis]!);
-      slot("", name, input.value.dtype, dims);
-      const pick = (list: readonly number[]) => axes.map((axis) => list[axis - added]!);
-      tensors.push({
-        parameter: name,
-        value: input.value,
-        layout:
-          axes.length === 0
-            ? { shape: [1], strides: [1], offset: layout.offset }
-            : { shape: pick(layout.shape), strides: pick(layout.strides), offset: layout.offset },
-        out: false,
-      });
-      return `${name}[${axes.length === 0 ? "0" : axes.map((axis) => indices[axis]).join(", ")}]`;
-    });
-    const { lines, names } = operations(epilogue.ops, operands);
-    const typed = ["v", ...indices].map((name, n) => `${name}: ${n === 0 ? output.dtype : "index"}`);
-    hook.push(`def post(${typed.join(", ")}) -> ${output.dtype}:`);
-    hook.push(...[...lines, `return ${names.at(-1)}`].map((line) => `    ${line}`));
-  }
+  for (const { name, dtype, value } of code.scalars)
+    list.scalar(name, dtype, dtype === "bool" ? Boolean(value) : value);
+  if (epilogue)
+    helpers.push(...attached(list, "post", epilogue, step.outputs[0]!, code.outputs[0]!.dims, "v"));
   step.outputs.forEach((output, n) => {
     const { name, dims } = code.outputs[n]!;
-    slot("out ", name, output.dtype, dims);
-    const shape = output.shape.length === 0 ? [1] : output.shape;
-    tensors.push({
-      parameter: name,
-      value: output,
-      layout: { shape, strides: contiguousStrides(shape), offset: 0 },
-      out: true,
-    });
+    list.tensor("out ", name, output, layoutOf({ value: output }), dims);
   });
+  const computed = new Set([...(step.prologues?.keys() ?? [])].map((at) => code.inputs[at]!.name));
   const body = code.body.map((line) =>
     line
       .replaceAll("EPILOGUE", epilogue ? ", epilogue=post" : "")
-      .replaceAll(/READ\((\w+), ([^()]*)\)/g, (_, name: string, indices: string) => `${name}[${indices}]`),
+      .replaceAll(/READ\((\w+), ([^()]*)\)/g, (_, name: string, indices: string) =>
+        computed.has(name) ? `pre_${name}(${indices})` : `${name}[${indices}]`,
+      ),
   );
-  const imports = [...code.imports, ...(epilogue?.ops.flatMap((op) => op.imports) ?? [])];
+  const inner = [epilogue, ...(step.prologues?.values() ?? [])].flatMap((each) => each?.ops ?? []);
   const text = [
-    importLines(imports),
+    importLines([...code.imports, ...inner.flatMap(({ imports }) => imports)]),
     code.defs ?? "",
-    `kernel ${code.name}(${parameters.join(", ")})${code.where ? ` where ${code.where}` : ""}:`,
-    ...[...hook, ...body].map((line) => `    ${line}`),
+    `kernel ${code.name}(${list.parameters.join(", ")})${code.where ? ` where ${code.where}` : ""}:`,
+    ...[...helpers, ...body].map((line) => `    ${line}`),
   ];
+  const { tensors, scalars } = list;
   return { text: `${text.filter((line) => line !== "").join("\n")}\n`, kernel: code.name, tensors, scalars };
+}
+
+/** Parameters of a kernel, and what they are called with. */
+class ParameterList {
+  readonly parameters: string[] = [];
+  readonly tensors: TensorArgument[] = [];
+  readonly scalars: Record<string, number | bigint | boolean> = {};
+
+  tensor(
+    mode: "" | "out ",
+    name: string,
+    value: Value,
+    layout: Layout,
+    dims: readonly (string | number)[],
+  ): void {
+    const sizes = dims.length === 0 ? [1] : dims;
+    this.parameters.push(`${mode}${name}: Tensor[${[value.dtype, ...sizes].join(", ")}]`);
+    this.tensors.push({ parameter: name, value, layout, out: mode === "out " });
+  }
+
+  scalar(name: string, dtype: Dtype, value: number | bigint | boolean): void {
+    this.parameters.push(`${name}: ${dtype}`);
+    this.scalars[name] = value;
+  }
+}
+
+/**
+ * A map inside a kernel as a function of the indices of `tensor`, whose sizes are `dims`; with `element`, a function of the element
+ * that is there, too.
+ */
+function attached(
+  list: ParameterList,
+  name: string,
+  { inputs, ops }: Attached,
+  tensor: Value,
+  dims: readonly (string | number)[],
+  element?: string,
+): string[] {
+  const indices = dims.map((_, axis) => `i${axis}`);
+  const operands = inputs.map((input, n) => {
+    if (n === 0 && element !== undefined) return element;
+    const own = `${name}${n}`;
+    const constant = constantElement(input);
+    if (constant !== undefined) {
+      list.scalar(own, input.value.dtype, constant);
+      return own;
+    }
+    const { shape, strides, offset } = layoutOf(input);
+    const added = dims.length - shape.length;
+    const axes = dims.flatMap((_, axis) => (axis >= added && shape[axis - added] !== 1 ? [axis] : []));
+    const pick = (numbers: readonly number[]) => axes.map((axis) => numbers[axis - added]!);
+    const layout =
+      axes.length === 0
+        ? { shape: [1], strides: [1], offset }
+        : { shape: pick(shape), strides: pick(strides), offset };
+    list.tensor(
+      "",
+      own,
+      input.value,
+      layout,
+      axes.map((axis) => dims[axis]!),
+    );
+    return `${own}[${axes.length === 0 ? "0" : axes.map((axis) => indices[axis]).join(", ")}]`;
+  });
+  const { lines, names } = operations(ops, operands);
+  const given = element === undefined ? [] : [`${element}: ${tensor.dtype}`];
+  const head = `def ${name}(${[...given, ...indices.map((index) => `${index}: index`)].join(", ")}) -> ${tensor.dtype}:`;
+  return [head, ...[...lines, `return ${names.at(-1)}`].map((line) => `    ${line}`)];
 }
 
 /** What a step reads of an input: all of it, or what its view shows. Rank 0 becomes one axis of one element. */

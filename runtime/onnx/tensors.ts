@@ -66,7 +66,7 @@ export function tensorOf(proto: TensorProto, external: ExternalData): Tensor {
       `${what} has ${data.byteLength} bytes of data, and ${dtype} [${shape.join(", ")}] takes ${bytes}`,
     );
   // The message's bytes start anywhere, and tensors start at a whole word.
-  const aligned = data.byteOffset % 8 === 0 ? data : data.slice();
+  const aligned = data.byteOffset % 8 === 0 ? data : new Uint8Array(data);
   return new Tensor(new HostStorage(aligned), dtype, { shape, strides: contiguousStrides(shape), offset: 0 });
 }
 
