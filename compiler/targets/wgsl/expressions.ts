@@ -2,6 +2,7 @@
 // variable and an `if` in front of the statement; everything else is written where it stands.
 
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
+import { rangeOf, type Ranges } from "../../ir/ranges.ts";
 import { valueDtype } from "../../ir/op-types.ts";
 import { i32, int, ref, type Buffer, type Expr, type LoadExpr, type OpExpr } from "../../ir/ir.ts";
 import { operandsOf } from "../../ir/walk.ts";
@@ -13,8 +14,11 @@ import type { Lines } from "./lines.ts";
 import type { NameSpace } from "./names.ts";
 import { applyOp } from "./ops.ts";
 import type { Storage } from "./storage.ts";
-import { call, primary, type Text } from "./text.ts";
-import { registerOf } from "./types.ts";
+import { constantSize } from "./sizes.ts";
+import { binary, call, element, primary, within, type Text } from "./text.ts";
+import { isVector, isVectorDtype, registerOf, typeText } from "./types.ts";
+import { cellOf } from "./vector-arrays.ts";
+import type { Values } from "./workgroups/nests.ts";
 
 /** A tensor argument or another buffer, as expressions find it. */
 export interface Place {
@@ -32,14 +36,20 @@ export interface Scope {
   /** What stands for a value of the IR: a name, a member of the uniform. */
   readonly values: Map<string, Text>;
   readonly places: ReadonlyMap<string, Place>;
+  readonly ranges: Ranges;
+  /** What names stand for in arithmetic that doesn't change. */
+  readonly known: Values;
 }
 
 /** The text of a scalar expression; lines that must come before it go to `out`. */
 export function emitExpr(expr: Expr, scope: Scope, out: Lines): Text {
-  if (expr.type.lanes !== 1) return internalError("wgsl", "a vector should have become scalars");
+  if (expr.type.lanes !== 1 && !isVector(expr.type))
+    return internalError("wgsl", "a vector should have become scalars");
   switch (expr.kind) {
-    case "const":
-      return literal(expr.value, expr.type.dtype, scope.helpers);
+    case "const": {
+      const one = literal(expr.value, expr.type.dtype, scope.helpers);
+      return expr.type.lanes === 1 ? one : call(typeText(expr.type), one);
+    }
     case "ref":
       return scope.values.get(expr.name) ?? internalError("wgsl", `the value ${expr.name} is not in scope`);
     case "op": {
@@ -74,14 +84,50 @@ function heightOf(expr: Expr): number {
 function emitOp(expr: OpExpr, scope: Scope, out: Lines): Text {
   const isNanTest = nanTest(expr, scope, out);
   if (isNanTest) return isNanTest;
+  const special = vectorOp(expr, scope, out);
+  if (special) return special;
   const args = expr.args.map((arg) => emitExpr(arg, scope, out));
   const last = expr.args.at(-1) ?? internalError("wgsl", `the op ${expr.op} without operands`);
+  // Of what isn't negative, WGSL's own division gives the floor.
+  const sign = expr.op === "floordiv" ? "/" : expr.op === "mod" ? "%" : undefined;
+  if (sign && !isUnfit(expr) && expr.args.every((arg) => rangeOf(arg, scope.ranges).low >= 0))
+    return binary(sign, args[0]!, args[1]!);
   if (isUnfit(expr)) args[1] = atRunTime(args[1]!, last, scope);
   return applyOp(expr.op, args, {
     operand: last.type.dtype,
     result: expr.type.dtype,
     helpers: scope.helpers,
   });
+}
+
+/** What is said of vectors in another way than of their elements. */
+function vectorOp(expr: OpExpr, scope: Scope, out: Lines): Text | undefined {
+  const { op, args, type } = expr;
+  if (op === "lane") {
+    const vector = emitExpr(args[0]!, scope, out);
+    return primary(`${within(vector, ["primary"])}.${"xyzw"[expr.imm![0]!]}`);
+  }
+  if (type.lanes === 1) return undefined;
+  if (op === "vec" || op === "splat")
+    return call(typeText(type), ...args.map((arg) => emitExpr(arg, scope, out)));
+  if (type.dtype === "bool" && (op === "and" || op === "or")) {
+    const [a, b] = args.map((arg) => emitExpr(arg, scope, out));
+    return binary(op === "and" ? "&" : "|", a!, b!);
+  }
+  const sign = arithmetic[op as keyof typeof arithmetic];
+  if (!sign || !isVectorDtype(type.dtype)) return undefined;
+  // Beside a vector a scalar stands for one that is the same in every lane.
+  const [a, b] = args.map((arg, at) => emitExpr(scalarOf(arg, args[1 - at]!) ?? arg, scope, out));
+  return binary(sign, a!, b!);
+}
+
+const arithmetic = { add: "+", sub: "-", mul: "*", div: "/" } as const;
+
+function scalarOf(arg: Expr, other: Expr): Expr | undefined {
+  const plain = other.kind === "op" && other.op === "splat";
+  if (plain || other.kind === "const") return undefined;
+  if (arg.kind === "op" && arg.op === "splat") return arg.args[0];
+  return arg.kind === "const" ? { ...arg, type: { ...arg.type, lanes: 1 } } : undefined;
 }
 
 /** `x != x` and `x == x` ask for NaN, which a shader compiler may take to be absent. */
@@ -128,8 +174,39 @@ function address({ buffer, offset, strides }: Place, index: readonly Expr[]): Ex
   return add(terms.reduce(add, int(0)), ref(offset, i32));
 }
 
+/** The vector of an array that holds an element, or is one; and the lane. */
+export function emitCell(
+  place: Place,
+  index: readonly Expr[],
+  scope: Scope,
+  out: Lines,
+): { cell: Text; lane: Text | undefined } {
+  const lanes = place.storage.lanes ?? internalError("wgsl", `${place.buffer.name} doesn't lie in vectors`);
+  const last = index.at(-1)!;
+  const { cell, lane } = cellOf(last, lanes, scope.known);
+  const extents = place.buffer.shape.map((extent, axis) =>
+    axis === index.length - 1 ? int((constantSize([extent]) ?? lanes) / lanes) : extent,
+  );
+  const at = [...index.slice(0, -1), cell].reduce<Expr>(
+    (sum, each, axis) => (axis === 0 ? each : add(mul(sum, extents[axis]!), each)),
+    int(0),
+  );
+  const text = emitExpr(at, scope, out);
+  if (last.type.lanes > 1) return { cell: text, lane: undefined };
+  if (lane !== undefined) return { cell: text, lane: primary(String(lane)) };
+  return { cell: text, lane: binary("&", emitExpr(last, scope, out), primary(String(lanes - 1))) };
+}
+
 function plainLoad(expr: LoadExpr, scope: Scope, out: Lines): Text {
   const place = placeOf(expr.buffer, scope);
+  if (place.storage.lanes !== undefined) {
+    const { cell, lane } = emitCell(place, expr.index, scope, out);
+    const vector = element(place.storage.name, cell);
+    if (!lane) return vector;
+    return /^[0-3]$/.test(lane.text)
+      ? primary(`${vector.text}.${"xyzw"[Number(lane.text)]}`)
+      : element(vector.text, lane);
+  }
   return place.storage.load(emitAddress(place, expr.index, scope, out));
 }
 

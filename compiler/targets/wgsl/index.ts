@@ -38,9 +38,9 @@ export function emitModule(kernels: readonly IrKernel[], sink: DiagnosticSink): 
       text: "",
     };
     if (!checkDtypes(kernel, sink) || !checkInvocations(kernel, sink)) return nothing;
-    const { kernel: ready, entries, notHonoured } = prepare(kernel);
-    if (!checkLimits(ready, entries, sink)) return nothing;
-    const code = emitKernel(ready, entries, { helpers, names });
+    const ready = prepare(kernel);
+    if (!checkLimits(ready.kernel, ready.entries, sink)) return nothing;
+    const code = emitKernel(ready, { helpers, names });
     parts.push(...code.parts);
     half ||= code.launch.features.includes("shader-f16");
     return {
@@ -48,7 +48,7 @@ export function emitModule(kernels: readonly IrKernel[], sink: DiagnosticSink): 
       launch: code.launch,
       asserts: code.asserts,
       text: code.parts.join("\n\n"),
-      notHonoured: [...notHonoured, ...code.notHonoured],
+      notHonoured: [...ready.notHonoured, ...code.notHonoured],
     };
   });
   const text = `${[...(half ? ["enable f16;"] : []), ...parts, ...helpers.code].join("\n\n")}\n`;

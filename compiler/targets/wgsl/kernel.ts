@@ -5,6 +5,7 @@ import type { ShapeExpr, WgslBinding, WgslLaunch, WgslPhase } from "../../artifa
 import { int, type AssertStmt, type Buffer, type Expr, type IrKernel } from "../../ir/ir.ts";
 import { visitBlock } from "../../ir/walk.ts";
 import { add, mul } from "../../passes/fold.ts";
+import { rangesOfKernel } from "../../ir/ranges.ts";
 import { toShapeExpr } from "../../shape-expr.ts";
 import { emitExpr, type Place } from "./expressions.ts";
 import type { HelperSet } from "./helpers.ts";
@@ -12,7 +13,7 @@ import { workgroupSize } from "./limits.ts";
 import { Lines } from "./lines.ts";
 import { NameSpace } from "./names.ts";
 import { serialLoops, totalCount } from "./phases.ts";
-import type { Entry, NotHonoured } from "./prepare.ts";
+import type { Entry, NotHonoured, Prepared } from "./prepare.ts";
 import { emitBlock, emitComment, type FunctionScope } from "./statements.ts";
 import { constantSize } from "./sizes.ts";
 import { Storage } from "./storage.ts";
@@ -20,6 +21,8 @@ import { binary, primary, type Text } from "./text.ts";
 import { dtypesUsed } from "./uses.ts";
 import { emitSteps } from "./workgroups/text.ts";
 import type { Cooperation } from "./workgroups/steps.ts";
+import { valuesOf, type Values } from "./workgroups/nests.ts";
+import type { VectorArrays } from "./vector-arrays.ts";
 import { layOutUniform, offsetName, strideName, type Uniform } from "./uniform.ts";
 
 export interface KernelCode {
@@ -38,7 +41,7 @@ export interface ModuleScope {
 }
 
 /** Emits a checked kernel, an entry point a phase. */
-export function emitKernel(kernel: IrKernel, entries: readonly Entry[], module: ModuleScope): KernelCode {
+export function emitKernel({ kernel, entries, arrays }: Prepared, module: ModuleScope): KernelCode {
   const entryNames = entries.map((_, at) =>
     module.names.give(at === 0 ? kernel.name : `${kernel.name}_${at + 1}`),
   );
@@ -46,7 +49,7 @@ export function emitKernel(kernel: IrKernel, entries: readonly Entry[], module: 
   const give = (wish: string): string => module.names.give(wish, `${kernel.name}_${wish}`);
   const asserts = assertsOf(kernel);
   const shared = new Set(entries.flatMap(({ together }) => [...(together?.shared ?? [])]));
-  const { places, variables } = placesOf(kernel, module, give, shared);
+  const { places, variables } = placesOf(kernel, module, give, shared, arrays);
   const status = asserts.length > 0 ? give("status") : undefined;
   const uniformName = give("args");
   const uniform = layOutUniform(kernel, uniformName);
@@ -54,6 +57,7 @@ export function emitKernel(kernel: IrKernel, entries: readonly Entry[], module: 
 
   const failed =
     status && entries.some(({ together }, at) => together && at > 0) ? give("failed") : undefined;
+  const known = new Map(entries.flatMap(({ body }) => [...valuesOf(body)]));
   const functions = entries.map((entry, at) =>
     emitEntry(entry, {
       name: entryNames[at]!,
@@ -61,6 +65,7 @@ export function emitKernel(kernel: IrKernel, entries: readonly Entry[], module: 
       module,
       places,
       uniform,
+      known,
       status,
       asserts,
       first: at === 0,
@@ -122,6 +127,7 @@ function placesOf(
   module: ModuleScope,
   give: (wish: string) => string,
   shared: ReadonlySet<string>,
+  arrays: VectorArrays,
 ): { readonly places: Map<string, Place>; readonly variables: Map<string, Storage> } {
   const written = new Set(
     kernel.params.flatMap((param) => (param.kind === "tensor" && param.mode !== "in" ? [param.buffer] : [])),
@@ -139,6 +145,7 @@ function placesOf(
       atomic: atomic.has(name),
       size: local ? constantSize(shape) : undefined,
       shared: shared.has(name),
+      lanes: arrays.get(name),
     };
     const storage = new Storage(buffer, given, usage, module.helpers, give);
     const strides = shape.map((_, axis) => strideName(name, axis));
@@ -221,6 +228,7 @@ interface EntryContext {
   readonly module: ModuleScope;
   readonly places: ReadonlyMap<string, Place>;
   readonly uniform: Uniform;
+  readonly known: Values;
   readonly status: string | undefined;
   readonly asserts: readonly AssertStmt[];
   readonly first: boolean;
@@ -236,6 +244,8 @@ function emitEntry(entry: Entry, cx: EntryContext): string {
     names: new NameSpace(module.names),
     values: new Map(cx.uniform.values),
     places,
+    known: cx.known,
+    ranges: rangesOfKernel(cx.kernel),
     out,
     registers: new Set(),
     status,

@@ -10,6 +10,7 @@ import { simplify } from "../../passes/simplify/index.ts";
 import { unroll } from "../../passes/unroll.ts";
 import { vectorize } from "../../passes/vectorize/index.ts";
 import type { PassReport } from "../../passes/workspace.ts";
+import { widen } from "./vector-arrays.ts";
 import { hasThreads } from "./workgroups/nests.ts";
 import { numberThreads } from "./workgroups/number-threads.ts";
 import { shareReductions } from "./workgroups/share-reductions.ts";
@@ -28,6 +29,8 @@ export const wgslPasses: readonly Pass[] = [
   // After vectorize, so that the copies are copies of vectors.
   { name: "unroll", doc: "copies of loop bodies", run: unroll },
   { name: "simplify-unrolled", run: simplify },
+  // Before equal loads are made one: single elements out of the vectors that hold them.
+  { name: "widen", doc: "elements out of vectors", run: widen },
   // Where copies were made for workgroups; other code stays as near to its source as it can.
   { name: "cse-unrolled", run: (kernel) => (hasThreads(kernel.body) ? eliminateCommon(kernel) : kernel) },
   { name: "licm-unrolled", run: (kernel) => (hasThreads(kernel.body) ? hoistInvariants(kernel) : kernel) },

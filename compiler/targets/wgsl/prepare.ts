@@ -12,6 +12,7 @@ import { foldConstants } from "./fold.ts";
 import { limits } from "./limits.ts";
 import { entryPoint, type EntryPoint } from "./phases.ts";
 import { scalarise } from "./scalarise.ts";
+import { vectorArrays, type VectorArrays } from "./vector-arrays.ts";
 import { CannotCooperate, cooperate } from "./workgroups/cooperate.ts";
 import { hasThreads } from "./workgroups/nests.ts";
 import type { Cooperation } from "./workgroups/steps.ts";
@@ -32,6 +33,8 @@ export interface Prepared {
   /** With the arrays as entries use them. */
   readonly kernel: IrKernel;
   readonly entries: readonly Entry[];
+  /** Arrays that lie in vectors. */
+  readonly arrays: VectorArrays;
   readonly notHonoured: readonly NotHonoured[];
 }
 
@@ -42,7 +45,8 @@ export function prepare(kernel: IrKernel): Prepared {
     notHonoured: (annotation, why, span) => notHonoured.push({ annotation, why, span }),
   };
   // Folding is last, since nothing else may reach WGSL's own evaluation of constants.
-  const phased = phases(foldConstants(simplify(scalarise(kernel))), report);
+  const arrays = vectorArrays(kernel);
+  const phased = phases(foldConstants(simplify(scalarise(kernel, arrays))), report);
   let ready = phased.kernel;
   const entries = phased.phases.map(({ body }): Entry => {
     const entry = entryPoint(body, ready);
@@ -62,7 +66,7 @@ export function prepare(kernel: IrKernel): Prepared {
       return { ...entry, body: inOrder(entry.body, error, report) };
     }
   });
-  return { kernel: ready, entries, notHonoured };
+  return { kernel: ready, entries, arrays, notHonoured };
 }
 
 /** Loops over threads as one invocation runs them. */

@@ -1,5 +1,6 @@
-// Pass `scalarise`: explicit SIMD becomes scalar code, a value of n lanes n values. Invocations are this target's
-// lanes, and shader compilers vectorize nothing that a program spells out.
+// Pass `scalarise`: vectors that WGSL hasn't become scalar code, a value of n lanes n values. What stays are values of 2 and
+// 4 lanes of the 32-bit dtypes, f16 and bool, the operations on them that work lane by lane, and accesses of arrays that lie
+// in vectors; where the two meet, lanes are taken out or put together.
 //
 // Assumes: reductions are expanded. Vector values hold no effects, so reading one lane at a time is the same.
 
@@ -17,30 +18,92 @@ import {
 } from "../../ir/ir.ts";
 import { FreshNames } from "../../ir/names.ts";
 import { opInfo, type OpName } from "../../ir/ops.ts";
-import { mapBlock, mapOperands, mapSame, visitExprs, visitRoots, withBody } from "../../ir/walk.ts";
+import {
+  mapBlock,
+  mapOperands,
+  mapSame,
+  visitBlock,
+  visitExprs,
+  visitRoots,
+  withBody,
+} from "../../ir/walk.ts";
+import { splat } from "../../ir/build.ts";
+import { isFloat } from "../../../lang/dtypes.ts";
 import { add, apply, mul } from "../../passes/fold.ts";
+import { isVector } from "./types.ts";
+import type { VectorArrays } from "./vector-arrays.ts";
 
-/** The kernel without vectors. */
-export function scalarise(kernel: IrKernel): IrKernel {
+/** The kernel with no vectors but WGSL's own. */
+export function scalarise(kernel: IrKernel, arrays: VectorArrays): IrKernel {
   let vectors = false;
   visitExprs(kernel.body, (expr) => (vectors ||= expr.type.lanes > 1));
-  return vectors ? withBody(kernel, new Scalariser(kernel).run()) : kernel;
+  return vectors ? withBody(kernel, new Scalariser(kernel, arrays).run()) : kernel;
 }
+
+/** Operations on vectors that WGSL spells as those on their elements. */
+const nativeOps: ReadonlySet<OpName> = new Set([
+  "add",
+  "sub",
+  "mul",
+  "min",
+  "max",
+  "abs",
+  "fma",
+  "sqrt",
+  "floor",
+  "ceil",
+  "trunc",
+  "select",
+  "lt",
+  "le",
+  "gt",
+  "ge",
+]);
+const nativeLogic: ReadonlySet<OpName> = new Set(["and", "or", "not"]);
+
+function isNativeOp(expr: OpExpr): boolean {
+  const { dtype } = expr.type;
+  if (dtype === "bool" && nativeLogic.has(expr.op)) return true;
+  if ((expr.op === "div" || expr.op === "neg") && isFloat(dtype)) return true;
+  return nativeOps.has(expr.op) && expr.args.every((arg) => arg.type.lanes === 1 || isVector(arg.type));
+}
+
+/** One lane of a vector that stays. */
+const laneOf = (vector: Expr, at: number): Expr => ({
+  kind: "op",
+  type: scalarType(vector.type.dtype),
+  op: "lane",
+  args: [vector],
+  imm: [at],
+  span: vector.span,
+});
 
 class Scalariser {
   private readonly kernel: IrKernel;
   private readonly fresh: FreshNames;
-  /** The names of a vector value's lanes. */
+  private readonly arrays: VectorArrays;
+  /** Values that need no name. */
+  private readonly spelled = new Map<string, Expr>();
+  /** The names of the lanes of a vector that WGSL hasn't. */
   private readonly lanes = new Map<string, readonly string[]>();
 
-  constructor(kernel: IrKernel) {
+  constructor(kernel: IrKernel, arrays: VectorArrays) {
+    this.arrays = arrays;
     this.kernel = kernel;
     this.fresh = new FreshNames(kernel);
   }
 
   run(): readonly Stmt[] {
+    const variables = new Set<string>();
+    visitBlock(this.kernel.body, (stmt) => stmt.kind === "var" && variables.add(stmt.name));
     visitRoots(this.kernel.body, (root, stmt) => {
-      if ((stmt.kind === "let" || stmt.kind === "var") && root.type.lanes > 1) {
+      // Lanes that are all the same, or an index apart, are best written where they are used.
+      const plain = root.kind === "op" && (root.op === "splat" || root.op === "ramp");
+      const fixed = (arg: Expr): boolean =>
+        arg.kind === "const" || (arg.kind === "ref" && arg.type.lanes === 1 && !variables.has(arg.name));
+      if (stmt.kind === "let" && plain && root.args.every(fixed))
+        return void this.spelled.set(stmt.name, root);
+      if ((stmt.kind === "let" || stmt.kind === "var") && root.type.lanes > 1 && !isVector(root.type)) {
         const names = Array.from({ length: root.type.lanes }, (_, lane) =>
           this.fresh.value(`${stmt.name}_${lane}_`),
         );
@@ -54,12 +117,13 @@ class Scalariser {
     switch (stmt.kind) {
       case "let":
       case "var": {
+        if (this.spelled.has(stmt.name)) return [];
         const value = stmt.kind === "let" ? stmt.value : stmt.init;
         const names = this.lanes.get(stmt.name);
         if (!names)
           return stmt.kind === "let"
-            ? { ...stmt, value: this.scalar(value) }
-            : { ...stmt, init: this.scalar(value) };
+            ? { ...stmt, value: this.whole(value) }
+            : { ...stmt, init: this.whole(value) };
         return names.map((name, at): Stmt => {
           const lane = this.lane(value, at);
           return stmt.kind === "let" ? { ...stmt, name, value: lane } : { ...stmt, name, init: lane };
@@ -67,7 +131,7 @@ class Scalariser {
       }
       case "assign": {
         const names = this.lanes.get(stmt.name);
-        if (!names) return { ...stmt, value: this.scalar(stmt.value) };
+        if (!names) return { ...stmt, value: this.whole(stmt.value) };
         return this.atOnce(
           stmt.value,
           (lane, value) => ({ ...stmt, name: names[lane]!, value }),
@@ -76,6 +140,8 @@ class Scalariser {
       }
       case "store": {
         const count = Math.max(...stmt.index.map((index) => index.type.lanes), stmt.value.type.lanes);
+        if (count > 1 && this.arrays.has(stmt.buffer))
+          return { ...stmt, index: this.vectorIndex(stmt.index), value: this.filled(stmt.value, count) };
         const at = (lane: number, value: Expr): Stmt => ({
           ...stmt,
           index: stmt.index.map((index) => this.lane(index, lane)),
@@ -105,6 +171,12 @@ class Scalariser {
   /** Every lane is read before the first is written: a store may overwrite what a later lane reads. */
   private atOnce(value: Expr, write: (lane: number, value: Expr) => Stmt, count: number): readonly Stmt[] {
     const before: Stmt[] = [];
+    if (isVector(value.type) && value.kind !== "const") {
+      const name = this.fresh.value("lanes");
+      before.push({ kind: "let", name, value: this.whole(value), span: value.span });
+      const held = ref(name, value.type, value.span);
+      return [...before, ...Array.from({ length: count }, (_, at) => write(at, laneOf(held, at)))];
+    }
     const values = Array.from({ length: count }, (_, at): Expr => {
       const lane = this.lane(value, at);
       if (lane.kind === "const") return lane;
@@ -120,6 +192,42 @@ class Scalariser {
     return this.lane(expr, 0);
   }
 
+  /** An expression as WGSL can have it: a scalar, or a vector of its own. */
+  private whole(expr: Expr): Expr {
+    return expr.type.lanes === 1 ? this.scalar(expr) : this.vector(expr);
+  }
+
+  private filled(expr: Expr, lanes: number): Expr {
+    return expr.type.lanes === 1 ? splat(this.scalar(expr), lanes) : this.vector(expr);
+  }
+
+  /** The last subscript stays a run of neighbours. */
+  private vectorIndex(index: readonly Expr[]): readonly Expr[] {
+    return index.map((part) =>
+      part.type.lanes === 1 ? this.scalar(part) : mapOperands(part, (each) => this.scalar(each)),
+    );
+  }
+
+  /** A vector of WGSL: operations that it has on what is one already, anything else lane by lane. */
+  private vector(expr: Expr): Expr {
+    const { lanes } = expr.type;
+    const spelled = expr.kind === "ref" ? this.spelled.get(expr.name) : undefined;
+    if (spelled) return this.vector(spelled);
+    if (expr.kind === "const" || (expr.kind === "ref" && !this.lanes.has(expr.name))) return expr;
+    if (expr.kind === "op" && expr.op === "splat") return splat(this.scalar(expr.args[0]!), lanes);
+    if (expr.kind === "load" && this.arrays.get(expr.buffer) === lanes) {
+      const load: Expr = { ...expr, index: this.vectorIndex(expr.index), guard: undefined };
+      if (!expr.guard) return load;
+      const guard = this.whole(expr.guard);
+      return apply("select", expr.type, [guard, load, constant(0, expr.type)], expr.span);
+    }
+    const constants = expr.kind === "op" && expr.args.every(({ kind }) => kind === "const");
+    if (expr.kind === "op" && isNativeOp(expr) && !constants)
+      return mapOperands(expr, (operand) => this.whole(operand));
+    const each = Array.from({ length: lanes }, (_, at) => this.lane(expr, at));
+    return { kind: "op", type: expr.type, op: "vec", args: each, span: expr.span };
+  }
+
   /** One lane of a vector; a scalar is the same in every lane. */
   private lane(expr: Expr, at: number): Expr {
     const type = scalarType(expr.type.dtype);
@@ -127,10 +235,14 @@ class Scalariser {
       case "const":
         return expr.type.lanes === 1 ? expr : constant(expr.value, type, expr.span);
       case "ref": {
+        const spelled = this.spelled.get(expr.name);
+        if (spelled) return this.lane(spelled, at);
         const names = this.lanes.get(expr.name);
-        return names ? ref(names[at]!, type, expr.span) : expr;
+        if (names) return ref(names[at]!, type, expr.span);
+        return expr.type.lanes === 1 ? expr : laneOf(expr, at);
       }
       case "load": {
+        if (expr.type.lanes > 1 && this.arrays.has(expr.buffer)) return laneOf(this.vector(expr), at);
         const changed = mapOperands(expr, (operand) => this.lane(operand, at));
         return changed.type.lanes === 1 ? changed : { ...changed, type };
       }

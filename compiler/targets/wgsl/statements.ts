@@ -14,10 +14,11 @@ import type {
   StoreStmt,
   WhileStmt,
 } from "../../ir/ir.ts";
-import { emitAddress, emitExpr, placeOf, type Scope } from "./expressions.ts";
+import { printExpr } from "../../ir/print.ts";
+import { emitAddress, emitCell, emitExpr, placeOf, type Scope } from "./expressions.ts";
 import type { Lines } from "./lines.ts";
-import { binary, primary, unary, type Text } from "./text.ts";
-import { registerOf } from "./types.ts";
+import { binary, call, primary, unary, type Text } from "./text.ts";
+import { typeText } from "./types.ts";
 
 /** What statements of one entry point need beyond expressions. */
 export interface FunctionScope extends Scope {
@@ -63,7 +64,7 @@ function emitStmt(stmt: Stmt, fn: FunctionScope): void {
     case "var": {
       const text = value(stmt.init).text;
       fn.registers.add(stmt.name);
-      return out.add(`var ${declare(stmt.name, fn)}: ${registerOf(stmt.init.type.dtype)} = ${text};`);
+      return out.add(`var ${declare(stmt.name, fn)}: ${typeText(stmt.init.type)} = ${text};`);
     }
     case "assign":
       return emitAssign(stmt, fn);
@@ -112,7 +113,8 @@ function emitAlloc(stmt: AllocStmt, fn: FunctionScope): void {
   const zero = isLocal && stmt.fill?.kind === "const" && Object.is(Number(stmt.fill.value), 0);
   if (isLocal) out.add(`var ${storage.name}: ${storage.type}${zero ? ` = ${storage.type}()` : ""};`);
   if (!stmt.fill || zero) return;
-  const fill = emitExpr(stmt.fill, fn, out);
+  const one = emitExpr(stmt.fill, fn, out);
+  const fill = storage.lanes === undefined ? one : call(storage.cellType, one);
   const at = fn.names.give("at");
   const extents = buffer.shape.map((extent) => emitExpr(extent, fn, out));
   const size = isLocal
@@ -127,12 +129,29 @@ function emitStore(stmt: StoreStmt, fn: FunctionScope): void {
   const { out } = fn;
   const place = placeOf(stmt.buffer, fn);
   const write = (): void => {
+    if (place.storage.lanes !== undefined) {
+      const { cell } = emitCell(place, stmt.index, fn, out);
+      const target = `${place.storage.name}[${cell.text}]`;
+      const more = addedTo(stmt);
+      if (more) return out.add(`${target} += ${emitExpr(more, fn, out).text};`);
+      return out.add(`${target} = ${emitExpr(stmt.value, fn, out).text};`);
+    }
     const at = emitAddress(place, stmt.index, fn, out);
     const value = emitExpr(stmt.value, fn, out);
     out.add(stmt.atomic ? place.storage.update(stmt.atomic, at, value) : place.storage.store(at, value));
   };
   if (!stmt.guard) return write();
   out.block(`if (${emitExpr(stmt.guard, fn, out).text})`, write);
+}
+
+/** What a store adds to the element that was there. */
+function addedTo({ value, buffer, index }: StoreStmt): Expr | undefined {
+  if (value.kind !== "op" || value.op !== "add") return undefined;
+  const [old, more] = value.args;
+  const same = old?.kind === "load" && old.buffer === buffer && !old.guard;
+  return same && old.index.every((part, axis) => printExpr(part) === printExpr(index[axis]!))
+    ? more
+    : undefined;
 }
 
 function emitIf(stmt: IfStmt, fn: FunctionScope): void {

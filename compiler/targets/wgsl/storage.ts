@@ -16,7 +16,7 @@ export type AtomicOp = NonNullable<StoreStmt["atomic"]>;
 
 type Layout =
   /** `array<T, n>` of a function. */
-  | { readonly kind: "local"; readonly element: Register; readonly size: number }
+  | { readonly kind: "local"; readonly element: Register; readonly size: number; readonly lanes?: number }
   /** One element a word, or an f16. */
   | { readonly kind: "plain"; readonly element: "f32" | "f16" | "i32" | "u32" }
   /** One element a word that is updated atomically; floats by their bits. */
@@ -30,6 +30,8 @@ export interface Usage {
   readonly atomic: boolean;
   /** Elements of a local array. */
   readonly size?: number;
+  /** Of an array that lies in vectors. */
+  readonly lanes?: number;
   /** Whether it lies in workgroup memory. */
   readonly shared?: boolean;
 }
@@ -62,7 +64,7 @@ export class Storage {
   get type(): string {
     switch (this.layout.kind) {
       case "local":
-        return `array<${this.layout.element}, ${this.layout.size}>`;
+        return `array<${this.cellType}, ${this.layout.size}>`;
       case "plain":
         return `array<${this.layout.element}>`;
       case "atomic":
@@ -72,13 +74,25 @@ export class Storage {
     }
   }
 
+  /** Lanes of the vectors that an array is made of. */
+  get lanes(): number | undefined {
+    return this.layout.kind === "local" ? this.layout.lanes : undefined;
+  }
+
+  /** The type of an array's elements, or of the vectors that hold them. */
+  get cellType(): string {
+    if (this.layout.kind !== "local") return internalError("wgsl", `${this.name} is no array of a function`);
+    const { element, lanes } = this.layout;
+    return lanes === undefined ? element : `vec${lanes}<${element}>`;
+  }
+
   /** Bits of storage that an element takes. */
   get elementBits(): number {
     if (this.layout.kind === "packed") return this.layout.bits;
     return this.layout.kind === "plain" && this.layout.element === "f16" ? 16 : 32;
   }
 
-  /** The elements of a local array. */
+  /** The elements of a local array, or its vectors. */
   get localSize(): number | undefined {
     return this.layout.kind === "local" || this.layout.kind === "atomic" ? this.layout.size : undefined;
   }
@@ -261,7 +275,7 @@ function accessorsOf(layout: Layout, usage: Usage): readonly Accessor[] {
   return [...elements, ...updates];
 }
 
-function layoutOf(buffer: Buffer, { atomic, written, size, shared }: Usage): Layout {
+function layoutOf(buffer: Buffer, { atomic, written, size, shared, lanes }: Usage): Layout {
   const register = registerOf(valueDtype(buffer.dtype));
   if (shared && atomic && size !== undefined)
     return { kind: "atomic", element: register === "i32" ? "i32" : "u32", size };
@@ -269,7 +283,8 @@ function layoutOf(buffer: Buffer, { atomic, written, size, shared }: Usage): Lay
     return {
       kind: "local",
       element: register,
-      size: size ?? internalError("wgsl", `${buffer.name} has no size`),
+      size: (size ?? internalError("wgsl", `${buffer.name} has no size`)) / (lanes ?? 1),
+      ...(lanes !== undefined && { lanes }),
     };
   const { bits } = dtypeInfo(buffer.dtype);
   if (buffer.space === "param") {

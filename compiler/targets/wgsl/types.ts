@@ -2,6 +2,7 @@
 // range after each operation; bf16 in an f32, rounded after each operation; elements of sub-byte buffers as i32,
 // which is what the IR loads them as. What has no row can't be computed with on this target.
 
+import type { IrType } from "../../ir/ir.ts";
 import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 
@@ -46,4 +47,22 @@ export function isNarrow(dtype: Dtype): boolean {
 export function packedBits(dtype: Dtype): number | undefined {
   const { bits } = dtypeInfo(dtype);
   return bits < 32 && dtype !== "f16" ? bits : undefined;
+}
+
+/** Lanes of WGSL's vectors, as far as they are used. */
+export const vectorLanes: readonly number[] = [2, 4];
+
+/** Whether WGSL computes with vectors of a dtype as it does with one value; others go lane by lane. */
+export function isVectorDtype(dtype: Dtype): boolean {
+  return dtype === "f32" || dtype === "f16" || dtype === "i32" || dtype === "u32";
+}
+
+/** Whether a type is a vector of WGSL. */
+export function isVector({ dtype, lanes }: IrType): boolean {
+  return vectorLanes.includes(lanes) && (isVectorDtype(dtype) || dtype === "bool");
+}
+
+/** The WGSL type that holds a value of a scalar or vector type. */
+export function typeText({ dtype, lanes }: IrType): string {
+  return lanes === 1 ? registerOf(dtype) : `vec${lanes}<${registerOf(dtype)}>`;
 }

@@ -23,11 +23,5 @@ fn histogram(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
         return;
     }
     // test.ir:3  atomic add bins[i32(x[i]) % B] = 1:u32
-    atomicAdd(&bins[floor_mod(bitcast<i32>(load_x(i * args.x_stride0 + args.x_offset)), args.B) * args.bins_stride0 + args.bins_offset], 1u);
-}
-
-// a - b * floor_div(a, b), with the sign of b.
-fn floor_mod(a: i32, b: i32) -> i32 {
-    let rest = a % b;
-    return select(rest, rest + b, rest != 0 && (rest ^ b) < 0);
+    atomicAdd(&bins[bitcast<i32>(load_x(i * args.x_stride0 + args.x_offset)) % args.B * args.bins_stride0 + args.bins_offset], 1u);
 }

@@ -5,7 +5,7 @@ import { int, type Expr, type ForStmt } from "../../../ir/ir.ts";
 import { intValue, mul } from "../../../passes/fold.ts";
 import { emitExpr, placeOf } from "../expressions.ts";
 import { emitBlock, emitComment, emitForHead, type FunctionScope } from "../statements.ts";
-import { binary, primary, type Text } from "../text.ts";
+import { binary, call, primary, type Text } from "../text.ts";
 import type { Nest } from "./nests.ts";
 import type { Cooperation, Step } from "./steps.ts";
 
@@ -36,7 +36,8 @@ function emitStep(step: Step, plan: Cooperation, fn: GroupScope): void {
     case "fill": {
       const { storage } = placeOf(step.alloc.buffer, fn);
       emitComment(step.alloc.span, fn);
-      const value = emitExpr(step.alloc.fill!, fn, out);
+      const one = emitExpr(step.alloc.fill!, fn, out);
+      const value = storage.lanes === undefined ? one : call(storage.cellType, one);
       const at = fn.names.give("at");
       const head = `for (var ${at} = ${fn.thread}; ${at} < ${storage.localSize ?? 0}; ${at} += ${plan.size})`;
       return out.block(head, () => out.add(storage.store(primary(at), value)));
