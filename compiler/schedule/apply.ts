@@ -5,9 +5,17 @@
 // loop has directives.
 
 import { textOf } from "../../lang/source.ts";
-import type { Directive, ForStmt, IrKernel, LoadExpr, Stmt } from "../ir/ir.ts";
+import type { Directive, Expr, ForStmt, IrKernel, Stmt } from "../ir/ir.ts";
 import { substituteIn } from "../ir/names.ts";
-import { mapAllExprs, mapBlock, withBody, mapBlocksOf, mapExpr, mapSame, type Block } from "../ir/walk.ts";
+import {
+  mapAllExprs,
+  mapBlock,
+  withBody,
+  mapBlocksOf,
+  mapOperands,
+  mapSame,
+  type Block,
+} from "../ir/walk.ts";
 import { jumpsOut, silent, Workspace, type PassReport } from "../passes/workspace.ts";
 import {
   bandOf,
@@ -213,21 +221,14 @@ class Scheduler {
 
   /** A block of the source with the loop variables' values, and loads from panels. */
   private atPoint(block: Block, cx: Context): Block {
-    const staged = (part: LoadExpr) => {
+    const staged = (part: Expr): Expr => {
       for (const panel of cx.panels.toReversed()) {
         const replaced = panel.replace(part, cx);
-        if (replaced) return replaced;
+        if (replaced) return mapOperands(replaced, staged);
       }
-      return part;
+      return mapOperands(part, staged);
     };
-    const replaced =
-      cx.panels.length === 0
-        ? block
-        : mapSame(block, (stmt) =>
-            mapAllExprs(stmt, (root) =>
-              mapExpr(root, (part) => (part.kind === "load" ? staged(part) : part)),
-            ),
-          );
+    const replaced = cx.panels.length === 0 ? block : mapSame(block, (stmt) => mapAllExprs(stmt, staged));
     return substituteIn(replaced, valuesOf(cx));
   }
 
@@ -243,7 +244,7 @@ class Scheduler {
         const buffer = this.workspace.buffer(name);
         if (!buffer || !reads(band.body, name)) continue;
         const shared = this.depth === 0;
-        const made = stage(this.workspace, buffer, band.body, band.levels, cx, this.places++, {
+        const made = stage(this.workspace, buffer, band, band.levels, cx, this.places++, {
           shared,
           span: directive.span,
         });
@@ -275,7 +276,7 @@ class Scheduler {
       for (const name of buffers) {
         const buffer = this.workspace.buffer(name);
         if (!buffer || !reads(band.body, name)) continue;
-        const made = stage(this.workspace, buffer, band.body, rest, cx, this.places++, {
+        const made = stage(this.workspace, buffer, band, rest, cx, this.places++, {
           together: band.workgroups && this.outsideThreads(band, level),
           span: directive.span,
         });

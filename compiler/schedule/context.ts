@@ -1,7 +1,7 @@
 // Where code of a band is being made: how far each axis has got, which tiles are yet to be told full from partial, what
 // must hold for a point to exist, which buffers are read from panels. Immutable, since the code branches.
 
-import { int, type Expr, type LoadExpr } from "../ir/ir.ts";
+import { int, type Expr } from "../ir/ir.ts";
 import { namesIn, substitute } from "../ir/names.ts";
 import { someExpr } from "../ir/walk.ts";
 import { add, ceilDiv, intValue, max, mul, sub } from "../passes/fold.ts";
@@ -37,8 +37,8 @@ export interface Passed {
 
 export interface Panel {
   readonly buffer: string;
-  /** The load of the panel instead of a load of the buffer, or undefined if the load isn't staged. */
-  readonly replace: (load: LoadExpr, context: Context) => Expr | undefined;
+  /** The load of the panel instead of a load of the buffer, or of a load with its default; undefined if it isn't one. */
+  readonly replace: (part: Expr, context: Context) => Expr | undefined;
   /** Points of a partial tile that don't exist find zeros in it. */
   readonly padded: boolean;
 }

@@ -35,7 +35,20 @@ function source(seed: number): string {
         : [`${name}.tile`];
   const tiles = [...(ti ? [`i=${ti}`] : []), ...(tj ? [`j=${tj}`] : []), ...(tk ? [`k=${tk}`] : [])];
   if (chance(0.3)) tiles.reverse();
-  const kind = pick(["sum", "sum", "two", "plain", "stencil", "max", "argmax", "var", "made", "triangle"]);
+  const kinds = [
+    "sum",
+    "sum",
+    "two",
+    "plain",
+    "stencil",
+    "max",
+    "argmax",
+    "var",
+    "made",
+    "triangle",
+    "window",
+  ];
+  const kind = pick(kinds);
   const reduces = kind !== "plain" && kind !== "stencil";
   const own = tk && reduces ? tiles : tiles.filter((each) => !each.startsWith("k"));
   const lines: string[] = [];
@@ -91,6 +104,9 @@ function source(seed: number): string {
       "let base = a[i, 0]",
       "let square = base * base + i",
       "c[i, j] = sum(a[i, k] * b[k, j] for k in range(K)) + square",
+    ],
+    window: [
+      `c[i, j] += sum(a.get(i + k - 1, 2 * j + k - 2, default=${pick([0, 3])}) * b[k, j] for k in range(K))`,
     ],
     triangle: ["c[i, j] = sum(a[i, k] * b[k, j] for k in range(j % 5, K))"],
   };

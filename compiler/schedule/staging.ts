@@ -4,54 +4,24 @@
 
 import type { Span } from "../../lang/source.ts";
 import { load } from "../ir/build.ts";
-import {
-  i32,
-  int,
-  ref,
-  type Buffer,
-  type Expr,
-  type ForStmt,
-  type LoadExpr,
-  type LoopMarks,
-  type Stmt,
-} from "../ir/ir.ts";
-import { declaredIn, namesIn, substitute } from "../ir/names.ts";
-import { someExpr, visitBlock, visitExprs, type Block } from "../ir/walk.ts";
-import { add, and, apply, ceilDiv, compare, intValue, mul, sub } from "../passes/fold.ts";
+import { i32, int, ref, type Buffer, type Expr, type ForStmt, type LoopMarks, type Stmt } from "../ir/ir.ts";
+import { declaredIn, namesIn } from "../ir/names.ts";
+import { add, and, apply, ceilDiv, compare, intValue, mul, select } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
-import { isPoint, isReduction, type Axis, type Level } from "./band.ts";
+import { isPoint, isReduction, type Axis, type Band, type Level } from "./band.ts";
+import { letsOf, loadsOf, sideOf, subscriptOf, substituteAll, type Side } from "./box.ts";
 import {
-  actual,
   capacity,
   CannotApply,
   endOf,
   isExtent,
   marked,
   stateOf,
-  valuesOf,
   withState,
   type Context,
   type Panel,
 } from "./context.ts";
-
-/** A subscript as a sum: a multiple of each loop inside, what doesn't change there, and a constant. */
-interface Subscript {
-  readonly moving: ReadonlyMap<Axis, number>;
-  readonly fixed: readonly (readonly [Expr, number])[];
-  readonly constant: number;
-}
-
-/** One axis of the buffer in the box. */
-interface Side {
-  readonly axis: number;
-  readonly moving: ReadonlyMap<Axis, number>;
-  /** Where the box begins: the subscript at the first iterations. */
-  readonly base: Expr;
-  readonly least: number;
-  readonly extent: Expr;
-  /** How much of it is used, where that may be less. */
-  readonly used: Expr | undefined;
-}
+import { defaulted, defaultOf, guardWithoutTests } from "./defaults.ts";
 
 /** One dim of the panel: a side, or what one loop of a tiled axis adds to it. */
 interface Dim {
@@ -90,16 +60,18 @@ export interface StageOptions {
 export function stage(
   workspace: Workspace,
   buffer: Buffer,
-  body: Block,
+  band: Band,
   rest: readonly Level[],
   outer: Context,
   place: number,
   { shared = false, together = false, span }: StageOptions = {},
 ): Staged {
+  const { body } = band;
   const axes = [...new Set(rest.map((level) => level.axis))];
   let cx = outer;
   for (const axis of axes) cx = withState(cx, marked(stateOf(cx, axis), place));
   const { loads, always } = loadsOf(body, buffer.name);
+  const outside = defaultOf(body, buffer);
   const first = loads[0];
   if (!first) throw new CannotApply(`\`${buffer.name}\` isn't read inside`);
   const lets = letsOf(body);
@@ -111,6 +83,8 @@ export function stage(
       axis,
       subscripts.map((each) => each[axis]!),
       buffer.shape[axis]!,
+      band,
+      rest,
       cx,
     ),
   );
@@ -134,15 +108,21 @@ export function stage(
     ...(shared ? [] : [{ kind: "alloc", buffer: panel.name } as const]),
     ...fill(workspace, buffer, panel, sides, all, dims, {
       always,
+      outside,
       shared,
       together,
       exists: existing(cx),
     }),
   ];
   const keys = new Map(loads.map((each, at) => [each.index, subscripts[at]!]));
-  const replace = (given: LoadExpr, inner: Context): Expr | undefined => {
-    const own = given.buffer === buffer.name ? keys.get(given.index) : undefined;
-    if (!own) return undefined;
+  const replace = (part: Expr, inner: Context): Expr | undefined => {
+    const whole = outside && defaulted(part, buffer);
+    const given = whole ? whole.load : part;
+    const own = given.kind === "load" && given.buffer === buffer.name ? keys.get(given.index) : undefined;
+    if (given.kind !== "load" || !own) return undefined;
+    let { guard } = given;
+    if (whole) guard = undefined;
+    else if (!outside) guard = guardWithoutTests(given, buffer);
     const at = dims.map(({ side, digit, size }) => {
       const { moving, constant } = own[side.axis]!;
       if (digit !== undefined) {
@@ -157,11 +137,9 @@ export function stage(
       }
       return offset;
     });
-    return { ...given, buffer: panel.name, index: at };
+    return { ...given, buffer: panel.name, index: at, guard };
   };
-  const tiled = (axis: Axis): boolean =>
-    rest.some((level) => level.axis === axis && level.level !== undefined);
-  const padded = all.every((dim) => dim.digit !== undefined || ![...dim.side.moving.keys()].some(tiled));
+  const padded = all.every((dim) => dim.digit !== undefined || dim.side.roomy);
   const made: Panel = { buffer: buffer.name, replace, padded };
   return { statements, cx: { ...cx, panels: [...cx.panels, made] } };
 }
@@ -216,126 +194,9 @@ function dimsOf(side: Side, rest: readonly Level[], cx: Context, spread: boolean
 const lastLevel = (rest: readonly Level[], axis: Axis): number =>
   rest.findLastIndex((level) => level.axis === axis);
 
-// ---- what is read --------------------------------------------------------------------------------------
+// ---- filling it ----------------------------------------------------------------------------------------
 
-/** The loads of a buffer in a block, and whether each of them is executed in every iteration. */
-function loadsOf(body: Block, buffer: string): { readonly loads: LoadExpr[]; readonly always: boolean } {
-  const loads: LoadExpr[] = [];
-  visitExprs(body, (part) => part.kind === "load" && part.buffer === buffer && loads.push(part));
-  let always = loads.every((each) => !each.guard);
-  const conditional = (block: Block): void =>
-    visitExprs(block, (part) => {
-      if (part.kind === "load" && part.buffer === buffer) always = false;
-    });
-  visitBlock(body, (each) => {
-    if (each.kind === "if") [each.then, each.orelse].forEach(conditional);
-    if (each.kind === "while") conditional(each.body);
-    // What is checked inside isn't known before.
-    if (each.kind === "assert") always = false;
-    if (each.kind === "store" && each.buffer === buffer)
-      throw new CannotApply(`\`${buffer}\` is written inside`);
-  });
-  return { loads, always };
-}
-
-function letsOf(body: Block): ReadonlyMap<string, Expr> {
-  const lets = new Map<string, Expr>();
-  visitBlock(body, (each) => each.kind === "let" && lets.set(each.name, each.value));
-  return lets;
-}
-
-function substituteAll(expr: Expr, lets: ReadonlyMap<string, Expr>): Expr {
-  let current = expr;
-  for (let round = 0; round < 8 && [...namesIn(current)].some((name) => lets.has(name)); round++)
-    current = substitute(current, lets);
-  return current;
-}
-
-function subscriptOf(expr: Expr, axes: readonly Axis[]): Subscript {
-  const moving = new Map<Axis, number>();
-  const fixed: (readonly [Expr, number])[] = [];
-  let constant = 0;
-  const visit = (part: Expr, times: number): void => {
-    const value = intValue(part);
-    if (value !== undefined) {
-      constant += times * value;
-      return;
-    }
-    const axis = part.kind === "ref" ? axes.find((each) => each.loop.name === part.name) : undefined;
-    if (axis) {
-      moving.set(axis, (moving.get(axis) ?? 0) + times);
-      return;
-    }
-    if (part.kind === "op") {
-      const [a, b] = part.args;
-      if (part.op === "add" || part.op === "sub") {
-        visit(a!, times);
-        return visit(b!, part.op === "add" ? times : -times);
-      }
-      const factor = part.op === "mul" ? (intValue(b!) ?? intValue(a!)) : undefined;
-      if (factor !== undefined) return visit(intValue(b!) !== undefined ? a! : b!, times * factor);
-    }
-    // What the body checks or changes first would be read before it does.
-    if (someExpr(part, (inner) => inner.kind === "load"))
-      throw new CannotApply("a subscript comes from data");
-    if ([...namesIn(part)].some((name) => axes.some((each) => each.loop.name === name)))
-      throw new CannotApply("a subscript isn't a sum of loop variables");
-    fixed.push([part, times]);
-  };
-  visit(expr, 1);
-  for (const [axis, times] of moving) {
-    if (times < 0)
-      throw new CannotApply(
-        `a subscript runs against the loop over \`${axis.loop.marks.label ?? axis.loop.name}\``,
-      );
-    if (times === 0) moving.delete(axis);
-  }
-  return { moving, fixed, constant };
-}
-
-// ---- the box -------------------------------------------------------------------------------------------
-
-function sideOf(axis: number, all: readonly Subscript[], length: Expr, cx: Context): Side {
-  const [first] = all as [Subscript, ...Subscript[]];
-  const alike = (other: Subscript): boolean =>
-    other.moving.size === first.moving.size &&
-    [...first.moving].every(([each, times]) => other.moving.get(each) === times) &&
-    sameFixed(first, other);
-  if (!all.every(alike)) throw new CannotApply("the loads inside move through the buffer in different ways");
-  const least = Math.min(...all.map((each) => each.constant));
-  const most = Math.max(...all.map((each) => each.constant));
-  const values = valuesOf(cx);
-  let base: Expr = int(least);
-  for (const [part, times] of first.fixed) base = add(mul(substitute(part, values), int(times)), base);
-  let extent: Expr = int(most - least + 1);
-  let used: Expr = extent;
-  let partial = false;
-  for (const [each, times] of first.moving) {
-    const state = stateOf(cx, each);
-    const by = int(times * each.loop.step);
-    base = add(mul(state.value, int(times)), base);
-    extent = add(mul(sub(capacity(state), int(1)), by), extent);
-    used = add(mul(sub(actual(state), int(1)), by), used);
-    if (state.hi) partial = true;
-  }
-  // What is read lies in the buffer, so its own extent is room enough in any case.
-  if (!isExtent(extent, cx)) return { axis, moving: first.moving, base, least, extent: length, used };
-  return { axis, moving: first.moving, base, least, extent, used: partial ? used : undefined };
-}
-
-function sameFixed(a: Subscript, b: Subscript): boolean {
-  const text = ({ fixed }: Subscript): string =>
-    fixed
-      .map(
-        ([part, times]) =>
-          `${times}*${JSON.stringify(part, (key, value: unknown) => (key === "span" ? undefined : value))}`,
-      )
-      .toSorted()
-      .join();
-  return text(a) === text(b);
-}
-
-/** Copies the box; elements that no iteration uses become 0 where the box has room for them. */
+/** Copies the box; elements that lie outside of the buffer, or that no iteration uses, become the default of `get`. */
 function fill(
   workspace: Workspace,
   buffer: Buffer,
@@ -345,11 +206,13 @@ function fill(
   dims: readonly Dim[],
   {
     always,
+    outside,
     shared,
     together,
     exists,
   }: {
     readonly always: boolean;
+    readonly outside: Expr | undefined;
     readonly shared: boolean;
     readonly together: boolean;
     readonly exists: readonly Expr[];
@@ -383,7 +246,7 @@ function fill(
       if (even && intValue(rest) === 0) return [];
       return [{ beyond: within, full: even ? compare("eq", rest, int(0)) : undefined }];
     }
-    if (!used.get(side) || intValue(side.extent) === undefined) return [];
+    if (!used.get(side) || !side.spare) return [];
     // A step of a reduction that a workgroup copies may go on beyond the box.
     return [{ beyond: within, full: compare(together ? "ge" : "eq", total, side.extent) }];
   });
@@ -393,18 +256,15 @@ function fill(
   const end = ({ side, extent, digit, size }: Dim): Expr => {
     const limit = together && intValue(extent) !== undefined ? undefined : used.get(side);
     if (limit && digit === 0) return ceilDiv(limit, size);
-    return limit && digit === undefined && intValue(extent) === undefined ? limit : extent;
+    return limit && digit === undefined && !side.spare ? limit : extent;
   };
   const loops = (masked: boolean): readonly Stmt[] => {
     const guards = [...(masked ? partial.map(({ beyond }) => beyond) : []), ...inside, ...exists];
     const guard = guards.length > 0 ? guards.reduce(and) : undefined;
     const at = names.map((name) => ref(name, i32));
-    const store: Stmt = {
-      kind: "store",
-      buffer: panel.name,
-      index: at,
-      value: load(buffer, index, guard),
-    };
+    const read = load(buffer, index, guard);
+    const value = outside && guard ? select(guard, read, outside) : read;
+    const store: Stmt = { kind: "store", buffer: panel.name, index: at, value };
     if (together) return [cooperative(store, dims, names, end)];
     return dims.reduceRight<readonly Stmt[]>(
       (block, dim, number) => {

@@ -56,13 +56,14 @@ export function loadValue(load: LoadExpr, scope: Scope): Value {
 
 /** A scalar load that is wanted in every lane, as one instruction, or undefined where there is none. */
 export function loadSplat(load: LoadExpr, lanes: number, scope: Scope): Value | undefined {
+  const { w } = scope;
   const { dtype } = scope.buffers.get(load.buffer)!;
   if (load.guard || load.type.lanes > 1 || isSubByte(dtype) || isHalf(dtype) || dtype === "bool")
     return undefined;
   const where = addressing(load, 1, scope);
   if (where.kind === "lanes") return undefined;
   const bits = storageBits(dtype);
-  const part = `(${memory(`v128.load${bits}_splat`, where.place)})`;
+  const part = `(${memory(`v128.load${bits}_splat`, near(where.place, w))})`;
   const count = partCount(lanes, bits);
   const kept = count > 1 ? scope.w.bindVector(part) : part;
   return { type: { dtype, lanes }, bits, parts: Array.from({ length: count }, () => kept) };
@@ -97,6 +98,19 @@ const twice: Readonly<Partial<Record<Dtype, Dtype>>> = {
   i32: "i64",
   u32: "u64",
 };
+
+/**
+ * The same place, most of its displacement added to the address: V8 has no displacement in broadcasting loads and keeps
+ * the memory's base plus each of them in a register, so that there must be few.
+ */
+function near({ address, displacement }: Place, w: Writer): Place {
+  const rest = displacement % 16;
+  if (rest === displacement) return { address, displacement };
+  return {
+    address: w.bind(`(i32.add ${address} (i32.const ${displacement - rest}))`, "i32"),
+    displacement: rest,
+  };
+}
 
 const zeroOf = (dtype: Dtype): number | bigint | boolean =>
   dtype === "bool" ? false : dtype === "i64" || dtype === "u64" ? 0n : 0;

@@ -8,6 +8,7 @@ import { freeNames } from "../../ir/names.ts";
 import { pointerName } from "../../passes/strength-reduce.ts";
 import { jumpsOut } from "../../passes/workspace.ts";
 import { evaluate, scalarText, type Scope } from "./expressions.ts";
+import { cutsOf } from "./load-order.ts";
 import { maskAs } from "./masks.ts";
 import { elementBytes, isHalf, scalarRep, type LaneBits, type Value } from "./representation.ts";
 import { toBitsScalar } from "./half.ts";
@@ -163,15 +164,22 @@ function writeCounted(loop: ForStmt, scope: BodyScope): void {
       ? distance
       : `(i32.add (i32.div_u (i32.sub ${distance} (i32.const 1)) (i32.const ${loop.step})) (i32.const 1))`;
   const again = w.reserve("loop");
+  const stop = w.reserve("stop");
+  const cuts = cutsOf(loop.body);
   const inner = w.nested(() => {
     w.push(`(local.set ${left} ${turns})`);
     const body = w.nested(() => {
-      writeBlock(loop.body, scope);
+      [0, ...cuts].forEach((from, part) => {
+        // What is left is positive; each test is another one, or the engine would know the answer from the first.
+        if (part > 0) w.push(`(br_if ${stop} (i32.eq (local.get ${left}) (i32.const ${-part})))`);
+        writeBlock(loop.body.slice(from, cuts[part]), scope);
+      });
       w.push(`(br_if ${again} (local.tee ${left} (i32.sub (local.get ${left}) (i32.const 1))))`);
     });
     w.push(`(loop ${again}\n${body})`);
   });
-  w.push(`(if (i32.lt_s ${lo} ${hi}) (then\n${inner}))`);
+  const whole = `(if (i32.lt_s ${lo} ${hi}) (then\n${inner}))`;
+  w.push(cuts.length > 0 ? `(block ${stop} ${whole})` : whole);
 }
 
 /** Constants, and names that aren't loop-carried: what a loop's bound may be read from again and again. */
