@@ -347,6 +347,11 @@ interface EmittedTarget {
 
 type Dropped = KernelArtifact["report"]["notHonoured"][number];
 
+/** What tiles have made several loops of is said once. */
+function distinct(list: readonly Dropped[]): readonly Dropped[] {
+  return [...new Map(list.map((each) => [JSON.stringify(each), each])).values()];
+}
+
 async function emit(
   name: TargetName,
   kernels: readonly ScheduledKernel[],
@@ -371,11 +376,11 @@ async function emit(
     const report = {
       proved: proof.proved,
       runtimeChecks: proof.runtimeChecks,
-      notHonoured: [
+      notHonoured: distinct([
         ...notHonoured(typed, target),
         ...dropped[at]!,
         ...(own.notHonoured ?? []).map(({ span, ...each }) => ({ ...each, place: placeOf(span) })),
-      ],
+      ]),
       ...(locked && { tuned: { values: locked.values, shape: locked.shape } }),
       ...(chosen.length > 0 && { schedule: chosen.flatMap(placed) }),
     };
