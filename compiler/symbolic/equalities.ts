@@ -18,7 +18,7 @@ export interface Solution {
   readonly atom: Atom;
   readonly by: Poly;
   /** Atoms that contain `atom`, and the plain unknowns that must stand for them first. */
-  readonly frozen: ReadonlyMap<string, Poly>;
+  readonly frozen: ReadonlyMap<string, { readonly atom: Atom; readonly by: Poly }>;
   /** What remains of the equality, if it isn't used up. */
   readonly rest?: Poly;
 }
@@ -55,12 +55,12 @@ function inside(poly: Poly, own: Term, atom: Atom): boolean {
 
 function isolate(poly: Poly, term: Term): Solution {
   const atom = term.atoms[0]!;
-  const frozen = new Map<string, Poly>();
+  const frozen = new Map<string, { atom: Atom; by: Poly }>();
   for (const other of poly.terms)
     for (const found of other.atoms)
       if (found.key !== atom.key && someAtom(atomPoly(found), (inner) => inner.key === atom.key))
-        frozen.set(found.key, atomPoly(unknown()));
-  const thawed = new Substitution((found) => frozen.get(found.key)).apply(poly);
+        frozen.set(found.key, { atom: found, by: atomPoly(unknown()) });
+  const thawed = new Substitution((found) => frozen.get(found.key)?.by).apply(poly);
   // coef · atom + rest = 0, coef = ±1
   const rest = sub(thawed, scale(atomPoly(atom), term.coef));
   return { atom, by: scale(rest, -term.coef), frozen };

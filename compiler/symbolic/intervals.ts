@@ -57,7 +57,7 @@ export class Intervals {
   }
 
   /** What an atom's own definition says. */
-  private ofAtom(atom: Atom): Interval {
+  ofAtom(atom: Atom): Interval {
     switch (atom.kind) {
       case "name":
       case "app":

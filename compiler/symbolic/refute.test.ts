@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { and, eq, ge, gt, le, lt, ne, not, or, type Cond } from "./cond.ts";
+import { and, eq, ge, gt, le, lt, ne, no, not, or, type Cond } from "./cond.ts";
 import { evaluate, holds } from "./evaluate.ts";
 import {
   add,
@@ -29,6 +29,10 @@ const [M, N, K, W] = [dim("M"), dim("N"), dim("K"), dim("W")];
 const [i, j, k, t, u, e] = [v("i"), v("j"), v("k"), v("t"), v("u"), v("e")];
 const loop = (x: Poly, lo: Poly, hi: Poly): Cond => and(ge(x, lo), lt(x, hi));
 const inside = (x: Poly, size: Poly): Cond => loop(x, n(0), size);
+
+/** No number from e on, of so many, is divisible by how many there are. */
+const shifted = (count: number): Cond[] =>
+  Array.from({ length: count }, (_, by) => ne(mod(add(e, n(by)), n(count)), n(0)));
 
 describe("entailment", () => {
   const yes: [string, Cond[], Cond][] = [
@@ -62,6 +66,15 @@ describe("entailment", () => {
     ],
     ["halves", [ge(i, n(1)), lt(i, N)], and(ge(floordiv(i, n(2)), n(0)), lt(floordiv(i, n(2)), i))],
     ["the middle of an interval", [ge(i, n(0)), lt(i, j), le(j, N)], loop(floordiv(add(i, j), n(2)), i, j)],
+    ["a clamped remainder", [ge(M, n(1))], inside(mod(max(n(1), min(n(9), v("x"))), M), M)],
+    ["the remainder of a quotient", [ge(M, n(1)), ge(K, n(1))], inside(mod(floordiv(v("x"), K), M), M)],
+    ["one of four shifts is divisible", shifted(4), no],
+    ["one of sixteen shifts is divisible", shifted(16), no],
+    [
+      "a group of heads",
+      [eq(mod(M, K), n(0)), ge(K, n(1)), inside(i, K)],
+      le(mul(i, floordiv(M, K)), n(2 ** 31 - 1)),
+    ],
     ["a case split", [or(eq(i, n(0)), eq(i, n(3)))], ne(i, n(2))],
     [
       "loaded bounds",
