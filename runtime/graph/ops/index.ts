@@ -1,22 +1,32 @@
 // The table of operators: ONNX's own and those of `com.microsoft` that real models use, by name and version.
 
+import { convolutions } from "./convolution.ts";
 import { elementwise } from "./elementwise.ts";
-import { layout } from "./layout.ts";
 import { gathering } from "./gathering.ts";
+import { layout } from "./layout.ts";
 import { making } from "./making.ts";
-import { normalization } from "./normalization.ts";
 import { products } from "./matmul.ts";
-import { reduction } from "./reduction.ts";
 import type { OpRow } from "./node.ts";
+import { normalization } from "./normalization.ts";
+import { padding } from "./padding.ts";
+import { recurrence } from "./recurrent.ts";
+import { resizing } from "./resize.ts";
+import { pooling } from "./pooling.ts";
+import { reduction } from "./reduction.ts";
 
 const rows: readonly OpRow[] = [
+  ...convolutions,
   ...elementwise,
-  ...layout,
-  ...reduction,
-  ...products,
-  ...making,
   ...gathering,
+  ...layout,
+  ...making,
   ...normalization,
+  ...padding,
+  ...pooling,
+  ...recurrence,
+  ...resizing,
+  ...products,
+  ...reduction,
 ];
 
 const byName = new Map<string, OpRow[]>();

@@ -1,0 +1,171 @@
+// Convolutions, by the library's kernels. Bias and what follows become the kernel's epilogue.
+
+import type { Value } from "../program.ts";
+import type { Build, NodeContext, OpRow } from "./node.ts";
+import { asImage, imageSize, pairOf, spatialShape, windowOf, type Pair, type Window } from "./window.ts";
+
+const conv: Build = (node) => {
+  const { b } = node;
+  const [x, w] = [node.in(0), node.in(1)];
+  const group = node.int("group", 1);
+  checkGroups(node, x, w.shape[1]! * group, group);
+  const [image, weights] = [asImage(node, x), asImage(node, w)];
+  const window = windowOf(node, x, weights.shape.slice(2) as unknown as Pair);
+  const y = convolve(node, image, weights, window, group);
+  const shaped = b.reshape(y, [x.shape[0]!, w.shape[0]!, ...spatialShape(x, window.out)]);
+  return node.has(2) ? addBias(node, shaped, node.in(2)) : shaped;
+};
+
+function checkGroups(node: NodeContext, x: Value, channels: number, group: number): void {
+  if (x.shape[1] !== channels || channels % group !== 0)
+    node.fail(`its input has ${x.shape[1]} channels, and its weights are for ${channels} in ${group} groups`);
+}
+
+/** y[:, c] + bias[c] */
+export function addBias({ b }: NodeContext, y: Value, bias: Value): Value {
+  return b.map("$0 + $1", [y, b.reshape(bias, [bias.shape[0]!, ...y.shape.slice(2).map(() => 1)])]);
+}
+
+/** A convolution of images [B, C, H, W] with weights [F, C / group, R, Q]. */
+function convolve({ b }: NodeContext, x: Value, w: Value, window: Window, group: number): Value {
+  const { stride, dilation, before, after, out } = window;
+  const { dtype } = x;
+  const [batch, channels, height, width] = x.shape as [number, number, number, number];
+  const [features, each, r, q] = w.shape as [number, number, number, number];
+  const settings = [
+    ["SY", stride[0], 1],
+    ["SX", stride[1], 1],
+    ["LY", dilation[0], 1],
+    ["LX", dilation[1], 1],
+    ["PT", before[0], 0],
+    ["PL", before[1], 0],
+    ["PB", after[0], 0],
+    ["PR", after[1], 0],
+  ] as const;
+  const set = settings
+    .filter(([, value, otherwise]) => value !== otherwise)
+    .map(([name, value]) => `${name}=${value}`);
+  const places = (axis: 0 | 1, size: string, taps: string) => {
+    const pad = before[axis] + after[axis];
+    const reach = dilation[axis] === 1 ? `(${taps} - 1)` : `${dilation[axis]} * (${taps} - 1)`;
+    return `(${size}${pad > 0 ? ` + ${pad}` : ""} - ${reach} - 1) // ${stride[axis]} + 1`;
+  };
+  const fits = (axis: 0 | 1, size: string, taps: string) =>
+    `${dilation[axis]} * (${taps} - 1) + 1 <= ${size} + ${before[axis] + after[axis]}`;
+  const where = `R >= 1, Q >= 1, R <= 1024, Q <= 1024, ${fits(0, "H", "R")}, ${fits(1, "W", "Q")}`;
+  const image = [places(0, "H", "R"), places(1, "W", "Q")];
+  const grouped = group > 1;
+  const kernel = grouped ? "convolve_grouped" : "convolve";
+  const [y] = b.kernel(
+    {
+      name: grouped ? "conv_groups" : "conv",
+      inputs: [
+        { name: "x", dims: ["B", ...(grouped ? ["G"] : []), "C", "H", "W"] },
+        { name: "w", dims: [...(grouped ? ["G"] : []), "F", "C", "R", "Q"] },
+      ],
+      outputs: [{ name: "y", dims: ["B", ...(grouped ? ["G"] : []), "F", ...image] }],
+      scalars: [],
+      where,
+      body: [`${kernel}[${[`T=${dtype}`, ...set].join(", ")}EPILOGUE](x, w, y)`],
+      hook: { indices: grouped ? 5 : 4 },
+      uses: [`std.convolve.${kernel}`],
+    },
+    grouped
+      ? [
+          b.reshape(x, [batch, group, channels / group, height, width]),
+          b.reshape(w, [group, features / group, each, r, q]),
+        ]
+      : [x, w],
+    [{ dtype, shape: [batch, ...(grouped ? [group, features / group] : [features]), ...out] }],
+  );
+  return y!;
+}
+
+const convTranspose: Build = (node) => {
+  const { b } = node;
+  const [x, w] = [node.in(0), node.in(1)];
+  const { dtype } = x;
+  const group = node.int("group", 1);
+  checkGroups(node, x, w.shape[0]!, group);
+  const rank = x.shape.length - 2;
+  const size = imageSize(node, x);
+  const weights = asImage(node, w);
+  const [channels, each, r, q] = weights.shape as [number, number, number, number];
+  const stride = pairOf(node, node.ints("strides"), 1, rank);
+  const dilation = pairOf(node, node.ints("dilations"), 1, rank);
+  const extra = pairOf(node, node.ints("output_padding"), 0, rank);
+  const full = ([0, 1] as const).map(
+    (axis) => stride[axis] * (size[axis] - 1) + extra[axis] + ((axis === 0 ? r : q) - 1) * dilation[axis] + 1,
+  ) as unknown as Pair;
+  const asked = node.ints("output_shape");
+  const mode = node.text("auto_pad", "NOTSET");
+  let before: Pair = [0, 0];
+  let out: Pair;
+  if (asked || mode.startsWith("SAME")) {
+    out = asked ? pairOf(node, asked.slice(-rank), 1, rank) : [size[0] * stride[0], size[1] * stride[1]];
+    const front = ([0, 1] as const).map((axis) => {
+      const total = Math.max(full[axis] - out[axis], 0);
+      return mode === "SAME_UPPER" ? Math.floor(total / 2) : Math.ceil(total / 2);
+    });
+    before = [front[0]!, front[1]!];
+    if (rank === 1) before = [0, before[1]];
+  } else {
+    const pads = node.ints("pads") ?? [];
+    before = pairOf(node, pads.length > 0 ? pads.slice(0, rank) : undefined, 0, rank);
+    const after = pairOf(node, pads.length > 0 ? pads.slice(rank) : undefined, 0, rank);
+    out = [full[0] - before[0] - after[0], full[1] - before[1] - after[1]];
+  }
+  const set = [`T=${dtype}`, `SY=${stride[0]}`, `SX=${stride[1]}`, `LY=${dilation[0]}`, `LX=${dilation[1]}`];
+  const [y] = b.kernel(
+    {
+      name: "conv_transposed",
+      inputs: [
+        { name: "x", dims: ["B", "G", "C", "H", "W"] },
+        { name: "w", dims: ["G", "C", "F", "R", "Q"] },
+      ],
+      outputs: [{ name: "y", dims: ["B", "G", "F", "height", "width"] }],
+      scalars: [
+        { name: "top", dtype: "i32", value: before[0] },
+        { name: "left", dtype: "i32", value: before[1] },
+        { name: "height", dtype: "i32", value: out[0] },
+        { name: "width", dtype: "i32", value: out[1] },
+      ],
+      where:
+        "0 <= top, 0 <= left, 0 <= height, 0 <= width, top <= 65536, left <= 65536, height <= 16777216, width <= 16777216, R <= 1024, Q <= 1024",
+      body: [`transposed[${set.join(", ")}EPILOGUE](x, w, top, left, height, width, y)`],
+      hook: { indices: 5 },
+      uses: ["std.convolve.transposed"],
+    },
+    [
+      b.reshape(x, [x.shape[0]!, group, channels / group, ...size]),
+      b.reshape(weights, [group, channels / group, each, r, q]),
+    ],
+    [{ dtype, shape: [x.shape[0]!, group, each, ...out] }],
+  );
+  const shaped = b.reshape(y!, [x.shape[0]!, each * group, ...spatialShape(x, out)]);
+  return node.has(2) ? addBias(node, shaped, node.in(2)) : shaped;
+};
+
+/** (x - mean) / √(variance + ε) · scale + shift, each a number a channel: a multiplication and an addition, which fuse. */
+const batchNormalization: Build = (node) => {
+  const { b } = node;
+  if (node.flag("training_mode")) node.fail("it is in training mode");
+  const x = node.in(0);
+  const [scale, shift, mean, variance] = [1, 2, 3, 4].map((at) => node.in(at)) as [
+    Value,
+    Value,
+    Value,
+    Value,
+  ];
+  const epsilon = b.scalar(variance.dtype, node.float("epsilon", 1e-5));
+  const factor = b.map("$0 / sqrt($1 + $2)", [scale, variance, epsilon], { uses: ["std.math.sqrt"] });
+  const offset = b.map("$0 - $1 * $2", [shift, mean, factor]);
+  const channel = (value: Value) => b.reshape(value, [value.shape[0]!, ...x.shape.slice(2).map(() => 1)]);
+  return b.map("$0 * $1 + $2", [x, channel(factor), channel(offset)]);
+};
+
+export const convolutions: readonly OpRow[] = [
+  { op: "Conv", since: 1, build: conv },
+  { op: "ConvTranspose", since: 1, build: convTranspose },
+  { op: "BatchNormalization", since: 7, build: batchNormalization },
+];

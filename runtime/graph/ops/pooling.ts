@@ -1,0 +1,128 @@
+// Pooling: the largest element, or the mean, under a window. What lies outside an image doesn't count, or counts as zero.
+
+import type { Dtype } from "../../../lang/dtypes.ts";
+import { sizeOf } from "../../tensor/layout.ts";
+import { reduce } from "./reduction.ts";
+import type { Build, NodeContext, OpRow } from "./node.ts";
+import type { ScalarSlot, Value } from "../program.ts";
+import { asImage, pairOf, spatialShape, windowOf, type Window } from "./window.ts";
+
+/** The loops of a pooling kernel; the body sees `x.get(b, c, u, v)` by `row(r)` and `column(q)`. */
+function scalarsOf({ out, before }: Window): ScalarSlot[] {
+  return [
+    { name: "height", dtype: "i32", value: out[0] },
+    { name: "width", dtype: "i32", value: out[1] },
+    { name: "top", dtype: "i32", value: before[0] },
+    { name: "left", dtype: "i32", value: before[1] },
+  ];
+}
+
+const bounds =
+  "0 <= height, 0 <= width, 0 <= top, 0 <= left, height <= 16777216, width <= 16777216, top <= 65536, left <= 65536";
+
+function pool(
+  node: NodeContext,
+  image: Value,
+  window: Window,
+  name: string,
+  result: Dtype,
+  lines: (at: { row: string; column: string; taps: string }) => string[],
+): Value {
+  const { kernel, stride, dilation, out } = window;
+  const row = `i * ${stride[0]} + r * ${dilation[0]} - top`;
+  const column = `j * ${stride[1]} + q * ${dilation[1]} - left`;
+  const taps = `for r in range(${kernel[0]}) for q in range(${kernel[1]})`;
+  const [y] = node.b.kernel(
+    {
+      name,
+      inputs: [{ name: "x", dims: ["B", "C", "H", "W"] }],
+      outputs: [{ name: "y", dims: ["B", "C", "height", "width"] }],
+      scalars: scalarsOf(window),
+      where: bounds,
+      body: [
+        "@parallel(b, c)",
+        "for b, c, i in grid(B, C, height):",
+        "    @vectorize",
+        "    for j in range(width):",
+        ...lines({ row, column, taps }).map((line) => `        ${line}`),
+      ],
+    },
+    [image],
+    [{ dtype: result, shape: [image.shape[0]!, image.shape[1]!, ...out] }],
+  );
+  return y!;
+}
+
+/** The number under which nothing lies. */
+const lowest: Partial<Record<Dtype, string>> = { i8: "-128", u8: "0", f16: "-65504" };
+
+const maxPool: Build = (node) => {
+  const x = node.in(0);
+  const image = asImage(node, x);
+  const window = windowOf(node, x, pairOf(node, node.ints("kernel_shape"), 1, x.shape.length - 2));
+  const least = lowest[x.dtype] ?? "-3.4028234663852886e38";
+  const shape = [x.shape[0]!, x.shape[1]!, ...spatialShape(x, window.out)];
+  const y = pool(node, image, window, "max_pool_window", x.dtype, ({ row, column, taps }) => [
+    `y[b, c, i, j] = max(x.get(b, c, ${row}, ${column}, default=${least}) ${taps})`,
+  ]);
+  const result = node.b.reshape(y, shape);
+  if (!node.wants(1)) return result;
+  return [result, node.b.reshape(placesOf(node, image, window, least), shape)];
+};
+
+/** Where each largest element lies in the whole input, in row-major order or, of each image, in column-major order. */
+function placesOf(node: NodeContext, image: Value, window: Window, least: string): Value {
+  const columns = node.flag("storage_order");
+  return pool(node, image, window, "max_pool_places", "i64", ({ row, column }) => [
+    `var best = ${image.dtype}(${least})`,
+    "var place = i64(-1)",
+    `for r in range(${window.kernel[0]}):`,
+    `    for q in range(${window.kernel[1]}):`,
+    `        let at_row = ${row}`,
+    `        let at_column = ${column}`,
+    `        let inside = 0 <= at_row and at_row < H and 0 <= at_column and at_column < W`,
+    `        let value = x.get(b, c, at_row, at_column, default=${least})`,
+    `        let better = inside and (value > best or place < i64(0))`,
+    "        best = value if better else best",
+    `        place = (i64(b) * i64(C) + i64(c)) * i64(H) * i64(W) + i64(at_${columns ? "column" : "row"}) * i64(${columns ? "H" : "W"}) + i64(at_${columns ? "row" : "column"}) if better else place`,
+    "y[b, c, i, j] = place",
+  ]);
+}
+
+const averagePool: Build = (node) => {
+  const x = node.in(0);
+  const image = asImage(node, x);
+  const window = windowOf(node, x, pairOf(node, node.ints("kernel_shape"), 1, x.shape.length - 2));
+  const { kernel, after, dilation, stride } = window;
+  const all = node.flag("count_include_pad");
+  // Taps count that lie in the image, or in its declared padding where that is asked for.
+  const [below, right] = all ? [`H + ${after[0]}`, `W + ${after[1]}`] : ["H", "W"];
+  const [above, before] = all ? ["top", "left"] : ["0", "0"];
+  const taps = (axis: 0 | 1, start: string, low: string, high: string) =>
+    `sum(1 for n in range(${kernel[axis]}) if ${start} + n * ${dilation[axis]} >= ${low === "0" ? "0" : `0 - ${low}`} and ${start} + n * ${dilation[axis]} < ${high})`;
+  const y = pool(node, image, window, "average_pool_window", x.dtype, (at) => [
+    `let total = sum(x.get(b, c, ${at.row}, ${at.column}, default=0) ${at.taps})`,
+    `let rows = ${taps(0, `i * ${stride[0]} - top`, above, below)}`,
+    `let columns = ${taps(1, `j * ${stride[1]} - left`, before, right)}`,
+    `y[b, c, i, j] = total / ${x.dtype}(rows * columns)`,
+  ]);
+  return node.b.reshape(y, [x.shape[0]!, x.shape[1]!, ...spatialShape(x, window.out)]);
+};
+
+/** Over all spatial axes. */
+const global =
+  (combine: "sum" | "max", result?: string): Build =>
+  (node) => {
+    const x = node.in(0);
+    const reduced = x.shape.map((_, axis) => axis >= 2);
+    const shape = x.shape.map((dim, axis) => (axis < 2 ? dim : 1));
+    if (sizeOf(x.shape.slice(2)) === 0) node.fail("its images are empty");
+    return reduce(node, x, { reduced, shape }, { combine, result });
+  };
+
+export const pooling: readonly OpRow[] = [
+  { op: "MaxPool", since: 1, build: maxPool },
+  { op: "AveragePool", since: 1, build: averagePool },
+  { op: "GlobalAveragePool", since: 1, build: global("sum", "$ / n") },
+  { op: "GlobalMaxPool", since: 1, build: global("max") },
+];
