@@ -32,6 +32,7 @@ import { CannotApply, openContext, valuesOf, type Context } from "./context.ts";
 import { LoopEmitter } from "./emitter.ts";
 import { Expansion, guardedBy } from "./expansion.ts";
 import { fuse } from "./fusion.ts";
+import { withoutDetour } from "./panel-dtype.ts";
 import { loopKey, planOf, type Plan } from "./plan.ts";
 import { stage } from "./staging.ts";
 
@@ -221,12 +222,13 @@ class Scheduler {
 
   /** A block of the source with the loop variables' values, and loads from panels. */
   private atPoint(block: Block, cx: Context): Block {
+    const widened = new Set(cx.panels.flatMap((panel) => panel.widened ?? []));
     const staged = (part: Expr): Expr => {
       for (const panel of cx.panels.toReversed()) {
         const replaced = panel.replace(part, cx);
         if (replaced) return mapOperands(replaced, staged);
       }
-      return mapOperands(part, staged);
+      return withoutDetour(mapOperands(part, staged), widened);
     };
     const replaced = cx.panels.length === 0 ? block : mapSame(block, (stmt) => mapAllExprs(stmt, staged));
     return substituteIn(replaced, valuesOf(cx));
@@ -246,6 +248,7 @@ class Scheduler {
         const shared = this.depth === 0;
         const made = stage(this.workspace, buffer, band, band.levels, cx, this.places++, {
           shared,
+          widen: !this.workgroups,
           span: directive.span,
         });
         before.push(...made.statements);
@@ -278,6 +281,7 @@ class Scheduler {
         if (!buffer || !reads(band.body, name)) continue;
         const made = stage(this.workspace, buffer, band, rest, cx, this.places++, {
           together: band.workgroups && this.outsideThreads(band, level),
+          widen: !this.workgroups,
           span: directive.span,
         });
         before.push(...made.statements);

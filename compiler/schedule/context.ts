@@ -39,6 +39,8 @@ export interface Panel {
   readonly buffer: string;
   /** The load of the panel instead of a load of the buffer, or of a load with its default; undefined if it isn't one. */
   readonly replace: (part: Expr, context: Context) => Expr | undefined;
+  /** The panel's own name where it holds values in a wider dtype than the buffer. */
+  readonly widened?: string;
   /** Points of a partial tile that don't exist find zeros in it. */
   readonly padded: boolean;
 }
@@ -51,6 +53,8 @@ export interface Context {
   readonly states: ReadonlyMap<string, AxisState>;
   /** Axes whose tile may be partial and whose code differs for those that are. */
   readonly pending: readonly Axis[];
+  /** Loops whose partial tiles may run as if they were full. */
+  readonly roomy?: ReadonlySet<string>;
   /** Axes with lanes that may not exist. */
   readonly guarded: readonly Axis[];
   readonly panels: readonly Panel[];

@@ -133,7 +133,7 @@ export class LoopEmitter {
       const one = withState(rest, { ...movedTo(open, ref(name, i32, loop.span)), count: 1 });
       return [this.loop(axis, name, state.value, hi!, loop.step, {}, this.settled(one, inner))];
     };
-    if (most === 1) return full;
+    if (most === 1 || cx.roomy?.has(loop.name)) return full;
     const cond = compare("le", end, hi!);
     return [{ kind: "if", cond, then: full, orelse: partial(), span: loop.span }];
   }

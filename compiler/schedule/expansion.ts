@@ -211,11 +211,27 @@ export class Expansion {
       const [start] = reduce.init;
       return start?.kind === "const" ? start : load(array, place);
     });
-    const region = { ...reduce, results, init, body: this.emitter.loops(loops, cx, steps) };
+    const inside = { ...cx, roomy: this.roomy(reduce, body, last, cx) };
+    const region = { ...reduce, results, init, body: this.emitter.loops(loops, inside, steps) };
     const stores = results.map(({ name, type }, number): Stmt => {
       return { kind: "store", buffer: array.name, index: places[number]!, value: ref(name, type), span };
     });
     return [region, ...stores];
+  }
+
+  /** Loops of a sum that may run on to the end of a tile, since all that they read there are a panel's zeros. */
+  private roomy(reduce: ReduceStmt, body: Block, last: YieldStmt, cx: Context): ReadonlySet<string> {
+    const found = new Set<string>();
+    if (reduce.op !== "sum" || !canRunBeyond(body)) return found;
+    for (const axis of this.band.reductionAxes) {
+      let staged = vanishes(last, [axis]);
+      visitExprs(body, (part) => {
+        if (part.kind !== "load" || !part.index.some((each) => namesIn(each).has(axis.loop.name))) return;
+        if (!cx.panels.some((panel) => panel.padded && panel.replace(part, cx))) staged = false;
+      });
+      if (staged) found.add(axis.loop.name);
+    }
+    return found;
   }
 
   /** One step of a reduction for one point: its block, with the yields into the point's accumulators. */

@@ -10,6 +10,7 @@ import { add, and, apply, ceilDiv, compare, intValue, mul, select } from "../pas
 import type { Workspace } from "../passes/workspace.ts";
 import { isPoint, isReduction, type Axis, type Band, type Level } from "./band.ts";
 import { letsOf, loadsOf, sideOf, subscriptOf, substituteAll, type Side } from "./box.ts";
+import { fromPanel, panelDtype } from "./panel-dtype.ts";
 import {
   capacity,
   CannotApply,
@@ -52,6 +53,8 @@ export interface StageOptions {
   readonly shared?: boolean;
   /** Filled by all invocations of a workgroup together. */
   readonly together?: boolean;
+  /** Bytes that feed pair products may be held as 16 bits. */
+  readonly widen?: boolean;
   /** Of the annotation. */
   readonly span?: Span;
 }
@@ -64,7 +67,7 @@ export function stage(
   rest: readonly Level[],
   outer: Context,
   place: number,
-  { shared = false, together = false, span }: StageOptions = {},
+  { shared = false, together = false, widen = false, span }: StageOptions = {},
 ): Staged {
   const { body } = band;
   const axes = [...new Set(rest.map((level) => level.axis))];
@@ -95,11 +98,14 @@ export function stage(
   for (const { fixed } of subscripts.flat())
     if (fixed.some(([part]) => [...namesIn(part)].some((name) => local.has(name))))
       throw new CannotApply(`where \`${buffer.name}\` is read isn't known before the body runs`);
-  const all = sides.flatMap((side) => dimsOf(side, together ? forWorkgroup(rest) : rest, cx, spread));
+  const all = sides.flatMap((side) =>
+    dimsOf(side, together ? forWorkgroup(rest) : lanesLast(rest), cx, spread),
+  );
   const dims = all.filter((dim) => intValue(dim.extent) !== 1).toSorted((a, b) => a.rank - b.rank);
+  const dtype = widen ? panelDtype(buffer, body, rest) : buffer.dtype;
   const panel = workspace.addBuffer({
     name: `${buffer.name}_panel`,
-    dtype: buffer.dtype,
+    dtype,
     space: shared ? "kernel" : "panel",
     shape: dims.map((dim) => dim.extent),
     ...(span && { span }),
@@ -137,10 +143,15 @@ export function stage(
       }
       return offset;
     });
-    return { ...given, buffer: panel.name, index: at, guard };
+    return fromPanel({ ...given, buffer: panel.name, index: at, guard }, dtype);
   };
   const padded = all.every((dim) => dim.digit !== undefined || dim.side.roomy);
-  const made: Panel = { buffer: buffer.name, replace, padded };
+  const made: Panel = {
+    buffer: buffer.name,
+    replace,
+    padded,
+    ...(dtype !== buffer.dtype && { widened: panel.name }),
+  };
   return { statements, cx: { ...cx, panels: [...cx.panels, made] } };
 }
 
@@ -156,6 +167,12 @@ function forWorkgroup(rest: readonly Level[]): readonly Level[] {
     ...threads,
     ...points,
   ];
+}
+
+/** The order of use of vectors: lanes of a reduction lie side by side, whichever loops run inside of theirs. */
+function lanesLast(rest: readonly Level[]): readonly Level[] {
+  const lanes = (level: Level): boolean => isReduction(level) && level.marks.vectorize !== undefined;
+  return [...rest.filter((level) => !lanes(level)), ...rest.filter(lanes)];
 }
 
 const divided = (value: Expr, by: number): Expr => apply("floordiv", i32, [value, int(by)]);
@@ -219,6 +236,8 @@ function fill(
   },
 ): readonly Stmt[] {
   const before: Stmt[] = [];
+  const widened = (value: Expr): Expr =>
+    panel.dtype === buffer.dtype ? value : apply("convert", { dtype: panel.dtype, lanes: 1 }, [value]);
   const named = (base: string, value: Expr): Expr => {
     if (value.kind === "const" || value.kind === "ref") return value;
     const name = workspace.name(base);
@@ -264,7 +283,7 @@ function fill(
     const at = names.map((name) => ref(name, i32));
     const read = load(buffer, index, guard);
     const value = outside && guard ? select(guard, read, outside) : read;
-    const store: Stmt = { kind: "store", buffer: panel.name, index: at, value };
+    const store: Stmt = { kind: "store", buffer: panel.name, index: at, value: widened(value) };
     if (together) return [cooperative(store, dims, names, end)];
     return dims.reduceRight<readonly Stmt[]>(
       (block, dim, number) => {

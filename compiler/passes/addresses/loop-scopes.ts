@@ -7,15 +7,18 @@ import { i32, int, op, ref, type Expr, type RefExpr, type Stmt } from "../../ir/
 import { isPartial } from "../../ir/facts.ts";
 import type { FreshNames } from "../../ir/names.ts";
 import { visitExpr } from "../../ir/walk.ts";
-import { add } from "../fold.ts";
+import { add, intValue } from "../fold.ts";
 import { jumpsOut } from "../workspace.ts";
 import {
   AtomTable,
+  constantPolynomial,
+  constantTerm,
   fromMonomials,
   keyOf,
   plus,
   scaled,
   times,
+  withoutConstant,
   type Monomial,
   type Polynomial,
 } from "./polynomial.ts";
@@ -36,6 +39,28 @@ export interface LoopScope {
   readonly increments: Stmt[];
   /** Pointers and invariants made so far. */
   readonly made: Map<string, RefExpr>;
+}
+
+/** Something that grows by a constant in each iteration of a loop. */
+interface Clock {
+  readonly value: Expr;
+  readonly start: Polynomial;
+  readonly step: number;
+}
+
+/** slope · clock, part of an address. */
+interface Growth {
+  readonly slope: Polynomial;
+  readonly clock: Clock;
+}
+
+/** A name divided by a constant, rounded down. */
+function quotientOf(expr: Expr): { readonly of: RefExpr; readonly by: number } | undefined {
+  if (expr.kind !== "op" || (expr.op !== "shr" && expr.op !== "floordiv")) return undefined;
+  const [of, amount] = expr.args;
+  const value = amount && intValue(amount);
+  if (of?.kind !== "ref" || value === undefined || value < 1) return undefined;
+  return { of, by: expr.op === "shr" ? 2 ** value : value };
 }
 
 export class LoopScopes {
@@ -60,7 +85,8 @@ export class LoopScopes {
     const plain = [...polynomial.values()].every(({ atoms }) =>
       atoms.every((atom) => {
         const expr = this.atoms.expression(atom);
-        return expr.kind === "ref" && !this.variables.has(expr.name);
+        const base = quotientOf(expr)?.of ?? expr;
+        return base.kind === "ref" && !this.variables.has(base.name);
       }),
     );
     if (plain && polynomial.size <= 8) this.atoms.define(name, polynomial);
@@ -153,10 +179,10 @@ export class LoopScopes {
       return bytes && add(pointer, this.atoms.expand(bytes));
     }
     const scope = this.loops[depth - 1]!;
-    const { fixed, slope, rest } = this.split(elements, depth, scope);
+    const { fixed, growing, rest } = this.split(elements, depth, scope);
     if (rest.size > 0) {
       const shared = this.placed(
-        plus(fixed, this.slopeTimesVariable(slope, scope)),
+        growing.reduce((sum, { slope, clock }) => plus(sum, this.multiplied(slope, clock.value)), fixed),
         bits,
         pointer,
         depth,
@@ -168,17 +194,24 @@ export class LoopScopes {
     const key = `${own ? "own " : ""}${pointer.name} ${bits} ${keyOf(elements)}`;
     const known = scope.made.get(key);
     if (known) return known;
-    const start = slope.size > 0 ? times(slope, scope.start!) : undefined;
-    if (slope.size > 0 && !start) return undefined;
-    const init = this.placed(start ? plus(fixed, start) : fixed, bits, pointer, depth - 1, false);
-    const increment = this.bytes(scaled(slope, scope.step), bits);
+    let begin = fixed;
+    let step: Polynomial = fromMonomials([]);
+    for (const { slope, clock } of growing) {
+      const start = times(slope, clock.start);
+      if (!start) return undefined;
+      begin = plus(begin, start);
+      step = plus(step, scaled(slope, clock.step));
+    }
+    const init = this.placed(begin, bits, pointer, depth - 1, false);
+    const increment = this.bytes(step, bits);
     if (!init || !increment) return undefined;
-    if (slope.size === 0 && init.kind === "ref" && !own) return init;
+    const still = growing.length === 0;
+    if (still && init.kind === "ref" && !own) return init;
     const name = this.fresh.value(`${pointer.name.slice(1)}_at`);
     const made = ref(name, i32);
     scope.made.set(key, made);
-    this.depths.set(name, slope.size === 0 ? depth - 1 : depth);
-    if (slope.size === 0) {
+    this.depths.set(name, still ? depth - 1 : depth);
+    if (still) {
       scope.before.push({ kind: "let", name, value: init });
       return made;
     }
@@ -187,11 +220,20 @@ export class LoopScopes {
     return made;
   }
 
-  private slopeTimesVariable(slope: Polynomial, scope: LoopScope): Polynomial {
-    if (slope.size === 0) return slope;
-    return (
-      times(slope, this.atoms.atom(ref(scope.variable!, i32))) ?? internalError("strength-reduce", "slope")
-    );
+  private multiplied(slope: Polynomial, value: Expr): Polynomial {
+    return times(slope, this.atoms.atom(value)) ?? internalError("strength-reduce", "slope");
+  }
+
+  /** How an atom grows with a loop: its variable, or the variable divided by what divides its start and its step. */
+  private clockOf(atom: string, scope: LoopScope): Clock | undefined {
+    if (!scope.inductive || !scope.start) return undefined;
+    const value = this.atoms.expression(atom);
+    if (atom === scope.variable) return { value, start: scope.start, step: scope.step };
+    const quotient = quotientOf(value);
+    if (!quotient || quotient.of.name !== scope.variable || scope.step % quotient.by !== 0) return undefined;
+    const constant = constantTerm(scope.start);
+    if (withoutConstant(scope.start).size > 0 || constant % quotient.by !== 0) return undefined;
+    return { value, start: constantPolynomial(constant / quotient.by), step: scope.step / quotient.by };
   }
 
   /** An increment, computed before the loop if it isn't simple. */
@@ -213,19 +255,23 @@ export class LoopScopes {
     elements: Polynomial,
     depth: number,
     scope: LoopScope,
-  ): { readonly fixed: Polynomial; readonly slope: Polynomial; readonly rest: Polynomial } {
+  ): { readonly fixed: Polynomial; readonly growing: readonly Growth[]; readonly rest: Polynomial } {
     const fixed: Monomial[] = [];
-    const slope: Monomial[] = [];
+    const slopes = new Map<string, { clock: Clock; slope: Monomial[] }>();
     const rest: Monomial[] = [];
     for (const each of elements.values()) {
       const varying = each.atoms.filter((atom) => this.depthOf(atom) >= depth);
-      if (varying.length === 0) fixed.push(each);
-      else if (varying.length === 1 && scope.inductive && varying[0] === scope.variable) {
-        const at = each.atoms.indexOf(varying[0]!);
-        slope.push({ coefficient: each.coefficient, atoms: each.atoms.toSpliced(at, 1) });
+      const [only] = varying;
+      const clock = only !== undefined && varying.length === 1 ? this.clockOf(only, scope) : undefined;
+      if (only === undefined) fixed.push(each);
+      else if (clock) {
+        const known = slopes.get(only) ?? { clock, slope: [] };
+        const atoms = each.atoms.toSpliced(each.atoms.indexOf(only), 1);
+        slopes.set(only, { clock, slope: [...known.slope, { coefficient: each.coefficient, atoms }] });
       } else rest.push(each);
     }
-    return { fixed: fromMonomials(fixed), slope: fromMonomials(slope), rest: fromMonomials(rest) };
+    const growing = [...slopes.values()].map(({ clock, slope }) => ({ clock, slope: fromMonomials(slope) }));
+    return { fixed: fromMonomials(fixed), growing, rest: fromMonomials(rest) };
   }
 
   /** The number of loops that must be around a place where the atom's value is known. */
