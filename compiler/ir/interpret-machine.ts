@@ -75,6 +75,8 @@ export class Machine {
   readonly cells: ReadonlyMap<string, Cell>;
   /** Loop iterations left before the run is given up. */
   fuel = Infinity;
+  /** Changes the terms of float sums and products. */
+  term: ((value: number) => number) | undefined;
   private readonly registers = new Map<string, Register>();
 
   constructor(kernel: IrKernel) {

@@ -3,6 +3,7 @@
 
 import type { ForStmt, IfStmt, ReduceStmt, Stmt, YieldStmt } from "./ir.ts";
 import { i32 } from "./ir.ts";
+import { isFloat } from "../../lang/dtypes.ts";
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import { allocAction, storeAction } from "./interpret-access.ts";
 import { ExprCompiler } from "./interpret-expr.ts";
@@ -143,7 +144,12 @@ export class StmtCompiler extends ExprCompiler {
     const get = registers.map((register) => this.machine.getter(register));
     const set = registers.map((register) => this.machine.setter(register));
     const combine = stmt.combine ? this.combiner(stmt) : reducer(stmt);
-    this.yields.set(stmt.results[0]!.name, (values) => {
+    const { type } = stmt.results[0]!;
+    const rounds = (stmt.op === "sum" || stmt.op === "prod") && isFloat(type.dtype) && type.lanes === 1;
+    const { machine } = this;
+    this.yields.set(stmt.results[0]!.name, (given) => {
+      const { term } = machine;
+      const values = term && rounds ? given.map((value) => term(value as number)) : given;
       const next = combine(
         get.map((thunk) => thunk()),
         values,

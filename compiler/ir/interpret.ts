@@ -37,6 +37,8 @@ export type Outcome =
 export interface InterpretOptions {
   /** Loop iterations after which the run counts as endless. */
   readonly fuel?: number;
+  /** What a float sum or product takes in place of each of its terms: for runs that look how errors spread. */
+  readonly term?: (value: number) => number;
 }
 
 /** Runs a kernel. Arguments of wrong shape or dtype are the caller's bug. */
@@ -102,6 +104,7 @@ class Program {
 
   run(args: InterpretArgs, options: InterpretOptions): Outcome {
     this.machine.fuel = options.fuel ?? Infinity;
+    this.machine.term = options.term;
     this.bindValues(args);
     try {
       for (const { holds, text, span } of this.requires) {

@@ -2,7 +2,7 @@
 
 import type { Span } from "../source.ts";
 import type { CallExpr } from "../syntax/ast.ts";
-import { dtypeInfo, isFloat, type Dtype } from "../dtypes.ts";
+import { dtypeInfo, isFloat, isInteger, type Dtype } from "../dtypes.ts";
 import type { TExpr, TTestValue, Type } from "../typed.ts";
 import { arityError } from "./arguments.ts";
 import { reportMixed, reportOperand } from "./arithmetic.ts";
@@ -64,7 +64,7 @@ export function checkTestValue(
   }
   const options: Record<string, TExpr> = {};
   for (const [key, value] of given)
-    options[key] = coerce(cx, value, key === "seed" ? indexType : elem, `\`${key}\``);
+    options[key] = coerce(cx, value, key === "seed" ? indexType : boundType(elem, value), `\`${key}\``);
   if ([...args, ...shape, ...Object.values(options)].some((one) => isError(one.type)))
     return errorValue(expr.span);
   return typed({
@@ -75,6 +75,13 @@ export function checkTestValue(
     type: { kind: "tensor", dtype, shape },
     span: expr.span,
   });
+}
+
+/** A bound of integers may be one more than their type holds, as nothing random is as large: `random[u8](9, high=256)`. */
+function boundType(elem: Type, value: Value): Type {
+  const literal = value.kind === "exact" || value.kind === "flex";
+  const wider = literal && elem.kind === "scalar" && isInteger(elem.dtype) && elem.dtype !== "u64";
+  return wider ? scalarType("i64") : elem;
 }
 
 /** The dtype in brackets; f32 if nothing is said. */

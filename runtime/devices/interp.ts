@@ -1,7 +1,7 @@
 // The interpreter as a device: slow, exact, and the definition of what every other device computes. It runs the
 // IR that `compile()` returns, so it can't load compiled files.
 
-import type { InterpretArgs, TensorArg } from "../../compiler/ir/interpret.ts";
+import type { InterpretArgs, InterpretOptions, TensorArg } from "../../compiler/ir/interpret.ts";
 import type { BoundCall } from "../call/bind.ts";
 import type { Backend, Device, Instance, Kernels } from "../device.ts";
 import { kernError } from "../error.ts";
@@ -16,14 +16,14 @@ import { tensor } from "../tensor/tensor.ts";
 type Interpreted = CompiledSource["kernels"][number];
 
 /** Opens the interpreter. It comes with the compiler, which is loaded here. */
-export async function openInterpDevice(): Promise<Device> {
+export async function openInterpDevice(options: InterpretOptions = {}): Promise<Device> {
   const [{ interpret }, { signatureOf }] = await Promise.all([
     import("../../compiler/ir/interpret.ts"),
     import("../../compiler/signature.ts"),
   ]);
 
   const run = async ({ ir }: Interpreted, call: BoundCall): Promise<Map<string, Tensor>> => {
-    const outcome = interpret(ir, await interpretArgs(call));
+    const outcome = interpret(ir, await interpretArgs(call), options);
     const kernel = call.signature.name;
     const { span } = outcome.kind === "done" ? {} : outcome;
     if (outcome.kind === "failed") throw kernError("K0708", { kernel, message: outcome.message }, { span });

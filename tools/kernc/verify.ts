@@ -1,8 +1,10 @@
 // `kernc verify`: every target that can run here against the interpreter, over awkward shapes and views.
 
 import type { KernelReport, Signature } from "../../compiler/artifact.ts";
+import { isFloat } from "../../lang/dtypes.ts";
 import type { Tensor } from "../../runtime/index.ts";
 import { openDevice, type Arguments, type Device, type Kernel, type Kernels } from "../../runtime/index.ts";
+import { openInterpDevice } from "../../runtime/devices/interp.ts";
 import { KernError } from "../../runtime/error.ts";
 import type { Command } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
@@ -11,6 +13,7 @@ import { diagnosticsOf } from "./report.ts";
 import type { Terminal } from "./terminal.ts";
 import { argumentsFor, casesFor, describeCase, type Case } from "./verifying/cases.ts";
 import { compare, identical, same, worse, type Difference } from "./verifying/compare.ts";
+import { spreadOf, type Shaken } from "./verifying/spread.ts";
 import { chosenSizes, tileSizes } from "./verifying/tile-sizes.ts";
 
 export const verify: Command = {
@@ -80,10 +83,11 @@ async function verifyKernel(
     terminal.out(`${bold(signature.instance)}  ${dim(counts(report))}\n`);
     for (const { annotation, why } of report.notHonoured)
       terminal.out(`  ${yellow("not applied")} ${annotation}: ${why}\n`);
-    const kernels: Trio = {
+    const kernels: Runners = {
       interp: own(interp, signature),
       one: own(one, signature),
       two: own(two, signature),
+      shaken: async (term) => own(await (await openInterpDevice({ term })).load(compiled), signature),
     };
     const tiles = [...tileSizes(compiled.kernels[at]!.typed), ...chosenSizes(report)];
     bad += await verifyInstance(signature, tiles, kernels, terminal);
@@ -116,16 +120,17 @@ async function wgslLine(name: string, opened: Opened): Promise<string> {
   }
 }
 
-interface Trio {
+interface Runners {
   readonly interp: Kernel;
   readonly one: Kernel;
   readonly two: Kernel;
+  readonly shaken: Shaken;
 }
 
 async function verifyInstance(
   signature: Signature,
   tiles: readonly number[],
-  kernels: Trio,
+  kernels: Runners,
   terminal: Terminal,
 ): Promise<number> {
   const { green, red, dim } = terminal.colors;
@@ -172,7 +177,11 @@ interface CaseOutcome {
 
 type Outcome = Readonly<Record<string, Tensor>> | { readonly stopped: string };
 
-async function runCase(signature: Signature, each: Case, { interp, one, two }: Trio): Promise<CaseOutcome> {
+async function runCase(
+  signature: Signature,
+  each: Case,
+  { interp, one, two, shaken }: Runners,
+): Promise<CaseOutcome> {
   let bounds = {};
   let expected = await outcome(interp, argumentsFor(signature, each, bounds));
   if (isStopped(expected)) {
@@ -189,8 +198,20 @@ async function runCase(signature: Signature, each: Case, { interp, one, two }: T
     return stoppedCase([expected, first, second]);
   let difference = same;
   let threadsAgree = true;
+  let spread: Awaited<ReturnType<typeof spreadOf>> | undefined;
   for (const [name, right] of Object.entries(expected)) {
-    difference = worse(difference, await compare(name, first[name]!, right, signature.tolerance));
+    const { tolerance } = signature;
+    let own = await compare(name, first[name]!, right, tolerance);
+    if (own.worst !== undefined && isFloat(right.dtype)) {
+      spread ??= await spreadOf(
+        shaken,
+        () => argumentsFor(signature, each, bounds),
+        expected,
+        tolerance.relative,
+      );
+      own = await compare(name, first[name]!, right, tolerance, spread.get(name));
+    }
+    difference = worse(difference, own);
     threadsAgree &&= await identical(first[name]!, second[name]!);
   }
   for (const result of [...Object.values(first), ...Object.values(second)]) result.dispose();

@@ -15,12 +15,13 @@ export interface Difference {
 
 export const same: Difference = { absolute: 0, relative: 0, ulp: 0 };
 
-/** Compares `given` with what is right, `expected`. */
+/** Compares `given` with what is right, `expected`; `more` is what each element may be off beyond the tolerance. */
 export async function compare(
   name: string,
   given: Tensor,
   expected: Tensor,
   { relative: allowed, absolute: floor }: Signature["tolerance"],
+  more?: Float64Array,
 ): Promise<Difference> {
   const [values, right] = await Promise.all([valuesOf(given), valuesOf(expected)]);
   let absolute = 0;
@@ -42,7 +43,7 @@ export async function compare(
       ulp,
       finite && !exact ? distance / ulpOf(Math.max(Math.abs(a), Math.abs(b)), given.dtype) : Infinity,
     );
-    if (exact || !(distance <= floor + allowed * Math.abs(b)))
+    if (exact || !(distance <= floor + allowed * Math.abs(b) + (more?.[at] ?? 0)))
       worst ??= `${name}[${position(at, given.shape)}] is ${String(value)} instead of ${String(reference)}`;
   }
   if (values.length !== right.length || given.shape.some((size, axis) => size !== expected.shape[axis]))
