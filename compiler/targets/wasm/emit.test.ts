@@ -49,6 +49,22 @@ describe("control flow", () => {
       }
     }`));
 
+  it("keeps the vector constants of loops in locals", async () => {
+    const text = `kernel k(x: in f32[N], z: out f32[N]) dims(N = x.0) {
+      for n in 0..N { z[n] = 0.5 }
+      for i in 0..floordiv(N, 4) {
+        let v: f32x4 = x[ramp[4](i * 4, 1)]
+        z[ramp[4](i * 4, 1)] = v * 1.5:f32x4 + 2.5:f32x4 * max(v, 1.5:f32x4) + 0.0:f32x4
+      }
+    }`;
+    await check(text);
+    const { emitted } = await wasmProgram(text, { optimize: false });
+    const [, phase = ""] = /\(func \$k\.inner\.0 ([^]*?)\n\(func/.exec(emitted.text!) ?? [];
+    const before = phase.indexOf("(loop");
+    expect(phase.slice(0, before).match(/local\.set \$constant\S* \(v128\.const/g)).toHaveLength(2);
+    expect(phase.slice(before)).not.toMatch(/v128\.const \S+ [^0]/);
+  });
+
   it("keeps mask variables apart when one is computed from the other", () =>
     check(`kernel k(x: in i16[N], z: out i16[N]) dims(N = x.0) {
       for i in 0..floordiv(N, 16) {

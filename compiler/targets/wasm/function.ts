@@ -69,6 +69,7 @@ export function phaseFunction(
   writeBlock(flat.body, scope);
   return `(func ${phaseFunctionName(kernel, number, layout)} ${declarations.join(" ")} (result i32)
 ${w.locals.join("\n")}
+${w.prologue}
 ${w.text}
 (i32.const 0))`;
 }

@@ -57,7 +57,7 @@ function writeStatement(stmt: Stmt, scope: BodyScope): void {
       return writeFor(stmt, scope);
     case "while": {
       const labels = { break: w.reserve("break"), continue: w.reserve("loop") };
-      const inner = w.nested(() => {
+      const inner = w.looped(() => {
         w.push(`(br_if ${labels.break} (i32.eqz ${scalarText(stmt.cond, scope)}))`);
         writeBlock(stmt.body, { ...scope, loop: labels });
         w.push(`(br ${labels.continue})`);
@@ -140,7 +140,7 @@ function writeFor(loop: ForStmt, scope: BodyScope): void {
   names.set(loop.name, { type: { dtype: "i32", lanes: 1 }, bits: 0, parts: [value] });
   const labels = { break: w.reserve("break"), continue: w.reserve("continue") };
   const again = w.reserve("loop");
-  const inner = w.nested(() => {
+  const inner = w.looped(() => {
     const body = w.nested(() => writeBlock(loop.body, { ...scope, loop: labels }));
     w.push(jumpsOut(loop.body, ["continue"]) ? `(block ${labels.continue}\n${body})` : body);
     w.push(`(local.set ${variable} (i32.add ${value} (i32.const ${loop.step})))`);
@@ -168,7 +168,7 @@ function writeCounted(loop: ForStmt, scope: BodyScope): void {
   const cuts = cutsOf(loop.body);
   const inner = w.nested(() => {
     w.push(`(local.set ${left} ${turns})`);
-    const body = w.nested(() => {
+    const body = w.looped(() => {
       [0, ...cuts].forEach((from, part) => {
         // What is left is positive; each test is another one, or the engine would know the answer from the first.
         if (part > 0) w.push(`(br_if ${stop} (i32.eq (local.get ${left}) (i32.const ${-part})))`);

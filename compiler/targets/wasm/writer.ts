@@ -14,6 +14,10 @@ export class Writer {
   private readonly taken = new Set<string>();
   private counter = 0;
   private place = "";
+  /** Loops around what is being written. */
+  private depth = 0;
+  /** Locals of vector constants that loops use, by their text. */
+  private readonly constants = new Map<string, string>();
   /** Names of helper functions that the module's functions call. */
   readonly helpers: Set<string>;
   /** The instruction-set extensions that may be used. */
@@ -38,9 +42,27 @@ export class Writer {
     return this.declared;
   }
 
+  /** Sets the locals of constants: to stand before the statements. */
+  get prologue(): string {
+    return [...this.constants].map(([text, name]) => `(local.set ${name} ${text})`).join("\n");
+  }
+
   /** Appends a statement. */
   push(statement: string): void {
-    this.lines.push(this.place + statement);
+    this.lines.push(this.place + (this.depth > 0 ? this.withoutConstants(statement) : statement));
+  }
+
+  /**
+   * A statement with locals instead of vector constants: an engine that doesn't move them out of loops by itself makes
+   * them of three instructions at each use. Zeros and ones take one anywhere.
+   */
+  private withoutConstants(statement: string): string {
+    return statement.replaceAll(/\(v128\.const [^()]*\)/g, (text) => {
+      if (/^\(v128\.const \S+( 0| -1)*\)$/.test(text)) return text;
+      let name = this.constants.get(text);
+      if (name === undefined) this.constants.set(text, (name = this.local("v128", "constant")));
+      return `(local.get ${name})`;
+    });
   }
 
   /** Statements from now on belong to this place in the source. */
@@ -76,6 +98,16 @@ export class Writer {
 
   bindVector(expression: string): string {
     return this.bind(expression, "v128");
+  }
+
+  /** What `write` pushes as the body of a loop. */
+  looped(write: () => void): string {
+    this.depth++;
+    try {
+      return this.nested(write);
+    } finally {
+      this.depth--;
+    }
   }
 
   /** What `write` pushes, as one string of statements. */
