@@ -65,6 +65,8 @@ export interface CompileOptions {
    * right on any number of threads, and the runtime fits its memory import to the device.
    */
   readonly features?: readonly string[];
+  /** What the device to be used grants, by WebGPU's names (`device.limits`); what every device grants if nothing is said. */
+  readonly limits?: Readonly<Record<string, number>>;
   /** The text of the source's lock file, `NAME.kern.lock`, in which `kernc tune` keeps the values it found. */
   readonly lock?: string;
   /** For the tuner: which values of lists in annotations every kernel has; the lock doesn't count then. */
@@ -367,7 +369,7 @@ async function emit(
   );
   const emitted: Emitted = await target.emit(
     prepared,
-    { features: options.features ?? defaultFeatures },
+    { features: options.features ?? defaultFeatures, limits: options.limits },
     sink,
   );
   const artifacts = kernels.map(({ typed, ir, proof, locked, chosen }, at): KernelArtifact => {

@@ -1,6 +1,6 @@
 // What a device is to its users, and what one must provide to those who add one.
 
-import type { Signature } from "../compiler/artifact.ts";
+import type { Signature, TargetName } from "../compiler/artifact.ts";
 import type { Arguments, BoundCall } from "./call/bind.ts";
 import type { KernError } from "./error.ts";
 import type { KernelSource } from "./source.ts";
@@ -30,8 +30,17 @@ export interface Kernel {
 /** Kernels by name; the instances of generic ones by their own names too (`softmax_f16`). */
 export type Kernels = Record<string, Kernel>;
 
+/** What the compiler is told of a device: `compile(source, device.compileOptions)`. */
+export interface DeviceCompileOptions {
+  readonly target: TargetName | readonly TargetName[];
+  readonly features?: readonly string[];
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
 export interface Device {
   readonly name: DeviceName;
+  /** Target, features and limits to compile for, so that kernels use what this device has and keep to what it grants. */
+  readonly compileOptions: DeviceCompileOptions;
   /** What code for this device may use, found by trying: `simd128`, `relaxed-simd`, `threads`; `shader-f16`. */
   readonly features: readonly string[];
   /** Threads that share parallel phases, the calling one included; absent where a device has no such thing. */
@@ -40,6 +49,8 @@ export interface Device {
   load(source: KernelSource): Promise<Kernels>;
   /** A copy of a tensor in the device's memory, for use in many calls. */
   upload(tensor: Tensor): Promise<Tensor>;
+  /** Waits until every call made so far is done; absent where calls are done when they resolve. */
+  finish?(): Promise<void>;
   /** Ends the device; its tensors can't be read any more. */
   close(): void;
 }

@@ -14,7 +14,7 @@ export { KernError } from "./error.ts";
 export { Tensor, tensor, type SliceRange } from "./tensor/tensor.ts";
 export { valuesOf, type Value } from "./tensor/values.ts";
 export type { TypedArray } from "./tensor/storage.ts";
-export type { Device, DeviceName, Kernel, Kernels } from "./device.ts";
+export type { Device, DeviceCompileOptions, DeviceName, Kernel, Kernels } from "./device.ts";
 export type { Arguments } from "./call/bind.ts";
 export type { WebgpuDevice, BufferPlace, BufferView } from "./devices/webgpu/device.ts";
 export type { CacheOptions, CompileCache } from "./cache/cache.ts";

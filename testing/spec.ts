@@ -1,12 +1,13 @@
-// The executable specification: every page of spec/ as tests. A section is a test, and one more for WGSL where it shows
-// calls. `UPDATE_SPEC=1`, or vitest's `-u`, rewrites `ir`, `wat` and `wgsl` blocks; nothing rewrites an assertion.
+// The executable specification: every page of spec/ as tests. A section is a test, one more for WGSL where it shows calls,
+// and one for WebGPU. `UPDATE_SPEC=1`, or vitest's `-u`, rewrites `ir`, `wat` and `wgsl` blocks; nothing rewrites an assertion.
 
 import { writeFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import type { WgslLaunch } from "../compiler/artifact.ts";
 import { withBlocks, type Block, type Page, type Section } from "./spec/page.ts";
-import { compiledForWgsl, kernFiles, sectionProblems, type KernFile } from "./spec/section.ts";
+import { compiledForWgsl, kernFiles, problemsOnGpu, sectionProblems, type KernFile } from "./spec/section.ts";
 import { closeDevices } from "./spec/transcript.ts";
+import { closeTestGpu, testGpu } from "./webgpu.ts";
 import { openWgslValidator } from "./wgsl.ts";
 
 const updating = (): boolean => {
@@ -42,9 +43,18 @@ export function testPage(page: Page): void {
           for (const kern of emitted) expect((await wgslProblems(section, kern, tint)).join("\n")).toBe("");
           context.skip(typeof tint === "string", `Tint accepts nothing here: ${tint}`);
         });
+      const called = emitted.filter(({ run }) => run);
+      if (called.length > 0)
+        test(`${name} on WebGPU`, async (context) => {
+          const device = await testGpu();
+          if (typeof device === "string") return context.skip(device);
+          for (const kern of called)
+            expect((await problemsOnGpu(section, kern, device)).join("\n"), page.path).toBe("");
+        });
     }
     afterAll(async () => {
       await closeDevices();
+      await closeTestGpu();
       const tint = await validator;
       if (typeof tint === "object") tint.close();
       validator = undefined;

@@ -25,6 +25,8 @@ export interface Capabilities {
 export interface EmitOptions {
   /** Optional features to use, by the names the artifact's `features` has. */
   readonly features?: readonly string[];
+  /** What the device to be used grants, by WebGPU's names; what every device grants if nothing is said. */
+  readonly limits?: Readonly<Record<string, number>>;
   /** False leaves the code as it was written, for tests and for reading it. */
   readonly optimize?: boolean;
 }

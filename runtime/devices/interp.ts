@@ -44,6 +44,7 @@ export async function openInterpDevice(options: InterpretOptions = {}): Promise<
 
   const device: Backend = {
     name: "interp",
+    compileOptions: { target: [] },
     features: [],
     load: (source: KernelSource): Promise<Kernels> => loadKernels(source, device),
     async instances(source: KernelSource): Promise<readonly Instance[]> {

@@ -41,7 +41,8 @@ export async function scriptProblems(
       problems.push(`line ${block.line}: nothing fails with ${code}`);
     } catch (error) {
       const { message, diagnostic } = error as runtime.KernError;
-      const found = diagnostic?.code;
+      const { diagnostics } = error as Partial<kernc.CompileError>;
+      const found = (diagnostic ?? diagnostics?.[0])?.code;
       const said = message.replaceAll("’", "'");
       if (found !== code || !said.includes(text))
         problems.push(

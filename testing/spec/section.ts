@@ -6,12 +6,13 @@ import type { Compiled, CompileOptions } from "../../compiler/index.ts";
 import { printKernel } from "../../compiler/ir/print.ts";
 import { DiagnosticSink, type Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile } from "../../lang/source.ts";
+import type { WebgpuDevice } from "../../runtime/index.ts";
 import type { ModuleHost } from "../../lang/typed.ts";
 import { assertionsIn, differences, type Assertion } from "./assertions.ts";
 import { consoleProblems } from "./console.ts";
 import type { Block, Section } from "./page.ts";
 import { scriptProblems } from "./script.ts";
-import { Programs, readSteps, transcriptProblems } from "./transcript.ts";
+import { gpuProblems, Programs, readSteps, transcriptProblems } from "./transcript.ts";
 import { typeDifferences } from "./types.ts";
 
 /** A `kern` block as a file, with what the blocks behind it need. */
@@ -131,14 +132,7 @@ export async function compiledForWgsl(
   section: Section,
   kern: KernFile,
 ): Promise<readonly { readonly problems: readonly string[]; readonly compiled?: Compiled }[]> {
-  const behind = section.blocks.slice(section.blocks.indexOf(kern.block) + 1);
-  const next = behind.findIndex(({ language }) => language === "kern");
-  const blocks = next < 0 ? behind : behind.slice(0, next);
-  const steps = kern.run
-    ? blocks.flatMap((block, at) =>
-        block.language === "out" && blocks[at - 1]?.language !== "js" ? readSteps(block) : [],
-      )
-    : [];
+  const steps = transcriptsOf(section, kern).flatMap(readSteps);
   const sets = new Map([["{}", { set: {}, asserted: kern.assertions.filter(isWgsl) }]]);
   for (const { call, wgsl } of steps) {
     const key = JSON.stringify(call.set);
@@ -146,6 +140,28 @@ export async function compiledForWgsl(
     if (!sets.has(key) || asserted.length > 0) sets.set(key, { set: call.set, asserted });
   }
   return Promise.all([...sets.values()].map(({ set, asserted }) => forWgsl(kern, set, asserted)));
+}
+
+/** The `out` blocks that show calls of a file's kernels. */
+function transcriptsOf(section: Section, kern: KernFile): readonly Block[] {
+  if (!kern.run) return [];
+  const behind = section.blocks.slice(section.blocks.indexOf(kern.block) + 1);
+  const next = behind.findIndex(({ language }) => language === "kern");
+  const blocks = next < 0 ? behind : behind.slice(0, next);
+  return blocks.filter(({ language }, at) => language === "out" && blocks[at - 1]?.language !== "js");
+}
+
+/** What goes otherwise on a GPU than the `out` blocks behind a file say. */
+export async function problemsOnGpu(
+  section: Section,
+  kern: KernFile,
+  device: WebgpuDevice,
+): Promise<readonly string[]> {
+  const programs = new Programs(kern.file, { ...kern.options, ...device.compileOptions });
+  const problems: string[] = [];
+  for (const block of transcriptsOf(section, kern))
+    problems.push(...(await gpuProblems(block, programs, device)));
+  return problems;
 }
 
 const isWgsl = ({ target }: Assertion): boolean => target === "wgsl";

@@ -1,8 +1,22 @@
 // An `out` block: calls of the kernels above it, each followed by its results (`y = [1, 2]`) or by the error that it
-// ends in (`error[K0708] "text"`). Every call runs on the interpreter and on WASM.
+// ends in (`error[K0708] "text"`). Every call runs on the interpreter and on WASM, and on WebGPU where there is a GPU and
+// WGSL can hold the kernel.
 
-import { compile, type Compiled, type CompileOptions, type Source } from "../../compiler/index.ts";
-import { KernError, openDevice, type Device, type Kernels, type Tensor } from "../../runtime/index.ts";
+import {
+  compile,
+  CompileError,
+  type Compiled,
+  type CompileOptions,
+  type Source,
+} from "../../compiler/index.ts";
+import {
+  KernError,
+  openDevice,
+  type Device,
+  type Kernels,
+  type Tensor,
+  type WebgpuDevice,
+} from "../../runtime/index.ts";
 import { assertionsIn, differences } from "./assertions.ts";
 import { agrees, readCall, readValue, show, tensorOf, type Call } from "./values.ts";
 import type { Block } from "./page.ts";
@@ -12,7 +26,10 @@ interface Step {
   readonly text: string;
   readonly results: readonly string[];
   readonly error?: string;
-  /** What WGSL says to these compile-time parameters: `wgsl: error[K0601] "i64"`. */
+  /**
+   * What WGSL says to these compile-time parameters, `wgsl: error[K0601] "i64"`; or, behind `wgsl: open:`, what its
+   * specification leaves to the device, so that the results aren't compared there.
+   */
   readonly wgsl?: string;
   readonly line: number;
 }
@@ -88,6 +105,28 @@ export async function transcriptProblems(block: Block, programs: Programs): Prom
       const found = await problemsOf(step, kernels, artifact.signature);
       problems.push(...found.map((each) => `line ${step.line}: on ${name}, ${each}`));
     }
+  }
+  return problems;
+}
+
+/** The same on a GPU; kernels that WGSL refuses are passed over: what it says to them is stated elsewhere. */
+export async function gpuProblems(
+  block: Block,
+  programs: Programs,
+  device: WebgpuDevice,
+): Promise<readonly string[]> {
+  const problems: string[] = [];
+  for (const step of readSteps(block)) {
+    if (step.wgsl?.startsWith("wgsl: open: ")) continue;
+    const compiled = await programs.of(step.call.set).catch((error: unknown) => {
+      if (!(error instanceof CompileError)) throw error;
+    });
+    const artifact = compiled
+      ?.artifact("wgsl")
+      .kernels.find(({ signature }) => signature.name === step.call.kernel);
+    if (!compiled || !artifact) continue;
+    const found = await problemsOf(step, await device.load(compiled), artifact.signature);
+    problems.push(...found.map((each) => `line ${step.line}: on webgpu, ${each}`));
   }
   return problems;
 }

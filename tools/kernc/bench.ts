@@ -8,9 +8,10 @@ import { checkSmall, differs, interpretable, smallest } from "./benching/check.t
 import { operationsOf } from "./benching/operations.ts";
 import { busyCores, show } from "./benching/report.ts";
 import { timeVariants, type Variant } from "./benching/sampling.ts";
-import { UsageError, wholeNumber, type Command } from "./command.ts";
+import { oneOf, UsageError, wholeNumber, type Command } from "./command.ts";
 import { readInputs } from "./inputs.ts";
 import { chooseKernel, compileOptions, kernelArgument, openFile, settingsOf } from "./kernels.ts";
+import { refusalOf } from "./report.ts";
 import { argumentsFor } from "./verifying/cases.ts";
 import { tileSizes } from "./verifying/tile-sizes.ts";
 
@@ -29,7 +30,12 @@ export const bench: Command = {
       value: "NAME=VALUE",
       help: "An argument of the kernel, as for `run`",
     },
-    threads: { kind: "value", value: "N", help: "Measure N threads as well" },
+    target: {
+      kind: "value",
+      value: "TARGETS",
+      help: "wasm (if nothing is said), webgpu, or both with a comma",
+    },
+    threads: { kind: "value", value: "N", help: "Measure N threads of WASM as well" },
     seconds: { kind: "value", value: "S", help: "Time for measuring; 3 if nothing is said" },
     json: { kind: "flag", help: "Write the figures as JSON" },
     ...compileOptions,
@@ -37,6 +43,9 @@ export const bench: Command = {
   },
   async run(given, terminal) {
     const threads = wholeNumber("threads", given.get("threads") ?? "1", 1, 64);
+    const targets = (given.get("target") ?? "wasm")
+      .split(",")
+      .map((word) => oneOf("target", word.trim(), ["wasm", "webgpu"]));
     const seconds = wholeNumber("seconds", given.get("seconds") ?? "3", 1, 600);
     const { path, kernel: wanted } = kernelArgument("bench", given);
     const sizes = settingsOf(given).shape ?? {};
@@ -55,8 +64,6 @@ export const bench: Command = {
     const inputs = await readInputs(given.all("in"), signature);
     const dims = dimsOf(signature, sizes, inputs);
     const named = signature.dims.some((dim) => Object.hasOwn(sizes, dim.name));
-    const builds = new Map([["any size", free]]);
-    if (named) builds.set("this size", await opened.compile(["wasm"], [name]));
 
     const devices: Device[] = [];
     const open = async (...args: Parameters<typeof openDevice>) => {
@@ -84,17 +91,22 @@ export const bench: Command = {
       const whole = operations !== undefined && operations <= interpretable;
       const variants: Variant[] = [];
       let wrong = small.wrong ?? (whole ? await differs(signature, checked, interp, args) : undefined);
-      for (const count of threads > 1 ? [1, threads] : [1]) {
-        const device = count > 1 ? await open("wasm", { threads: count }) : one;
-        for (const [build, compiled] of builds) {
+      const places: [string, Device][] = [];
+      if (targets.includes("wasm")) {
+        places.push(["", one]);
+        if (threads > 1) places.push([`, ${threads} threads`, await open("wasm", { threads })]);
+      }
+      if (targets.includes("webgpu")) places.push([", webgpu", await open("webgpu")]);
+      for (const [place, device] of places) {
+        for (const [build, shape] of named ? [anySize, ["this size", sizes] as const] : [anySize]) {
+          // Code for any size may be more than a GPU can hold; at this size it may fit.
+          const compiled = await opened.compileFor(device, [name], { shape }).catch((error: unknown) => {
+            if (!named || shape === sizes || refusalOf(error) === undefined) throw error;
+          });
+          if (!compiled) continue;
           const kernel = (await device.load(compiled))[name]!;
           wrong ??= await differs(signature, kernel, checked, args);
-          variants.push({
-            name: `${build}${count > 1 ? `, ${count} threads` : ""}`,
-            device,
-            kernel,
-            args: args(),
-          });
+          variants.push({ name: `${build}${place}`, device, kernel, args: args() });
         }
       }
       if (wrong) {
@@ -126,6 +138,8 @@ export const bench: Command = {
     }
   },
 };
+
+const anySize = ["any size", {}] as const;
 
 /** Every dim's size: from --shape, or from a tensor that --in gives. */
 function dimsOf(

@@ -1,6 +1,7 @@
 // Compiling one file for a command: which of its kernels is meant, and the settings of `--set` and `--shape`.
 
 import type { Compiled, CompileOptions } from "../../compiler/index.ts";
+import type { Device } from "../../runtime/index.ts";
 import type { KernelTemplate, TypedModule } from "../../lang/typed.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import { nearest } from "../../lang/diagnostics/nearest.ts";
@@ -76,6 +77,9 @@ async function passOptions(
   };
 }
 
+/** What a device asks of the compiler. */
+type ForDevice = Pick<Device, "compileOptions">;
+
 export interface Opened {
   readonly file: SourceFile;
   readonly module: TypedModule;
@@ -84,6 +88,12 @@ export interface Opened {
   /** Compiles kernels of the file; shows warnings, and ends the command on errors. */
   compile(
     targets: readonly TargetName[],
+    kernels: readonly string[],
+    instead?: Pick<CompileOptions, "shape" | "schedule" | "features" | "limits">,
+  ): Promise<Compiled>;
+  /** The same for a device: its target, features and limits. */
+  compileFor(
+    device: ForDevice,
     kernels: readonly string[],
     instead?: Pick<CompileOptions, "shape" | "schedule">,
   ): Promise<Compiled>;
@@ -102,17 +112,20 @@ export async function openFile(path: string, given: Given, terminal: Terminal): 
     report(sink.all, terminal);
     throw new Failure();
   }
+  const compileKernels: Opened["compile"] = async (target, kernels, instead = {}) => {
+    refuseUnknownSettings(module, kernels, options);
+    const passes = await passOptions(given, terminal, target);
+    const compiled = await compile(file, { ...options, ...instead, target, kernels, passes });
+    report(compiled.diagnostics, terminal);
+    return compiled;
+  };
   return {
     file,
     module,
     lock,
-    async compile(target, kernels, instead = {}) {
-      refuseUnknownSettings(module, kernels, options);
-      const passes = await passOptions(given, terminal, target);
-      const compiled = await compile(file, { ...options, ...instead, target, kernels, passes });
-      report(compiled.diagnostics, terminal);
-      return compiled;
-    },
+    compile: compileKernels,
+    compileFor: ({ compileOptions: { target, ...own } }, kernels, instead = {}) =>
+      compileKernels([target].flat(), kernels, { ...own, ...instead }),
   };
 }
 

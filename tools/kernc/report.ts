@@ -51,3 +51,10 @@ export function diagnosticsOf(error: unknown): readonly Diagnostic[] | undefined
   if (error.name === "KernError" && "diagnostic" in error) return [error.diagnostic as Diagnostic];
   return undefined;
 }
+
+/** What a target can't express of a program that is right: its sentences, if the error says nothing else. */
+export function refusalOf(error: unknown): string | undefined {
+  const errors = diagnosticsOf(error)?.filter(({ severity }) => severity === "error");
+  if (!errors?.length || !errors.every(({ code }) => code.startsWith("K06"))) return undefined;
+  return [...new Set(errors.map(({ code, message }) => `${code} ${message}`))].join("; ");
+}

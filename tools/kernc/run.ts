@@ -25,7 +25,7 @@ export const run: Command = {
   options: {
     in: { kind: "value", multiple: true, value: "NAME=VALUE", help: "An argument of the kernel" },
     out: { kind: "value", multiple: true, value: "NAME=PATH", help: "Where a result goes" },
-    target: { kind: "value", value: "TARGET", help: "wasm (if nothing is said) or interp" },
+    target: { kind: "value", value: "TARGET", help: "wasm (if nothing is said), webgpu or interp" },
     threads: { kind: "value", value: "N", help: "Threads that share parallel loops; 1 if nothing is said" },
     time: { kind: "flag", help: "Measure the call" },
     ...compileOptions,
@@ -40,7 +40,7 @@ export const run: Command = {
     const { name } = chooseKernel(opened, wanted);
     const device = await openDevice(target, { threads });
     try {
-      const compiled = await opened.compile(target === "wasm" ? ["wasm"] : [], [name]);
+      const compiled = await opened.compileFor(device, [name]);
       const kernel = (await device.load(compiled))[name];
       if (!kernel) throw mistake("K0806", { file: path }, { notes: whyNoInstance(compiled, name) });
       const signature = kernel.instances[0]!;

@@ -7,14 +7,16 @@ import type { Compiled, CompileOptions } from "../../compiler/index.ts";
 import { openDevice, type DeviceName } from "../../runtime/index.ts";
 import { oneOf, type Command } from "./command.ts";
 import { DiagnosticError, mistake } from "./diagnostic-error.ts";
-import { diagnosticsOf, render, report } from "./report.ts";
+import { diagnosticsOf, refusalOf, render, report } from "./report.ts";
 import { fileHost, findSources, readLock, readSource } from "./sources.ts";
 import type { Terminal } from "./terminal.ts";
 import { TestRunner } from "./testing/runner.ts";
 import { TestFailure } from "./testing/value.ts";
 
-const runnable = ["interp", "wasm"] as const satisfies readonly DeviceName[];
+const runnable = ["interp", "wasm", "webgpu"] as const satisfies readonly DeviceName[];
 type Target = (typeof runnable)[number];
+/** Where tests run if nothing is said: WebGPU isn’t everywhere, and holds fewer dtypes. */
+const everywhere: readonly Target[] = ["interp", "wasm"];
 
 export const test: Command = {
   name: "test",
@@ -22,15 +24,16 @@ export const test: Command = {
   summary:
     "Runs the test blocks of .kern files on the interpreter and on WASM. Folders are searched for .kern files.",
   options: {
-    target: { kind: "value", value: "TARGET", help: `Only on one target: ${runnable.join(" or ")}` },
+    target: { kind: "value", value: "TARGET", help: `Only on one target: ${runnable.join(", ")}` },
     only: { kind: "value", value: "TEXT", help: "Only tests whose names contain TEXT" },
   },
   async run(given, terminal) {
     const asked = given.get("target");
-    const targets = asked === undefined ? runnable : [oneOf("target", asked, runnable)];
+    const targets = asked === undefined ? everywhere : [oneOf("target", asked, runnable)];
     const only = given.get("only") ?? "";
     let passed = 0;
     let failed = 0;
+    let elsewhere = 0;
     for (const path of findSources("test", given.positionals)) {
       const module = await openModule(path, terminal);
       if (!module) {
@@ -42,17 +45,22 @@ export const test: Command = {
       const runners = await Promise.all(targets.map((target) => openRunner(target, module)));
       try {
         for (const each of tests) {
-          const good = await runTest(each, runners, terminal);
-          if (good) passed++;
-          else failed++;
+          const verdict = await runTest(each, runners, terminal);
+          if (verdict === "passed") passed++;
+          else if (verdict === "failed") failed++;
+          else elsewhere++;
         }
       } finally {
         for (const { close } of runners) close();
       }
     }
     const { green, red, dim } = terminal.colors;
-    const counts = [green(`${passed} passed`), ...(failed > 0 ? [red(`${failed} failed`)] : [])];
-    terminal.out(passed + failed === 0 ? dim("no tests\n") : `${counts.join(", ")}\n`);
+    const counts = [
+      green(`${passed} passed`),
+      ...(failed > 0 ? [red(`${failed} failed`)] : []),
+      ...(elsewhere > 0 ? [dim(`${elsewhere} more than the target holds`)] : []),
+    ];
+    terminal.out(passed + failed + elsewhere === 0 ? dim("no tests\n") : `${counts.join(", ")}\n`);
     return failed > 0 ? 1 : 0;
   },
 };
@@ -83,23 +91,31 @@ async function openRunner(target: Target, { typed, options }: OpenModule): Promi
   const { compileTyped } = await import("../../compiler/index.ts");
   const { DiagnosticSink } = await import("../../lang/diagnostics/index.ts");
   const device = await openDevice(target);
-  const emitted = target === "wasm" ? (["wasm"] as const) : [];
   const compile = (kernel: TKernel): Promise<Compiled> =>
-    compileTyped(typed, [kernel], { ...options, target: emitted }, new DiagnosticSink());
+    compileTyped(typed, [kernel], { ...options, ...device.compileOptions }, new DiagnosticSink());
   return { target, runner: new TestRunner(device, compile), close: () => device.close() };
 }
 
-async function runTest(each: TTest, runners: readonly Runner[], terminal: Terminal): Promise<boolean> {
+async function runTest(
+  each: TTest,
+  runners: readonly Runner[],
+  terminal: Terminal,
+): Promise<"passed" | "failed" | "refused"> {
   const { green, red, dim } = terminal.colors;
   const outcomes: { target: Target; trouble?: readonly Diagnostic[] }[] = [];
   const start = performance.now();
-  for (const { target, runner } of runners) outcomes.push({ target, trouble: await troubleOf(each, runner) });
+  for (const { target, runner } of runners) {
+    const trouble = await troubleOf(each, runner);
+    if (typeof trouble !== "string") outcomes.push({ target, trouble });
+    else terminal.out(`  ${dim(`– ${each.title} (${target}): ${trouble}`)}\n`);
+  }
+  if (outcomes.length === 0) return "refused";
   const bad = outcomes.filter(({ trouble }) => trouble);
   const time = dim(`${Math.round(performance.now() - start)} ms`);
   const on = (some: typeof outcomes) => some.map(({ target }) => target).join(", ");
   if (bad.length === 0) {
     terminal.out(`  ${green("✓")} ${each.title} ${dim(`(${on(outcomes)})`)} ${time}\n`);
-    return true;
+    return "passed";
   }
   terminal.out(`  ${red("✗")} ${each.title} ${dim(`(${on(bad)})`)} ${time}\n`);
   // The same failure on every target is shown once.
@@ -109,11 +125,14 @@ async function runTest(each: TTest, runners: readonly Runner[], terminal: Termin
     if (!shown.has(text)) terminal.out(text.replace(/^(?=.)/gm, "    "));
     shown.add(text);
   }
-  return false;
+  return "failed";
 }
 
-/** What went wrong in a test, or undefined. */
-async function troubleOf(each: TTest, runner: TestRunner): Promise<readonly Diagnostic[] | undefined> {
+/** What went wrong in a test, or undefined; words where the target can't hold a kernel that the test calls. */
+async function troubleOf(
+  each: TTest,
+  runner: TestRunner,
+): Promise<readonly Diagnostic[] | string | undefined> {
   try {
     await runner.run(each);
     return undefined;
@@ -122,6 +141,8 @@ async function troubleOf(each: TTest, runner: TestRunner): Promise<readonly Diag
       const { span, notes, message } = error;
       return [mistake("K0809", { test: each.title, why: message }, { span, notes }).diagnostic];
     }
+    const refusal = refusalOf(error);
+    if (refusal !== undefined) return refusal;
     const diagnostics = error instanceof DiagnosticError ? [error.diagnostic] : diagnosticsOf(error);
     if (!diagnostics) throw error;
     return diagnostics;

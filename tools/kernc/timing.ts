@@ -14,6 +14,7 @@ export async function measure(device: Device, kernel: Kernel, args: Arguments): 
   const call = async (): Promise<number> => {
     const start = performance.now();
     const results = await kernel(placed);
+    await device.finish?.();
     const time = performance.now() - start;
     for (const result of Object.values(results)) if (!given.has(result)) result.dispose();
     return time;

@@ -1,15 +1,16 @@
 // `kernc verify`: every target that can run here against the interpreter, over awkward shapes and views.
 
 import type { KernelReport, Signature } from "../../compiler/artifact.ts";
+import type { Compiled } from "../../compiler/index.ts";
 import { isFloat } from "../../lang/dtypes.ts";
-import type { Tensor } from "../../runtime/index.ts";
+import type { Tensor, WebgpuDevice } from "../../runtime/index.ts";
 import { openDevice, type Arguments, type Device, type Kernel, type Kernels } from "../../runtime/index.ts";
 import { openInterpDevice } from "../../runtime/devices/interp.ts";
 import { KernError } from "../../runtime/error.ts";
 import type { Command } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
 import { chooseKernel, compileOptions, kernelArgument, openFile, type Opened } from "./kernels.ts";
-import { diagnosticsOf } from "./report.ts";
+import { refusalOf } from "./report.ts";
 import type { Terminal } from "./terminal.ts";
 import { argumentsFor, casesFor, describeCase, type Case } from "./verifying/cases.ts";
 import { compare, identical, same, worse, type Difference } from "./verifying/compare.ts";
@@ -23,7 +24,7 @@ export const verify: Command = {
     "Runs a kernel, or all kernels of a file, on every target over awkward shapes and strided views, and compares with the interpreter.",
   details: [
     "Integers must agree exactly, floats within the kernel’s tolerance, one and two threads bit for bit.",
-    "WGSL is compiled; it can’t be run here.",
+    "WebGPU runs the same cases where there is an adapter; where there is none, WGSL is compiled.",
   ],
   options: { ...compileOptions },
   async run(given, terminal) {
@@ -38,6 +39,7 @@ export const verify: Command = {
       interp: await openDevice("interp"),
       one: await openDevice("wasm", { threads: 1 }),
       two: await openDevice("wasm", { threads: 2, serialBelow: 0 }),
+      gpu: await openGpu(),
     };
     try {
       let bad = 0;
@@ -50,7 +52,7 @@ export const verify: Command = {
       );
       return bad === 0 ? 0 : 1;
     } finally {
-      for (const device of Object.values(devices)) device.close();
+      for (const device of Object.values(devices)) if (typeof device === "object") device.close();
     }
   },
 };
@@ -59,6 +61,17 @@ interface Devices {
   readonly interp: Device;
   readonly one: Device;
   readonly two: Device;
+  /** Or why there is none. */
+  readonly gpu: WebgpuDevice | string;
+}
+
+async function openGpu(): Promise<WebgpuDevice | string> {
+  try {
+    return await openDevice("webgpu");
+  } catch (error) {
+    if (error instanceof KernError) return error.diagnostic.message;
+    throw error;
+  }
 }
 
 /** Verifies a kernel's instances, and gives the number of cases that differ. */
@@ -76,6 +89,8 @@ async function verifyKernel(
     devices.two.load(compiled),
   ]);
   const artifact = compiled.artifacts[0]!;
+  const wgsl = await compiledForGpu(name, opened, devices.gpu);
+  const gpu = typeof wgsl === "object" && typeof devices.gpu === "object" && (await devices.gpu.load(wgsl));
   let bad = 0;
   for (const [at, { signature, report }] of artifact.kernels.entries()) {
     // Merged packs are the usual case, rank 2 shows the others.
@@ -87,6 +102,7 @@ async function verifyKernel(
       interp: own(interp, signature),
       one: own(one, signature),
       two: own(two, signature),
+      gpu: gpu ? own(gpu, signature) : undefined,
       shaken: async (term) => own(await (await openInterpDevice({ term })).load(compiled), signature),
     };
     const tiles = [...tileSizes(compiled.kernels[at]!.typed), ...chosenSizes(report)];
@@ -96,7 +112,7 @@ async function verifyKernel(
     terminal.out(
       `${bold(name)}  ${dim("has compile-time parameters without defaults; give them with --set")}\n`,
     );
-  else terminal.out(`  ${await wgslLine(name, opened)}\n`);
+  else terminal.out(`  ${wgslLine(wgsl, devices.gpu)}\n`);
   return bad;
 }
 
@@ -109,21 +125,35 @@ function counts({ proved, runtimeChecks }: KernelReport): string {
   return `${proved} ${proved === 1 ? "access" : "accesses"} proved, ${checks} left`;
 }
 
-async function wgslLine(name: string, opened: Opened): Promise<string> {
+/** A kernel for the GPU, or for any if there is none; or what WGSL can't hold of it. */
+async function compiledForGpu(
+  name: string,
+  opened: Opened,
+  gpu: WebgpuDevice | string,
+): Promise<Compiled | string> {
   try {
-    await opened.compile(["wgsl"], [name]);
-    return "wgsl: compiles";
+    return await opened.compileFor(typeof gpu === "object" ? gpu : { compileOptions: { target: "wgsl" } }, [
+      name,
+    ]);
   } catch (error) {
-    const diagnostics = diagnosticsOf(error);
-    if (!diagnostics) throw error;
-    return `wgsl: ${diagnostics.map(({ code, message }) => `${code} ${message}`).join("; ")}`;
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    return refusal;
   }
+}
+
+function wgslLine(wgsl: Compiled | string, gpu: WebgpuDevice | string): string {
+  if (typeof wgsl === "string") return `wgsl: ${wgsl}`;
+  if (typeof gpu === "string") return `wgsl: compiles; it isn’t run, since ${gpu}`;
+  const { vendor = "", architecture = "", description = "" } = gpu.adapterInfo ?? {};
+  return `wgsl: compiles, and runs on ${description || `${vendor} ${architecture}`.trim() || "WebGPU"}`;
 }
 
 interface Runners {
   readonly interp: Kernel;
   readonly one: Kernel;
   readonly two: Kernel;
+  readonly gpu: Kernel | undefined;
   readonly shaken: Shaken;
 }
 
@@ -140,18 +170,26 @@ async function verifyInstance(
     return 0;
   }
   const width = Math.max(...cases.map((each) => describeCase(each).length), 4);
-  terminal.out(dim(`  ${"case".padEnd(width)}  max abs   max rel   max ulp   1 = 2 threads\n`));
+  terminal.out(
+    dim(
+      `  ${"case".padEnd(width)}  max abs   max rel   max ulp   1 = 2 threads${kernels.gpu ? "  webgpu" : ""}\n`,
+    ),
+  );
   let bad = 0;
   for (const each of cases) {
     const outcome = await runCase(signature, each, kernels);
-    const good = outcome.difference.worst === undefined && outcome.threadsAgree;
+    const good =
+      outcome.difference.worst === undefined && outcome.threadsAgree && outcome.gpuDiffers === undefined;
     if (!good) bad++;
     const { absolute, relative, ulp, worst } = outcome.difference;
+    const onGpu = kernels.gpu ? (outcome.gpuDiffers === undefined ? green("agrees") : red("differs")) : "";
+    const threads = outcome.threadsAgree ? "yes" : red("no");
     const numbers = outcome.failed
       ? `stops at an assertion on all: ${outcome.failed}`
-      : `${cell(absolute)}${cell(relative)}${cell(ulp)}${outcome.threadsAgree ? "yes" : red("no")}`;
+      : `${cell(absolute)}${cell(relative)}${cell(ulp)}${threads}${" ".repeat(kernels.gpu ? 13 : 0)}${onGpu}`;
     terminal.out(`  ${describeCase(each).padEnd(width)}  ${numbers}  ${good ? green("✓") : red("✗")}\n`);
     if (worst !== undefined) terminal.out(`    ${red(worst)}\n`);
+    if (outcome.gpuDiffers !== undefined) terminal.out(`    ${red(`on webgpu ${outcome.gpuDiffers}`)}\n`);
   }
   return bad;
 }
@@ -171,6 +209,8 @@ function cell(value: number): string {
 interface CaseOutcome {
   readonly difference: Difference;
   readonly threadsAgree: boolean;
+  /** What is otherwise on WebGPU. */
+  readonly gpuDiffers?: string;
   /** The assertion at which all stopped. */
   readonly failed?: string;
 }
@@ -180,7 +220,7 @@ type Outcome = Readonly<Record<string, Tensor>> | { readonly stopped: string };
 async function runCase(
   signature: Signature,
   each: Case,
-  { interp, one, two, shaken }: Runners,
+  { interp, one, two, gpu, shaken }: Runners,
 ): Promise<CaseOutcome> {
   let bounds = {};
   let expected = await outcome(interp, argumentsFor(signature, each, bounds));
@@ -194,42 +234,60 @@ async function runCase(
   }
   const first = await outcome(one, argumentsFor(signature, each, bounds));
   const second = await outcome(two, argumentsFor(signature, each, bounds));
-  if (isStopped(expected) || isStopped(first) || isStopped(second))
-    return stoppedCase([expected, first, second]);
-  let difference = same;
+  const third = gpu && (await outcome(gpu, argumentsFor(signature, each, bounds)));
+  if (isStopped(expected) || isStopped(first) || isStopped(second) || (third && isStopped(third)))
+    return stoppedCase([expected, first, second], third && [expected, third]);
+  const right = expected;
+  const { tolerance } = signature;
+  let spread: ReturnType<typeof spreadOf> | undefined;
+  const whenSpread = (): ReturnType<typeof spreadOf> =>
+    (spread ??= spreadOf(shaken, () => argumentsFor(signature, each, bounds), right, tolerance.relative));
+  const difference = await differenceOf(signature, first, right, whenSpread);
+  const onGpu = third && (await differenceOf(signature, third, right, whenSpread));
   let threadsAgree = true;
-  let spread: Awaited<ReturnType<typeof spreadOf>> | undefined;
+  for (const name of Object.keys(right)) threadsAgree &&= await identical(first[name]!, second[name]!);
+  for (const results of [first, second, third ?? {}])
+    for (const result of Object.values(results)) result.dispose();
+  return { difference, threadsAgree, gpuDiffers: onGpu?.worst };
+}
+
+/** How far results are from the right ones; where floats are too far, how far they may be is looked at. */
+async function differenceOf(
+  { tolerance }: Signature,
+  found: Readonly<Record<string, Tensor>>,
+  expected: Readonly<Record<string, Tensor>>,
+  whenSpread: () => ReturnType<typeof spreadOf>,
+): Promise<Difference> {
+  let difference = same;
   for (const [name, right] of Object.entries(expected)) {
-    const { tolerance } = signature;
-    let own = await compare(name, first[name]!, right, tolerance);
-    if (own.worst !== undefined && isFloat(right.dtype)) {
-      spread ??= await spreadOf(
-        shaken,
-        () => argumentsFor(signature, each, bounds),
-        expected,
-        tolerance.relative,
-      );
-      own = await compare(name, first[name]!, right, tolerance, spread.get(name));
-    }
+    let own = await compare(name, found[name]!, right, tolerance);
+    if (own.worst !== undefined && isFloat(right.dtype))
+      own = await compare(name, found[name]!, right, tolerance, (await whenSpread()).get(name));
     difference = worse(difference, own);
-    threadsAgree &&= await identical(first[name]!, second[name]!);
   }
-  for (const result of [...Object.values(first), ...Object.values(second)]) result.dispose();
-  return { difference, threadsAgree };
+  return difference;
 }
 
 function isStopped(outcome: Outcome): outcome is { readonly stopped: string } {
   return typeof outcome.stopped === "string";
 }
 
-function stoppedCase(outcomes: readonly Outcome[]): CaseOutcome {
-  const messages = outcomes.map((each) => (isStopped(each) ? each.stopped : undefined));
-  const [expected, first, second] = messages;
-  if (expected !== undefined && first !== undefined && second !== undefined)
-    return { difference: same, threadsAgree: true, failed: expected };
-  const say = (message: string | undefined) => (message === undefined ? "runs" : `stops (${message})`);
-  const worst = `the interpreter ${say(expected)}, wasm ${say(first)}, with two threads it ${say(second)}`;
-  return { difference: { ...same, worst }, threadsAgree: first === second };
+/** Some stopped at an assertion: all must, on WASM and on the GPU. */
+function stoppedCase(outcomes: readonly Outcome[], onGpu: readonly Outcome[] | undefined): CaseOutcome {
+  const say = (each: Outcome | undefined) =>
+    each === undefined || !isStopped(each) ? "runs" : `stops (${each.stopped})`;
+  const [expected, first, second] = outcomes;
+  const gpuStops = onGpu?.map(isStopped);
+  const gpuDiffers =
+    gpuStops && gpuStops[0] !== gpuStops[1]
+      ? `it ${say(onGpu?.[1])}, where the interpreter ${say(expected)}`
+      : undefined;
+  if (outcomes.every(isStopped))
+    return { difference: same, threadsAgree: true, gpuDiffers, failed: outcomes[0]!.stopped };
+  const worst = outcomes.some(isStopped)
+    ? `the interpreter ${say(expected)}, wasm ${say(first)}, with two threads it ${say(second)}`
+    : undefined;
+  return { difference: { ...same, worst }, threadsAgree: say(first) === say(second), gpuDiffers };
 }
 
 async function outcome(kernel: Kernel, args: Arguments): Promise<Outcome> {

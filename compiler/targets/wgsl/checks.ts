@@ -5,7 +5,7 @@ import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import type { Span } from "../../../lang/source.ts";
 import { exprsOf, visitBlock, visitExpr } from "../../ir/walk.ts";
 import type { Buffer, IrKernel } from "../../ir/ir.ts";
-import { limits } from "./limits.ts";
+import type { Limits } from "./limits.ts";
 import type { Entry } from "./prepare.ts";
 import { iterationsOf, valuesOf, visitNests } from "./workgroups/nests.ts";
 import { constantSize } from "./sizes.ts";
@@ -31,15 +31,20 @@ export function checkDtypes(kernel: IrKernel, sink: DiagnosticSink): boolean {
 }
 
 /** Reports what of a prepared kernel exceeds the limits; says whether there was nothing. */
-export function checkLimits(kernel: IrKernel, entries: readonly Entry[], sink: DiagnosticSink): boolean {
-  const bindings = checkBindings(kernel, sink);
+export function checkLimits(
+  kernel: IrKernel,
+  entries: readonly Entry[],
+  limits: Limits,
+  sink: DiagnosticSink,
+): boolean {
+  const bindings = checkBindings(kernel, limits, sink);
   const shared = new Set(entries.flatMap(({ together }) => [...(together?.shared ?? [])]));
-  const memory = checkMemory(kernel, shared, sink);
-  return checkArrays(kernel, shared, sink) && memory && bindings;
+  const memory = checkMemory(kernel, shared, limits, sink);
+  return checkArrays(kernel, shared, limits, sink) && memory && bindings;
 }
 
 /** Loops over threads that the source asked for, where their length is known. */
-export function checkInvocations(kernel: IrKernel, sink: DiagnosticSink): boolean {
+export function checkInvocations(kernel: IrKernel, limits: Limits, sink: DiagnosticSink): boolean {
   const values = valuesOf(kernel.body);
   let fine = true;
   visitNests(kernel.body, (nest) => {
@@ -53,7 +58,12 @@ export function checkInvocations(kernel: IrKernel, sink: DiagnosticSink): boolea
 }
 
 /** Arrays that a workgroup shares; all entry points of a kernel declare theirs apart. */
-function checkMemory(kernel: IrKernel, shared: ReadonlySet<string>, sink: DiagnosticSink): boolean {
+function checkMemory(
+  kernel: IrKernel,
+  shared: ReadonlySet<string>,
+  limits: Limits,
+  sink: DiagnosticSink,
+): boolean {
   let bytes = 0;
   for (const buffer of kernel.buffers) {
     const size = shared.has(buffer.name) ? constantSize(buffer.shape) : 0;
@@ -71,7 +81,7 @@ function checkMemory(kernel: IrKernel, shared: ReadonlySet<string>, sink: Diagno
 }
 
 /** Tensor arguments, scratch and the status word are storage buffers. */
-function checkBindings(kernel: IrKernel, sink: DiagnosticSink): boolean {
+function checkBindings(kernel: IrKernel, limits: Limits, sink: DiagnosticSink): boolean {
   const tensors = kernel.params.filter((param) => param.kind === "tensor");
   const scratch = kernel.buffers.filter((buffer) => buffer.space === "kernel");
   let checks = 0;
@@ -90,7 +100,12 @@ function checkBindings(kernel: IrKernel, sink: DiagnosticSink): boolean {
   return false;
 }
 
-function checkArrays(kernel: IrKernel, shared: ReadonlySet<string>, sink: DiagnosticSink): boolean {
+function checkArrays(
+  kernel: IrKernel,
+  shared: ReadonlySet<string>,
+  limits: Limits,
+  sink: DiagnosticSink,
+): boolean {
   let bytes = 0;
   let fine = true;
   for (const buffer of kernel.buffers) {

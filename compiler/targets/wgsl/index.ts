@@ -11,6 +11,7 @@ import type { Emitted, EmittedKernel, Target } from "../target.ts";
 import { checkDtypes, checkInvocations, checkLimits, unsupported } from "./checks.ts";
 import { HelperSet } from "./helpers.ts";
 import { emitKernel } from "./kernel.ts";
+import { limits, limitsOf, type Limits } from "./limits.ts";
 import { NameSpace } from "./names.ts";
 import { wgslPasses } from "./passes.ts";
 import { prepare } from "./prepare.ts";
@@ -20,11 +21,15 @@ export const wgslTarget: Target = {
   capabilities: { unsupported, vectorBytes: 0, vectorRegisters: 0, workgroups: true },
   schedules: true,
   passes: wgslPasses,
-  emit: async (kernels, _options, sink) => emitModule(kernels, sink),
+  emit: async (kernels, { limits }, sink) => emitModule(kernels, sink, limitsOf(limits)),
 };
 
 /** All kernels as one module. A kernel that WGSL can't hold is reported and left out. */
-export function emitModule(kernels: readonly IrKernel[], sink: DiagnosticSink): Emitted {
+export function emitModule(
+  kernels: readonly IrKernel[],
+  sink: DiagnosticSink,
+  granted: Limits = limits,
+): Emitted {
   const helpers = new HelperSet();
   const names = new NameSpace();
   const parts: string[] = [];
@@ -37,9 +42,9 @@ export function emitModule(kernels: readonly IrKernel[], sink: DiagnosticSink): 
       asserts: [],
       text: "",
     };
-    if (!checkDtypes(kernel, sink) || !checkInvocations(kernel, sink)) return nothing;
-    const ready = prepare(kernel);
-    if (!checkLimits(ready.kernel, ready.entries, sink)) return nothing;
+    if (!checkDtypes(kernel, sink) || !checkInvocations(kernel, granted, sink)) return nothing;
+    const ready = prepare(kernel, granted);
+    if (!checkLimits(ready.kernel, ready.entries, granted, sink)) return nothing;
     const code = emitKernel(ready, { helpers, names });
     parts.push(...code.parts);
     half ||= code.launch.features.includes("shader-f16");

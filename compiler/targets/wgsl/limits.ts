@@ -16,5 +16,27 @@ export const limits = {
   functionBytes: 8 * 2 ** 10,
 } as const;
 
+export type Limits = Readonly<Record<keyof typeof limits, number>>;
+
+/** WebGPU's names for them; those without one are WGSL's own, the same on every device. */
+const names = {
+  storageBuffers: "maxStorageBuffersPerShaderStage",
+  bindingBytes: "maxStorageBufferBindingSize",
+  uniformBytes: "maxUniformBufferBindingSize",
+  invocations: "maxComputeInvocationsPerWorkgroup",
+  workgroupBytes: "maxComputeWorkgroupStorageSize",
+} as const;
+
+/** What a device grants: `given` by WebGPU's names, the base limits where it is silent. */
+export function limitsOf(given: Readonly<Record<string, number>> = {}): Limits {
+  const own = Object.entries(names).flatMap(([name, webgpu]) =>
+    given[webgpu] === undefined ? [] : [[name, given[webgpu]]],
+  );
+  const found: Limits = { ...limits, ...Object.fromEntries(own) };
+  // All invocations lie along one axis, which may be granted fewer.
+  const along = given["maxComputeWorkgroupSizeX"] ?? limits.invocations;
+  return { ...found, invocations: Math.min(found.invocations, along) };
+}
+
 /** Invocations of a workgroup where the source doesn't say. */
 export const workgroupSize = 64;

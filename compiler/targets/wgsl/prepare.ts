@@ -9,7 +9,7 @@ import { phases } from "../../passes/phases.ts";
 import { simplify } from "../../passes/simplify/index.ts";
 import type { PassReport } from "../../passes/workspace.ts";
 import { foldConstants } from "./fold.ts";
-import { limits } from "./limits.ts";
+import type { Limits } from "./limits.ts";
 import { entryPoint, type EntryPoint } from "./phases.ts";
 import { scalarise } from "./scalarise.ts";
 import { vectorArrays, type VectorArrays } from "./vector-arrays.ts";
@@ -39,7 +39,7 @@ export interface Prepared {
 }
 
 /** Prepares a kernel that went through the target's passes. */
-export function prepare(kernel: IrKernel): Prepared {
+export function prepare(kernel: IrKernel, limits: Limits): Prepared {
   const notHonoured: NotHonoured[] = [];
   const report: PassReport = {
     notHonoured: (annotation, why, span) => notHonoured.push({ annotation, why, span }),

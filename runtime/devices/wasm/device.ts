@@ -57,6 +57,7 @@ async function startPool(threads: number): Promise<WorkerPool> {
 export class WasmDevice implements Backend, Machine {
   readonly name = "wasm";
   readonly features = wasmFeatures();
+  readonly compileOptions = { target: "wasm" } as const;
   readonly memory: DeviceMemory;
   readonly pool: WorkerPool | undefined;
   readonly serialBelow: number;

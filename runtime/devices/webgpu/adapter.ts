@@ -100,7 +100,7 @@ async function nodeGpu(): Promise<GPU> {
           ? "Node has WebGPU only with the package `webgpu`, which isn’t installed"
           : `the package \`webgpu\` can’t be loaded: ${error instanceof Error ? error.message : String(error)}`,
       },
-      { fix: { text: "install it: `npm install webgpu`" } },
+      missing ? { fix: { text: "install it: `npm install webgpu`" } } : {},
     );
   }
   return (instance = found.create([]));

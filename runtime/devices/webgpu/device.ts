@@ -5,7 +5,7 @@ import type { KernelArtifact } from "../../../compiler/artifact.ts";
 import type { Dtype } from "../../../lang/dtypes.ts";
 import { dtypeInfo } from "../../../lang/dtypes.ts";
 import type { BoundCall } from "../../call/bind.ts";
-import type { Backend, Executable, Instance, Kernels } from "../../device.ts";
+import type { Backend, DeviceCompileOptions, Executable, Instance, Kernels } from "../../device.ts";
 import { kernError } from "../../error.ts";
 import { loadKernels } from "../../load.ts";
 import { artifactOf, type KernelSource } from "../../source.ts";
@@ -39,6 +39,9 @@ export interface BufferPlace {
   /** Bytes up to the end of the last element. */
   readonly size: number;
 }
+
+/** What emitted code can be told to use. */
+const compilerFeatures = ["shader-f16", "subgroups", "packed_4x8_integer_dot_product"];
 
 /** Opens a WebGPU device: a page's, Node's (with the package `webgpu`), or one that the application has. */
 export async function openWebgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuDevice> {
@@ -75,6 +78,10 @@ export class WebgpuDevice implements Backend, Machine {
   get limits(): Readonly<Record<string, number>> {
     const { limits } = this.current.gpu;
     return Object.fromEntries(usefulLimits.map((name) => [name, limits[name]]));
+  }
+  get compileOptions(): DeviceCompileOptions {
+    const features = compilerFeatures.filter((feature) => this.features.includes(feature));
+    return { target: "wgsl", features, limits: this.limits };
   }
   /** Times that commands were handed to the GPU. */
   get submissions(): number {

@@ -40,11 +40,11 @@ export function show(terminal: Terminal, figures: Figures, checks: readonly stri
       `${yellow("!")} other programs keep the cores busy (${busyBefore.map((part) => `${Math.round(part * 100)} %`).join(", ")}): the figures are rough\n`,
     );
   const width = Math.max(...timed.map(({ name }) => name.length), 5);
-  for (const { name, time } of timed) {
+  for (const { name, time, gpu } of timed) {
     const rate = (amount: number) => (amount / time.median / 1e6).toFixed(1).padStart(8);
     terminal.out(
       `  ${name.padEnd(width)}  ${milliseconds(time.median).padStart(11)} ±${String(Math.round(spreadOf(time) * 100)).padStart(3)} %   best ${milliseconds(time.best).padStart(11)}` +
-        `${operations === undefined ? "" : `${rate(operations)} ${unit}`}${rate(bytes)} GB/s   ${dim(`${time.samples} samples`)}\n`,
+        `${operations === undefined ? "" : `${rate(operations)} ${unit}`}${rate(bytes)} GB/s   ${gpu === undefined ? "" : `  GPU ${milliseconds(gpu).padStart(11)}`}   ${dim(`${time.samples} samples`)}\n`,
     );
   }
 }

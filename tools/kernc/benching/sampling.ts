@@ -1,6 +1,12 @@
 // Interleaved timing: everyone is warmed up until the engine has optimised the code, then they take turns at short runs.
 
-import { Tensor, type Arguments, type Device, type Kernel } from "../../../runtime/index.ts";
+import {
+  Tensor,
+  type Arguments,
+  type Device,
+  type Kernel,
+  type WebgpuDevice,
+} from "../../../runtime/index.ts";
 import { statisticsOf, type Statistics } from "../statistics.ts";
 
 export interface Variant {
@@ -12,6 +18,8 @@ export interface Variant {
 export interface Timed {
   readonly name: string;
   readonly time: Statistics;
+  /** Milliseconds of a call by the GPU's own clock, where it has one. */
+  readonly gpu?: number;
 }
 
 const warmUp = 300;
@@ -31,7 +39,17 @@ export async function timeVariants(variants: readonly Variant[], budget: number)
   for (let round = 0; round < fewest || performance.now() - start < budget; round++)
     for (const entry of round % 2 ? entries.toReversed() : entries)
       entry.times.push((await entry.run(entry.calls)) / entry.calls);
-  return entries.map(({ name, times }) => ({ name, time: statisticsOf(times) }));
+  const timed: Timed[] = [];
+  for (const { name, times, run, device } of entries)
+    timed.push({ name, time: statisticsOf(times), gpu: await gpuTime(device, run) });
+  return timed;
+}
+
+/** The mean of some calls. */
+async function gpuTime(device: Device, run: (calls: number) => Promise<number>): Promise<number | undefined> {
+  if (device.name !== "webgpu") return undefined;
+  const total = await (device as WebgpuDevice).gpuTime(() => run(fewest));
+  return total === undefined ? undefined : total / fewest;
 }
 
 async function prepared({ name, device, kernel, args }: Variant) {
@@ -39,15 +57,25 @@ async function prepared({ name, device, kernel, args }: Variant) {
   for (const [argument, value] of Object.entries(args))
     placed[argument] = value instanceof Tensor ? await device.upload(value) : value;
   const given = new Set(Object.values(placed));
+  const release = (results: Readonly<Record<string, Tensor>>): void => {
+    for (const result of Object.values(results)) if (!given.has(result)) result.dispose();
+  };
   const run = async (calls: number): Promise<number> => {
     let spent = 0;
+    if (device.finish) {
+      // Calls follow one another without a wait, as a program makes them.
+      const start = performance.now();
+      for (let n = 0; n < calls; n++) release(await kernel(placed));
+      await device.finish();
+      return performance.now() - start;
+    }
     for (let n = 0; n < calls; n++) {
       const start = performance.now();
       const results = await kernel(placed);
       spent += performance.now() - start;
-      for (const result of Object.values(results)) if (!given.has(result)) result.dispose();
+      release(results);
     }
     return spent;
   };
-  return { name, run, calls: 1, times: [] as number[] };
+  return { name, device, run, calls: 1, times: [] as number[] };
 }
