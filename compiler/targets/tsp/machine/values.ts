@@ -3,6 +3,7 @@
 // a tile can be simulated alone.
 
 import type { Dtype } from "../../../../lang/dtypes.ts";
+import { lanes } from "./geometry.ts";
 import { fromHalfBits, roundFloat, toHalfBits } from "../../../ir/values.ts";
 
 /** Element types by their number in an instruction word. */
@@ -41,6 +42,10 @@ const halfBits = (value: number): number => toHalfBits(roundFloat(value, "f16"))
 const halves = Float64Array.from({ length: 65536 }, (_, bits) => fromHalfBits(bits));
 const halfValue = (bits: number): number => halves[bits]!;
 
+/** Bits of one beat's elements, and the same as f32. */
+const bits = new Int32Array(lanes);
+const singles = new Float32Array(bits.buffer);
+
 /** The elements that a group of beats holds. */
 export function decode(beats: readonly Beat[], type: TspType): Lanes {
   const [b0, b1, b2, b3] = beats as [Beat, Beat, Beat, Beat];
@@ -70,27 +75,27 @@ export function decode(beats: readonly Beat[], type: TspType): Lanes {
       for (let at = 0; at < count; at++)
         found[at] = (b0[at]! | (b1[at]! << 8) | (b2[at]! << 16) | (b3[at]! << 24)) >>> 0;
       return found;
-    default: {
-      const bits = new Int32Array(count);
+    default:
       for (let at = 0; at < count; at++)
         bits[at] = b0[at]! | (b1[at]! << 8) | (b2[at]! << 16) | (b3[at]! << 24);
-      found.set(new Float32Array(bits.buffer));
+      for (let at = 0; at < count; at++) found[at] = singles[at]!;
       return found;
-    }
   }
 }
 
 /** The beats of a stream group that hold these elements. */
 export function encode(values: Lanes, type: TspType): readonly Beat[] {
   const count = values.length;
-  const width = widths[type];
-  const beats = Array.from({ length: width }, () => new Uint8Array(count));
-  const bits = new Int32Array(count);
-  if (type === "f32") new Float32Array(bits.buffer).set(values);
+  if (type === "f32") for (let at = 0; at < count; at++) singles[at] = values[at]!;
   else if (type === "f16") for (let at = 0; at < count; at++) bits[at] = halfBits(values[at]!);
   else for (let at = 0; at < count; at++) bits[at] = values[at]! | 0;
-  for (const [index, beat] of beats.entries())
-    for (let at = 0; at < count; at++) beat[at] = bits[at]! >> (8 * index);
+  const beats: Beat[] = [];
+  for (let index = 0; index < widths[type]; index++) {
+    const beat = new Uint8Array(count);
+    const shift = 8 * index;
+    for (let at = 0; at < count; at++) beat[at] = bits[at]! >> shift;
+    beats.push(beat);
+  }
   return beats;
 }
 

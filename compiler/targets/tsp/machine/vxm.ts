@@ -9,16 +9,35 @@ import { isFloatType, types, widths, type Lanes, type TspType } from "./values.t
 const integers = types.filter((type) => !isFloatType(type));
 const floats = types.filter(isFloatType);
 
-/** What each type's results become: modulo its width, or rounded. */
-const fit: Readonly<Record<TspType, (x: number) => number>> = {
-  i8: (x) => (x << 24) >> 24,
-  u8: (x) => x & 0xff,
-  i16: (x) => (x << 16) >> 16,
-  u16: (x) => x & 0xffff,
-  i32: (x) => x | 0,
-  u32: (x) => x >>> 0,
-  f16: (x) => roundFloat(x, "f16"),
-  f32: Math.fround,
+/**
+ * What each type's results become: modulo its width, or rounded. Loops over beats stand one by one, here and below, since
+ * a loop that calls another function for each lane is five times slower.
+ */
+const fit: Readonly<Record<TspType, (z: Lanes) => void>> = {
+  i8: (z) => {
+    for (let at = 0; at < z.length; at++) z[at] = (z[at]! << 24) >> 24;
+  },
+  u8: (z) => {
+    for (let at = 0; at < z.length; at++) z[at] = z[at]! & 0xff;
+  },
+  i16: (z) => {
+    for (let at = 0; at < z.length; at++) z[at] = (z[at]! << 16) >> 16;
+  },
+  u16: (z) => {
+    for (let at = 0; at < z.length; at++) z[at] = z[at]! & 0xffff;
+  },
+  i32: (z) => {
+    for (let at = 0; at < z.length; at++) z[at] = z[at]! | 0;
+  },
+  u32: (z) => {
+    for (let at = 0; at < z.length; at++) z[at] = z[at]! >>> 0;
+  },
+  f16: (z) => {
+    for (let at = 0; at < z.length; at++) z[at] = roundFloat(z[at]!, "f16");
+  },
+  f32: (z) => {
+    for (let at = 0; at < z.length; at++) z[at] = Math.fround(z[at]!);
+  },
 };
 
 const range: Readonly<Record<TspType, readonly [number, number]>> = {
@@ -37,11 +56,14 @@ const saturate = (x: number, type: TspType): number => {
   return x < low ? low : x > high ? high : x;
 };
 
-const lanesOf = (x: Lanes, result: (x: number, at: number) => number): Lanes => {
-  const found = new Float64Array(x.length);
-  for (let at = 0; at < found.length; at++) found[at] = result(x[at]!, at);
-  return found;
-};
+/** Writes exact results for a beat into `z`; they are fitted to the type afterwards. */
+type Body = (z: Lanes, x: Lanes, y: Lanes, type: TspType) => void;
+
+const each =
+  (scalar: (x: number, y: number, type: TspType) => number): Body =>
+  (z, x, y, type) => {
+    for (let at = 0; at < z.length; at++) z[at] = scalar(x[at]!, y[at]!, type);
+  };
 
 const typed = { type: kinds.type, x: kinds.operand, y: kinds.operand, out: kinds.result };
 const typedUnary = { type: kinds.type, x: kinds.operand, out: kinds.result };
@@ -63,18 +85,23 @@ const gives =
   };
 const delay: Row["delay"] = (delays) => delays.aluEntry + delays.alu;
 
-type Scalar2 = (x: number, y: number, type: TspType) => number;
-
 interface Options {
   readonly types?: readonly TspType[];
   readonly second?: TspType;
   readonly gives?: TspType;
   /** The result needs no fitting: it is one of the inputs, or within every type. */
-  readonly exact?: true;
+  readonly exact?: boolean;
 }
 
-function binary(name: string, doc: string, scalar: Scalar2, options: Options = {}): Row<typeof typed> {
-  const { types: allowed = types, second, gives: given, exact } = options;
+const computed = (body: Body, exact: boolean) => (x: Lanes, y: Lanes, type: TspType) => {
+  const z = new Float64Array(x.length);
+  body(z, x, y, type);
+  if (!exact) fit[type](z);
+  return z;
+};
+
+function binary(name: string, doc: string, body: Body, options: Options = {}): Row<typeof typed> {
+  const { types: allowed = types, second, gives: given, exact = false } = options;
   return row({
     unit: "vxm",
     doc,
@@ -83,26 +110,15 @@ function binary(name: string, doc: string, scalar: Scalar2, options: Options = {
     taps: taps(2, second),
     gives: gives(given),
     delay,
-    vxm: {
-      inputs: 2,
-      types: allowed,
-      second,
-      gives: given,
-      lanes: (x, y, type) => {
-        const fitted = fit[type];
-        return exact
-          ? lanesOf(x, (a, at) => scalar(a, y[at]!, type))
-          : lanesOf(x, (a, at) => fitted(scalar(a, y[at]!, type)));
-      },
-    },
+    vxm: { inputs: 2, types: allowed, second, gives: given, lanes: computed(body, exact) },
   });
 }
 
 function unary(
   name: string,
   doc: string,
-  scalar: (x: number, type: TspType) => number,
-  allowed: readonly TspType[] = types,
+  body: Body,
+  { types: allowed = types, exact = false }: Options = {},
 ): Row<typeof typedUnary> {
   return row({
     unit: "vxm",
@@ -112,21 +128,27 @@ function unary(
     taps: taps(1),
     gives: gives(),
     delay,
-    vxm: {
-      inputs: 1,
-      types: allowed,
-      lanes: (x, _, type) => lanesOf(x, (a) => fit[type](scalar(a, type))),
-    },
+    vxm: { inputs: 1, types: allowed, lanes: computed(body, exact) },
   });
 }
 
 const compare = (name: string, sign: string, holds: (x: number, y: number) => boolean) =>
-  binary(name, `1 where x ${sign} y, otherwise 0, as u8`, (x, y) => (holds(x, y) ? 1 : 0), {
-    gives: "u8",
-    exact: true,
-  });
+  binary(
+    name,
+    `1 where x ${sign} y, otherwise 0, as u8`,
+    each((x, y) => (holds(x, y) ? 1 : 0)),
+    {
+      gives: "u8",
+      exact: true,
+    },
+  );
 const masking = (name: string, doc: string, keep: boolean) =>
-  binary(name, doc, (x, y) => ((y !== 0) === keep ? x : 0), { second: "u8", exact: true });
+  binary(
+    name,
+    doc,
+    each((x, y) => ((y !== 0) === keep ? x : 0)),
+    { second: "u8", exact: true },
+  );
 const bitsOf = (type: TspType): number => 8 * widths[type];
 
 /** How `convert` makes an integer of a float or of a wider integer. Floats that don't fit saturate in every mode; NaN is 0. */
@@ -140,44 +162,135 @@ const converting = {
   out: kinds.result,
 } satisfies Record<string, FieldKind>;
 
-function converted(x: number, from: TspType, to: TspType, rounding: number): number {
-  if (isFloatType(to)) return fit[to](x);
-  if (!isFloatType(from)) return rounding === 0 ? fit[to](x) : saturate(x, to);
-  if (Number.isNaN(x)) return 0;
-  return saturate(rounding === 2 ? roundHalfEven(x) : Math.trunc(x), to) + 0;
+/** Writes x as type `to` into `z`, but for the last rounding or wrapping. */
+function convert(z: Lanes, x: Lanes, from: TspType, to: TspType, rounding: number): void {
+  if (isFloatType(to) || (!isFloatType(from) && rounding === 0)) {
+    z.set(x);
+    return;
+  }
+  const [low, high] = range[to];
+  const near = isFloatType(from) && rounding === 2;
+  for (let at = 0; at < z.length; at++) {
+    const value = near ? roundHalfEven(x[at]!) : Math.trunc(x[at]!);
+    z[at] = value >= high ? high : value <= low ? low : value || 0;
+  }
 }
 
 export const vxmRows = {
-  mov: unary("mov", "x", (x) => x),
-  neg: unary("neg", "-x, modulo", (x) => -x),
-  abs: unary("abs", "|x|, modulo", (x) => Math.abs(x)),
-  not: unary("not", "the complement of the bits", (x) => ~x, integers),
-  relu: unary("relu", "max(x, 0)", (x) => (x > 0 || Number.isNaN(x) ? x : 0)),
-  tanh: unary("tanh", "the hyperbolic tangent", Math.tanh, floats),
-  exp: unary("exp", "e to the power x", Math.exp, floats),
-  rsqrt: unary("rsqrt", "1 / √x", (x) => 1 / Math.sqrt(x), floats),
-  add: binary("add", "x + y, modulo", (x, y) => x + y),
-  sub: binary("sub", "x - y, modulo", (x, y) => x - y),
-  mul: binary("mul", "x · y, modulo", (x, y, type) => (isFloatType(type) ? x * y : Math.imul(x, y))),
-  add_sat: binary("add_sat", "x + y, saturating", (x, y, type) => saturate(x + y, type), { types: integers }),
-  sub_sat: binary("sub_sat", "x - y, saturating", (x, y, type) => saturate(x - y, type), { types: integers }),
-  mul_sat: binary("mul_sat", "x · y, saturating", (x, y, type) => saturate(x * y, type), { types: integers }),
-  min: binary("min", "the smaller one", (x, y) => Math.min(x, y), { exact: true }),
-  max: binary("max", "the larger one", (x, y) => Math.max(x, y), { exact: true }),
+  mov: unary("mov", "x", (z, x) => z.set(x), { exact: true }),
+  neg: unary("neg", "-x, modulo", (z, x) => {
+    for (let at = 0; at < z.length; at++) z[at] = -x[at]!;
+  }),
+  abs: unary("abs", "|x|, modulo", (z, x) => {
+    for (let at = 0; at < z.length; at++) z[at] = Math.abs(x[at]!);
+  }),
+  not: unary(
+    "not",
+    "the complement of the bits",
+    each((x) => ~x),
+    { types: integers },
+  ),
+  relu: unary(
+    "relu",
+    "max(x, 0)",
+    (z, x) => {
+      for (let at = 0; at < z.length; at++) z[at] = x[at]! <= 0 ? 0 : x[at]!;
+    },
+    { exact: true },
+  ),
+  tanh: unary("tanh", "the hyperbolic tangent", each(Math.tanh), { types: floats }),
+  exp: unary("exp", "e to the power x", each(Math.exp), { types: floats }),
+  rsqrt: unary(
+    "rsqrt",
+    "1 / √x",
+    each((x) => 1 / Math.sqrt(x)),
+    { types: floats },
+  ),
+  add: binary("add", "x + y, modulo", (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = x[at]! + y[at]!;
+  }),
+  sub: binary("sub", "x - y, modulo", (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = x[at]! - y[at]!;
+  }),
+  mul: binary("mul", "x · y, modulo", (z, x, y, type) => {
+    if (isFloatType(type)) for (let at = 0; at < z.length; at++) z[at] = x[at]! * y[at]!;
+    else for (let at = 0; at < z.length; at++) z[at] = Math.imul(x[at]!, y[at]!);
+  }),
+  add_sat: binary(
+    "add_sat",
+    "x + y, saturating",
+    each((x, y, type) => saturate(x + y, type)),
+    {
+      types: integers,
+    },
+  ),
+  sub_sat: binary(
+    "sub_sat",
+    "x - y, saturating",
+    each((x, y, type) => saturate(x - y, type)),
+    {
+      types: integers,
+    },
+  ),
+  mul_sat: binary(
+    "mul_sat",
+    "x · y, saturating",
+    each((x, y, type) => saturate(x * y, type)),
+    {
+      types: integers,
+    },
+  ),
+  min: binary(
+    "min",
+    "the smaller one",
+    (z, x, y) => {
+      for (let at = 0; at < z.length; at++) z[at] = Math.min(x[at]!, y[at]!);
+    },
+    { exact: true },
+  ),
+  max: binary(
+    "max",
+    "the larger one",
+    (z, x, y) => {
+      for (let at = 0; at < z.length; at++) z[at] = Math.max(x[at]!, y[at]!);
+    },
+    { exact: true },
+  ),
   eq: compare("eq", "=", (x, y) => x === y),
   ne: compare("ne", "≠", (x, y) => x !== y),
   lt: compare("lt", "<", (x, y) => x < y),
   le: compare("le", "≤", (x, y) => x <= y),
-  and: binary("and", "bitwise and", (x, y) => x & y, { types: integers }),
-  or: binary("or", "bitwise or", (x, y) => x | y, { types: integers }),
-  xor: binary("xor", "bitwise exclusive or", (x, y) => x ^ y, { types: integers }),
-  shl: binary("shl", "x shifted left by y modulo the width", (x, y, type) => x << (y & (bitsOf(type) - 1)), {
-    types: integers,
-  }),
+  and: binary(
+    "and",
+    "bitwise and",
+    each((x, y) => x & y),
+    { types: integers },
+  ),
+  or: binary(
+    "or",
+    "bitwise or",
+    each((x, y) => x | y),
+    { types: integers },
+  ),
+  xor: binary(
+    "xor",
+    "bitwise exclusive or",
+    each((x, y) => x ^ y),
+    { types: integers },
+  ),
+  shl: binary(
+    "shl",
+    "x shifted left by y modulo the width",
+    each((x, y, type) => x << (y & (bitsOf(type) - 1))),
+    { types: integers },
+  ),
   shr: binary(
     "shr",
     "x shifted right by y modulo the width: arithmetic for i8, i16 and i32, logical otherwise",
-    (x, y, type) => (type.startsWith("u") ? x >>> (y & (bitsOf(type) - 1)) : x >> (y & (bitsOf(type) - 1))),
+    each((x, y, type) => {
+      const by = y & (bitsOf(type) - 1);
+      return type.startsWith("u") ? x >>> by : x >> by;
+    }),
     { types: integers },
   ),
   mask: masking("mask", "x where the u8 y isn't 0, otherwise 0", true),
@@ -196,7 +309,10 @@ export const vxmRows = {
       gives: "to",
       lanes: (x, _, from, fields) => {
         const to = types[fields["to"]!]!;
-        return lanesOf(x, (a) => converted(a, from, to, fields["rounding"]!));
+        const z = new Float64Array(x.length);
+        convert(z, x, from, to, fields["rounding"]!);
+        fit[to](z);
+        return z;
       },
     },
   }),

@@ -9,7 +9,7 @@ import { queueWords } from "../machine/queue-words.ts";
 import type { Beat } from "../machine/values.ts";
 import { Agenda } from "./agenda.ts";
 import { sliceState } from "./state.ts";
-import { advanced, prepared, type Step } from "./step.ts";
+import { invalidAt, prepared, type Step } from "./step.ts";
 import { Units } from "./units.ts";
 
 export interface ChipOptions {
@@ -29,6 +29,8 @@ interface QueueRun {
   base: Step | undefined;
   issuedAt: number;
   offset: number;
+  /** Whether the fields stay valid while `repeat` advances them. */
+  valid: boolean;
   left: number;
   period: number;
   step: number;
@@ -57,6 +59,7 @@ export class Chip {
       base: undefined,
       issuedAt: 0,
       offset: 0,
+      valid: true,
       left: 0,
       period: 1,
       step: 0,
@@ -131,10 +134,15 @@ export class Chip {
         run.left = n;
         run.period = d;
         run.step = by;
+        // What is valid at both ends is valid between them: the valid values of each field are one range.
+        run.valid =
+          run.base.invalid === undefined &&
+          invalidAt(run.base, run.offset, this.options.delays) === undefined &&
+          invalidAt(run.base, run.offset + n * by, this.options.delays) === undefined;
         return this.again(run, now);
       }
       case "nop": {
-        this.units.issue(step, now);
+        this.units.issue(step, now, 0, step.invalid);
         const free = now + step.fields["n"]!;
         this.units.end = Math.max(this.units.end, free);
         return this.wait(run, free);
@@ -149,6 +157,7 @@ export class Chip {
         if (step.row.unit !== "icu") {
           run.base = step;
           run.offset = 0;
+          run.valid = step.invalid === undefined;
         }
         this.issue(run, step, now);
         this.wait(run, now + 1);
@@ -158,7 +167,7 @@ export class Chip {
   private again(run: QueueRun, now: number): void {
     run.left -= 1;
     run.offset += run.step;
-    this.issue(run, advanced(run.base!, run.offset, this.options.delays), now);
+    this.issue(run, run.base!, now);
     if (run.left > 0) this.agenda.add(now + run.period, run.id);
     else this.wait(run, now + 1);
   }
@@ -168,7 +177,11 @@ export class Chip {
     this.issued += 1;
     this.options.trace?.(run.id, now, step);
     this.units.end = Math.max(this.units.end, now + 1);
-    this.units.issue(step, now);
+    if (step.row.unit === "icu") this.units.issue(step, now, 0, step.invalid);
+    else {
+      const invalid = run.valid ? undefined : invalidAt(step, run.offset, this.options.delays);
+      this.units.issue(step, now, run.offset, invalid);
+    }
   }
 
   /** What is wrong once nothing is left to issue: queues that nobody woke, beats that nobody took. */

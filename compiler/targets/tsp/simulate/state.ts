@@ -47,7 +47,7 @@ export class Recent<T> {
 }
 
 export class SliceState {
-  readonly words: (Beat | undefined)[] = Array.from<Beat | undefined>({ length: addresses });
+  readonly words: (Beat | undefined)[] = Array(addresses);
   /** When each word was last written; those that are there from the start, never. */
   readonly written = new Float64Array(addresses).fill(-Infinity);
   /** By bank: the cycles in which it is accessed. */

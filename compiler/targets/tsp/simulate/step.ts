@@ -51,11 +51,17 @@ export function prepared({ instruction, queue, from }: Issue, delays: Delays): S
   };
 }
 
-/** The step with `offset` added to its addresses, rows and blocks. */
-export function advanced(step: Step, offset: number, delays: Delays): Step {
-  if (offset === 0 || step.stepped.length === 0) return step;
-  const fields: Record<string, number> = { ...step.fields };
-  for (const name of step.stepped) fields[name] = fields[name]! + offset;
-  const instruction = { op: step.op, fields } as unknown as Instruction;
-  return { ...step, instruction, fields, invalid: invalidity(step.queue, instruction, delays) };
+/** The step's fields with `offset` added to addresses, rows and blocks. */
+export function offsetFields({ fields, stepped }: Step, offset: number): Fields {
+  if (offset === 0 || stepped.length === 0) return fields;
+  const found: Record<string, number> = { ...fields };
+  for (const name of stepped) found[name] = found[name]! + offset;
+  return found;
+}
+
+/** What is wrong with the step once `offset` is added to its fields. */
+export function invalidAt(step: Step, offset: number, delays: Delays): Invalid | undefined {
+  if (offset === 0) return step.invalid;
+  const given = { op: step.op, fields: offsetFields(step, offset) } as unknown as Instruction;
+  return invalidity(step.queue, given, delays);
 }

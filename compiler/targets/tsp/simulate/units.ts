@@ -5,13 +5,13 @@
 import { constantOf, decode, encode, types, widths, type Beat, type Lanes } from "../machine/values.ts";
 import { bankOf, lanes, lanesOfSuperlane, streamName, superlanes } from "../machine/geometry.ts";
 import { fault, type Fault, type FaultKind } from "../machine/faults.ts";
-import { constantOperand, firstAlu, noResult, type UnitState } from "../machine/instruction.ts";
+import { constantOperand, firstAlu, noResult, type Fields, type UnitState } from "../machine/instruction.ts";
 import { mapped } from "../machine/mem.ts";
 import { safeAccumulations } from "../machine/mxm.ts";
 import type { Delays } from "../machine/profile.ts";
-import { badAddress } from "../machine/validity.ts";
+import { badAddress, type Invalid } from "../machine/validity.ts";
 import { chipState, planeUnit, sliceState, type ChipState, type SliceState } from "./state.ts";
-import type { Step } from "./step.ts";
+import { offsetFields, type Step } from "./step.ts";
 import { StreamLine } from "./streams.ts";
 
 const nothing: Beat = new Uint8Array(lanes);
@@ -49,9 +49,8 @@ export class Units {
     this.streams = new StreamLine(delays.hop, longest + delays.outward);
   }
 
-  /** Carries out one instruction issued in cycle `at`. */
-  issue(step: Step, at: number): void {
-    const { invalid } = step;
+  /** Carries out one instruction issued in cycle `at`, `offset` added to its addresses, rows and blocks. */
+  issue(step: Step, at: number, offset: number, invalid: Invalid | undefined): void {
     if (invalid) {
       this.fault(step, at, invalid.kind, invalid.what);
       if (invalid.kind === "illegal" || invalid.kind === "address" || invalid.kind === "overflow") return;
@@ -64,11 +63,11 @@ export class Units {
     }
     switch (place.kind) {
       case "mem":
-        return this.memory(step, at);
+        return this.memory(step, at, offset);
       case "vxm":
         return this.alu(step, at, place.alu);
       case "mxm":
-        return this.matrix(step, at, place.plane);
+        return this.matrix(step, at, place.plane, offset);
       case "sxm":
         return this.exchange(step, at, 7 * (place.side === "E" ? 1 : 0) + place.index);
       case "c2c":
@@ -102,23 +101,28 @@ export class Units {
 
   // ---- memory ------------------------------------------------------------------------------------------------
 
-  private memory(step: Step, at: number): void {
+  private memory(step: Step, at: number, offset: number): void {
     const slice = sliceState(this.state, step.queue, this.delays);
     const { fields, op } = step;
     switch (op) {
-      case "read":
-        this.access(step, slice, at, at, bankOf(fields["a"]!));
-        this.put(step, at, at + step.delay, fields["s"]!, this.load(step, slice, at, at, fields["a"]!));
+      case "read": {
+        const address = fields["a"]! + offset;
+        this.access(step, slice, at, at, bankOf(address));
+        this.put(step, at, at + step.delay, fields["s"]!, this.load(step, slice, at, at, address));
         return;
-      case "write":
-        this.access(step, slice, at, at, bankOf(fields["a"]!));
-        this.store(slice, at, fields["a"]!, this.tap(step, at, fields["s"]!));
+      }
+      case "write": {
+        const address = fields["a"]! + offset;
+        this.access(step, slice, at, at, bankOf(address));
+        this.store(slice, at, address, this.tap(step, at, fields["s"]!));
         return;
+      }
       case "move": {
-        this.access(step, slice, at, at, bankOf(fields["a"]!));
-        this.access(step, slice, at, at, bankOf(fields["to"]!));
-        const beat = this.load(step, slice, at, at, fields["a"]!);
-        this.store(slice, at, fields["to"]!, this.tap(step, at, fields["from"]!));
+        const [from, to] = [fields["a"]! + offset, fields["to"]! + offset];
+        this.access(step, slice, at, at, bankOf(from));
+        this.access(step, slice, at, at, bankOf(to));
+        const beat = this.load(step, slice, at, at, from);
+        this.store(slice, at, to, this.tap(step, at, fields["from"]!));
         this.put(step, at, at + step.delay, fields["s"]!, beat);
         return;
       }
@@ -227,9 +231,10 @@ export class Units {
 
   // ---- matrix unit -------------------------------------------------------------------------------------------
 
-  private matrix(step: Step, at: number, number: number): void {
+  private matrix(step: Step, at: number, number: number, offset: number): void {
     const plane = this.state.planes[number]!;
-    const { fields, op } = step;
+    const { op } = step;
+    const fields = offsetFields(step, offset);
     const { compute } = this.options;
     const beats = step.taps.map((id) => this.tap(step, at, id));
     const changing = at < plane.installedAt + this.delays.install;
@@ -258,7 +263,7 @@ export class Units {
         return;
       }
       default:
-        this.accumulate(step, at, number);
+        this.accumulate(step, at, number, fields);
     }
   }
 
@@ -278,9 +283,8 @@ export class Units {
     this.end = Math.max(this.end, plane.ready);
   }
 
-  private accumulate(step: Step, at: number, number: number): void {
+  private accumulate(step: Step, at: number, number: number, fields: Fields): void {
     const plane = this.state.planes[number]!;
-    const { fields } = step;
     const { products } = plane;
     const due = at - this.delays.multiply;
     const found = products.at(due);
