@@ -2,7 +2,7 @@
 //
 //   K01xx syntax            K02xx names and modules   K03xx types and compile-time values
 //   K04xx bounds, coverage  K05xx schedules, races    K06xx what a target can't do
-//   K07xx calls and data    K08xx files and commands  K09xx the language's own assertions
+//   K07xx calls and data    K08xx files and commands  K09xx programs for the TSP
 //   K10xx models and graphs
 
 import type { Entry } from "./entry.ts";
@@ -14,6 +14,7 @@ import { schedules } from "./schedules.ts";
 import { targets } from "./targets.ts";
 import { calls } from "./calls.ts";
 import { files } from "./files.ts";
+import { tsp } from "./tsp.ts";
 import { models } from "./models.ts";
 
 export const catalogue = {
@@ -25,6 +26,7 @@ export const catalogue = {
   ...targets,
   ...calls,
   ...files,
+  ...tsp,
   ...models,
 };
 

@@ -111,3 +111,14 @@ export function programBuilder(profile: Profile): ProgramBuilder {
     }),
   };
 }
+
+/** Words that a program speaks of, beside what its instructions address. */
+export const regionsOf = ({
+  segments,
+  inputs,
+  outputs,
+}: Program): readonly Pick<Region, "queue" | "address" | "words">[] => [
+  ...segments.map(({ queue, address, words }) => ({ queue, address, words: words.length })),
+  ...inputs,
+  ...outputs,
+];

@@ -63,6 +63,16 @@ export function badAddress(address: number): string | undefined {
   return isReserved(address) ? `the word ${address} is reserved for the host` : undefined;
 }
 
+/** Why words of data, of an input or of an output can't lie where they are said to, if so. */
+export function badRegion(queue: number, address: number, words: number): string | undefined {
+  if (queues[queue]?.place.kind !== "mem") return `queue ${queue} has no memory`;
+  if (address < 0 || address + words > addresses)
+    return `${words} words from ${address} on do not fit a slice of ${addresses}`;
+  return isReserved(address + words - 1)
+    ? `the word ${address + words - 1} is reserved for the host`
+    : undefined;
+}
+
 /** Streams that a group of so many must begin at a multiple of; nine rotations lie in a group of 16. */
 export const alignment = (count: number): number => (count > 4 ? 16 : count);
 const misaligned = ({ first, count }: StreamUse): string =>

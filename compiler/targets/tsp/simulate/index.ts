@@ -6,10 +6,11 @@
 // of K, each step rounded to f32, starting from 0; sums over several tiles of K add product by product, rounded.
 
 import { superlanes } from "../machine/geometry.ts";
-import type { Fault } from "../machine/faults.ts";
+import { fault, type Fault } from "../machine/faults.ts";
 import { delaysOf, type Profile } from "../machine/profile.ts";
-import type { Program } from "../machine/program.ts";
+import { regionsOf, type Program } from "../machine/program.ts";
 import type { Beat } from "../machine/values.ts";
+import { badRegion } from "../machine/validity.ts";
 import { Chip } from "./run.ts";
 import type { Step } from "./step.ts";
 
@@ -62,6 +63,8 @@ export function simulateChips(
   inputs: readonly SimulateOptions["inputs"][],
   options: SimulateOptions = {},
 ): readonly Simulated[] {
+  const wrong = programs.map(regionFaults);
+  if (wrong.some((found) => found.length > 0)) return wrong.map(misplaced);
   const faults: Fault[][] = programs.map(() => []);
   const { compute = true, maxFaults = 20, maxIssued = 1e9 } = options;
   let count = 0;
@@ -122,6 +125,23 @@ function simulated(
         ),
   };
 }
+
+const regionFaults = (program: Program): readonly Fault[] =>
+  regionsOf(program).flatMap(({ queue, address, words }) => {
+    const what = badRegion(queue, address, words);
+    return what ? [fault("address", 0, queue, what)] : [];
+  });
+
+/** What comes of a program that can't even be put into memory. */
+const misplaced = (faults: readonly Fault[]): Simulated => ({
+  faults,
+  cycles: 0,
+  lastTile: 0,
+  issued: 0,
+  cut: true,
+  word: () => undefined,
+  output: () => [],
+});
 
 function earliest(chips: readonly Chip[]): Chip {
   let first = chips[0]!;

@@ -104,7 +104,9 @@ export class Chip {
     for (const run of this.runs)
       if (run.parked) {
         run.parked = false;
-        this.wait(run, now);
+        // The cycle is under way: what has no gap is issued in it.
+        if ((run.words[run.next]?.gap ?? 1) <= 0) this.turn(run, now);
+        else this.wait(run, now);
       }
   }
 
@@ -149,6 +151,7 @@ export class Chip {
       }
       case "sync":
         run.parked = true;
+        run.issuedAt = now;
         return;
       case "notify":
         this.agenda.add(now + step.delay, release);
@@ -187,8 +190,9 @@ export class Chip {
   /** What is wrong once nothing is left to issue: queues that nobody woke, beats that nobody took. */
   finish(): void {
     const { end } = this.units;
-    for (const { id, parked } of this.runs)
-      if (parked) this.options.report(fault("sync", end, id, "`sync` waits for a `notify` that never comes"));
+    for (const { id, parked, issuedAt } of this.runs)
+      if (parked)
+        this.options.report(fault("sync", issuedAt, id, "`sync` waits for a `notify` that never comes"));
     const alive = this.units.streams.alive(end);
     for (const { id, register } of alive) this.options.report(aliveFault(id, register, end));
   }
