@@ -7,6 +7,7 @@ import { builtins } from "../../lang/builtins.ts";
 import { catalogue, type CatalogueCode } from "../../lang/diagnostics/catalogue/index.ts";
 import type { Entry } from "../../lang/diagnostics/catalogue/entry.ts";
 import { grammarText } from "./grammar.ts";
+import { withMachineTables } from "./machine.ts";
 import type { Block, Page, Section } from "./page.ts";
 import { specPages } from "./pages.ts";
 
@@ -19,6 +20,7 @@ export function documents(): Readonly<Record<string, string>> {
     "spec/builtins.md": builtinsPage(),
     "spec/diagnostics.md": diagnosticsPage(specPages()),
     "spec/ir.md": withOpTable(readFileSync("spec/ir.md", "utf8")),
+    "spec/tsp.md": withMachineTables(readFileSync("spec/tsp.md", "utf8")),
   };
 }
 
@@ -74,6 +76,7 @@ const bands: readonly (readonly [prefix: string, title: string])[] = [
   ["K06", "What a target can’t do"],
   ["K07", "Calls and data"],
   ["K08", "Files and commands"],
+  ["K09", "Programs for the TSP"],
   ["K10", "Models"],
 ];
 

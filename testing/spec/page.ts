@@ -29,7 +29,7 @@ export interface Page {
 }
 
 /** Languages of blocks that the specification executes; others are for reading. */
-export const executed = ["kern", "json", "out", "ir", "wat", "wgsl", "console", "js"] as const;
+export const executed = ["kern", "json", "out", "ir", "wat", "wgsl", "console", "js", "tsp", "tspb"] as const;
 
 /** Reads a page. Sections without blocks to execute are left out. */
 export function readPage(path: string, text: string): Page {

@@ -11,6 +11,7 @@ import type { ModuleHost } from "../../lang/typed.ts";
 import { assertionsIn, differences, type Assertion } from "./assertions.ts";
 import { consoleProblems } from "./console.ts";
 import type { Block, Section } from "./page.ts";
+import { assemblyProblems } from "./assembly.ts";
 import { scriptProblems } from "./script.ts";
 import { gpuProblems, Programs, readSteps, transcriptProblems } from "./transcript.ts";
 import { typeDifferences } from "./types.ts";
@@ -100,6 +101,15 @@ export async function sectionProblems(
         problems.push(...(await consoleProblems(block, named)));
         break;
       }
+      case "tsp":
+      case "tspb":
+        if (!current) {
+          const next = blocks[at + 1];
+          problems.push(...assemblyProblems(block, next?.language === "out" ? next : undefined));
+          break;
+        }
+        snapshot(block, await emittedText(block, current));
+        break;
       default:
         if (current) snapshot(block, await emittedText(block, current));
     }

@@ -42,9 +42,12 @@ export function checkProgram(program: Program): Checked {
     report,
   );
   sharedFaults([...inCycles("sxm"), ...inCycles("c2c")], report);
-  found.push(...streamFaults(events, delays, end));
+  const ofStreams = streamFaults(events, delays, end);
+  // A beat that is left over is mostly the consequence of another fault.
+  const others = [...found, ...ofStreams.filter(({ kind }) => kind !== "alive")];
+  const all = others.length > 0 ? others : ofStreams;
   return {
-    faults: found.toSorted((a, b) => a.cycle - b.cycle),
+    faults: all.toSorted((a, b) => a.cycle - b.cycle),
     cycles: end,
     lastTile: end + (superlanes - 1) * delays.tile,
     issued: events.filter(({ op }) => !["nop", "sync", "notify"].includes(op)).length,

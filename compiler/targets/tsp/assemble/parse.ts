@@ -83,7 +83,7 @@ class Reader {
       case ".queue": {
         const found = rest[0] === "VXM" ? ("VXM" as const) : queueNamed(rest[0] ?? "")?.id;
         if (found === undefined) this.wrong(`there is no queue “${rest[0] ?? ""}”`);
-        this.section = found;
+        else this.section = found;
         return;
       }
       case ".input":

@@ -97,7 +97,7 @@ export function simulateChips(
     first.advance();
     issued += first.issued;
   }
-  if (!over()) for (const chip of chips) chip.finish();
+  if (!over()) for (const [number, chip] of chips.entries()) chip.finish(faults[number]!.length > 0);
   return chips.map((chip, number) =>
     simulated(chip, programs[number]!, faults[number]!, over(), delays.tile),
   );

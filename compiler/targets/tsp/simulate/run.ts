@@ -187,12 +187,16 @@ export class Chip {
     }
   }
 
-  /** What is wrong once nothing is left to issue: queues that nobody woke, beats that nobody took. */
-  finish(): void {
+  /**
+   * What is wrong once nothing is left to issue: queues that nobody woke, and beats that nobody took, which are
+   * reported only where nothing else was wrong before.
+   */
+  finish(faulty: boolean): void {
     const { end } = this.units;
     for (const { id, parked, issuedAt } of this.runs)
       if (parked)
         this.options.report(fault("sync", issuedAt, id, "`sync` waits for a `notify` that never comes"));
+    if (faulty || this.runs.some(({ parked }) => parked)) return;
     const alive = this.units.streams.alive(end);
     for (const { id, register } of alive) this.options.report(aliveFault(id, register, end));
   }

@@ -51,10 +51,7 @@ export class Units {
 
   /** Carries out one instruction issued in cycle `at`, `offset` added to its addresses, rows and blocks. */
   issue(step: Step, at: number, offset: number, invalid: Invalid | undefined): void {
-    if (invalid) {
-      this.fault(step, at, invalid.kind, invalid.what);
-      if (invalid.kind === "illegal" || invalid.kind === "address" || invalid.kind === "overflow") return;
-    }
+    if (invalid) return this.fault(step, at, invalid.kind, invalid.what);
     const { place } = step;
     if (step.row.unit === "icu") {
       if (step.op === "config" && place.kind === "vxm")
