@@ -1,7 +1,7 @@
 // Random instruction words and random bytes: they are refused or run, and neither the checks nor the simulator crash or
 // hang. Random legal programs: nothing is wrong with them, and the checks' cycles are the simulator's.
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { checkProgram, encodeProgram } from "./assemble/index.ts";
 import { decodeProgram } from "./assemble/binary.ts";

@@ -29,10 +29,11 @@ function* instructionsOf(op: Op): Generator<Instruction> {
     for (const name of names) {
       const { min, max } = fields[name]!;
       // 2^32 values of a constant are too many: its bits one by one.
-      const values = max > 2 ** 20 ? Array.from({ length: 32 }, (_, bit) => 2 ** bit) : undefined;
-      for (let value = min; value <= max && !values && max - min < limit; value++)
-        yield make({ ...others, [name]: value });
-      for (const value of values ?? []) yield make({ ...others, [name]: value });
+      const all =
+        max > 2 ** 20
+          ? Array.from({ length: 32 }, (_, bit) => 2 ** bit)
+          : Array.from({ length: max - min < limit ? max - min + 1 : 0 }, (_, at) => min + at);
+      for (const value of all) yield make({ ...others, [name]: value });
     }
     if (vxm)
       for (let type = 0; type < 8; type++)
