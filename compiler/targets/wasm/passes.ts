@@ -3,6 +3,7 @@
 import { eliminateCommon } from "../../passes/cse.ts";
 import { expandReductions } from "../../passes/expand-reductions.ts";
 import { hoistInvariants } from "../../passes/licm.ts";
+import { mergeReductions } from "../../passes/merge-reductions.ts";
 import type { Pass } from "../../passes/index.ts";
 import { promoteArrays } from "../../passes/promote-arrays.ts";
 import { simplify } from "../../passes/simplify/index.ts";
@@ -13,6 +14,8 @@ import { unroll } from "../../passes/unroll.ts";
 import { vectorize } from "../../passes/vectorize/index.ts";
 
 export const wasmPasses: readonly Pass[] = [
+  // Before loops become vectors: the lanes of all results share one loop then.
+  { name: "merge-reductions", doc: "neighbouring reductions as one", run: mergeReductions },
   // A loop that is parallel and vectorized becomes chunks for workers with a vector loop inside.
   { name: "split-parallel", doc: "chunks of parallel vector loops", run: splitParallel },
   // Before vectorize, so that clamped and guarded accesses lie side by side in the interior; behind the chunks, since a
