@@ -180,8 +180,9 @@ export interface KernelReport {
     readonly why: string;
     readonly place?: SourcePlace;
   }[];
-  /** What the lock file said: values of lists in annotations, and the sizes that they were found for. */
+  /** What the lock file said: values of lists in annotations, whether it had a schedule, and the sizes that it is for. */
   readonly tuned?: {
+    readonly scheduled: boolean;
     readonly values: Readonly<Record<string, string>>;
     readonly shape: Readonly<Record<string, number>>;
   };

@@ -8,27 +8,25 @@ import type { SourceFile } from "../lang/source.ts";
 import type { InstanceRequest, ModuleHost, TKernel, TypedModule } from "../lang/typed.ts";
 import { libraryHost } from "../stdlib/index.ts";
 import type { Artifact, KernelArtifact, TargetName } from "./artifact.ts";
-import { fixDims } from "./fix-dims.ts";
 import { instanceRequests, type Settings } from "./instances.ts";
 import type { IrKernel } from "./ir/ir.ts";
-import { verify } from "./ir/verify.ts";
-import { KernelTooLarge, lower, loweringLimit } from "./lower/index.ts";
 import { runPasses, sharedPasses, type PassOptions } from "./passes/index.ts";
-import { prove, type ProofResult } from "./proofs/index.ts";
-import { annotationsOf, notHonoured } from "./annotations.ts";
-import {
-  annotate,
-  annotationTexts,
-  chooseSchedule,
-  type AnnotationText,
-  type Schedule,
-} from "./schedule/auto/index.ts";
+import type { ProofResult } from "./proofs/index.ts";
+import { notHonoured } from "./annotations.ts";
+import type { AnnotationText, Schedule } from "./schedule/auto/index.ts";
 import { schedulePass } from "./schedule/index.ts";
-import { checkCallable, placeOf, signatureOf } from "./signature.ts";
-import { targetNamed, targets } from "./targets/index.ts";
+import { placeOf, signatureOf } from "./signature.ts";
+import {
+  annotatedTargets,
+  defaultFeatures,
+  provedKernel,
+  scheduledKernel,
+  type ScheduledKernel,
+} from "./target-kernel.ts";
+import { targetNamed } from "./targets/index.ts";
 import type { Emitted } from "./targets/target.ts";
-import type { Lock, LockEntry } from "./tuning/lock.ts";
-import { lockedChoice, lockOf, refuse } from "./tuning/locked.ts";
+import type { LockEntry } from "./tuning/lock.ts";
+import { lockOf } from "./tuning/locked.ts";
 import type { Choice } from "./tuning/values.ts";
 
 export type { Artifact, KernelArtifact, Manifest, Signature, TargetName } from "./artifact.ts";
@@ -188,9 +186,6 @@ export function passNames(wanted: readonly TargetName[]): readonly string[] {
   return [...new Set(passes.map(({ name }) => name))];
 }
 
-/** Such code is right on any number of threads. */
-const defaultFeatures: readonly string[] = ["threads"];
-
 const sameMistake = (a: Diagnostic, b: Diagnostic): boolean =>
   a.code === b.code && a.span?.file === b.span?.file && a.span?.start === b.span?.start;
 
@@ -246,106 +241,20 @@ export async function compileTyped(
   };
 }
 
-/** An instance as a target's annotations, and what a lock says of them, have it. */
-function forTarget(
-  kernel: CompiledKernel,
-  target: TargetName,
-  lock: Lock | undefined,
-  options: CompileOptions,
-  sink: DiagnosticSink,
-): (CompiledKernel & { readonly locked?: LockEntry }) | undefined {
-  const { typed } = kernel;
-  const { features = defaultFeatures, shape = {} } = options;
-  const locked = lockedChoice(lock, typed, target, { features, shape }, sink);
-  if (locked) {
-    // Proved when they were found; but files are edited and provers change.
-    const own = new DiagnosticSink();
-    const proved = provedKernel(typed, target, options, own, locked.choice);
-    const [wrong] = own.all.filter(({ severity }) => severity === "error");
-    if (proved && !wrong) {
-      own.all.forEach((found) => sink.add(found));
-      return { ...proved, locked: locked.entry };
-    }
-    refuse(typed, wrong?.message ?? "the kernel becomes too large", sink);
-  }
-  if (!options.choice && !annotatedTargets(typed).includes(target)) return kernel;
-  return provedKernel(typed, target, options, sink, options.choice);
-}
-
-/** One instance for one target's annotations, lowered and proved; undefined where it is too large. */
-function provedKernel(
-  typed: TKernel,
-  target: TargetName | undefined,
-  options: CompileOptions,
-  sink: DiagnosticSink,
-  choice?: Choice | "ignored",
-): CompiledKernel | undefined {
-  let lowered: IrKernel;
-  try {
-    lowered = fixDims(lower(typed, target, choice), options.shape ?? {});
-  } catch (error) {
-    if (!(error instanceof KernelTooLarge)) throw error;
-    sink.report("K0348", { kernel: typed.name, limit: loweringLimit }, typed.decl.name.span);
-    return undefined;
-  }
-  if (options.passes?.verifyEach) verify(lowered, "lower");
-  if (!target) checkCallable(lowered, typed, sink);
-  const proof = prove(lowered, sink);
-  return { typed, lowered, ir: proof.kernel, proof };
-}
-
-interface ScheduledKernel extends CompiledKernel {
-  readonly locked?: LockEntry;
-  readonly chosen: readonly AnnotationText[];
-}
-
-/** The instance with a target's annotations, and with those that the compiler or the caller chose. */
-function scheduledKernel(
-  kernel: CompiledKernel,
-  target: TargetName,
-  lock: Lock | undefined,
-  options: CompileOptions,
-  sink: DiagnosticSink,
-): ScheduledKernel | undefined {
-  const { typed } = kernel;
-  const asked = options.schedule ?? "auto";
-  const id = { name: typed.name, instance: typed.instance };
-  const mode = typeof asked === "function" ? asked(id, target) : asked;
-  const own =
-    mode === "auto" || mode === "none"
-      ? forTarget(kernel, target, lock, options, sink)
-      : provedKernel(typed, target, options, sink, "ignored");
-  if (!own || mode === "none" || sink.hasErrors) return own && { ...own, chosen: [] };
-  if (typeof mode === "string") {
-    const found = chooseSchedule(own, target);
-    if (!found) return { ...own, chosen: [] };
-    return { ...own, ir: found.proof.kernel, proof: withFacts(own.proof, found.proof), chosen: found.texts };
-  }
-  const proof = prove(annotate(own.lowered, mode), sink);
-  const chosen = annotationTexts(own.ir, mode, target);
-  return { ...own, ir: proof.kernel, proof: withFacts(own.proof, proof), chosen };
-}
-
-const placed = ({ span, lines }: AnnotationText): NonNullable<KernelArtifact["report"]["schedule"]> =>
-  lines.map((annotation) => ({ annotation, place: placeOf(span) }));
-
-/** A proof with what was proved of a schedule besides. */
-const withFacts = (proof: ProofResult, more: ProofResult): ProofResult => ({
-  ...proof,
-  facts: [...proof.facts, ...more.facts.filter(({ subject }) => subject.startsWith("@"))],
-});
-
-/** Targets that some annotation of the kernel is restricted to. */
-function annotatedTargets(typed: TKernel): readonly TargetName[] {
-  const mentioned = new Set(annotationsOf(typed).map((annotation) => annotation.target));
-  return targets.map((target) => target.name).filter((name) => mentioned.has(name));
-}
-
 interface EmittedTarget {
   readonly artifact: Artifact;
   readonly text: string;
   readonly kernels: readonly TargetKernel[];
 }
+
+const tunedBy = ({ values, shape, schedule }: LockEntry): NonNullable<KernelArtifact["report"]["tuned"]> => ({
+  scheduled: schedule !== undefined,
+  values,
+  shape,
+});
+
+const placed = ({ span, lines }: AnnotationText): NonNullable<KernelArtifact["report"]["schedule"]> =>
+  lines.map((annotation) => ({ annotation, place: placeOf(span) }));
 
 type Dropped = KernelArtifact["report"]["notHonoured"][number];
 
@@ -383,7 +292,7 @@ async function emit(
         ...dropped[at]!,
         ...(own.notHonoured ?? []).map(({ span, ...each }) => ({ ...each, place: placeOf(span) })),
       ]),
-      ...(locked && { tuned: { values: locked.values, shape: locked.shape } }),
+      ...(locked && { tuned: tunedBy(locked) }),
       ...(chosen.length > 0 && { schedule: chosen.flatMap(placed) }),
     };
     return { signature: signatureOf(typed, ir, asserts), launch: own.launch, report };

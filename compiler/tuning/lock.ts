@@ -3,6 +3,7 @@
 // its optional features, and sizes about as large as those measured. This file knows text and data; hosts read and write.
 
 import type { TargetName } from "../artifact.ts";
+import type { LockedStatement } from "./schedule-text.ts";
 
 export interface LockEntry {
   /** The instance: `matmul`, `matmul_f16`. */
@@ -16,6 +17,8 @@ export interface LockEntry {
   readonly source: string;
   /** Values by knob, as `knobsOf` names and writes them. */
   readonly values: Readonly<Record<string, string>>;
+  /** A whole schedule, which stands for all annotations; absent where they hold. */
+  readonly schedule?: readonly LockedStatement[];
   /** How it was found, for people: milliseconds a call with these values and with those in force before. */
   readonly measured: { readonly median: number; readonly before: number; readonly threads: number };
 }
@@ -95,14 +98,21 @@ export function withEntry(lock: Lock, entry: LockEntry): Lock {
 
 /** The text of a lock file. The same entries give the same text, in whatever order they were found. */
 export function printLock({ entries }: Lock): string {
-  const plain = entries.map(({ kernel, target, features, shape, source, values, measured }) => ({
-    kernel,
-    target,
-    features: lockFeatures(features),
-    shape: sorted(shape),
-    source,
-    values: sorted(values),
-    measured: { median: measured.median, before: measured.before, threads: measured.threads },
+  const plain = entries.map((entry) => ({
+    kernel: entry.kernel,
+    target: entry.target,
+    features: lockFeatures(entry.features),
+    shape: sorted(entry.shape),
+    source: entry.source,
+    values: sorted(entry.values),
+    ...(entry.schedule && {
+      schedule: entry.schedule.map(({ loop, directives }) => ({ loop, directives })),
+    }),
+    measured: {
+      median: entry.measured.median,
+      before: entry.measured.before,
+      threads: entry.measured.threads,
+    },
   }));
   const keyed = plain.map((entry) => ({
     entry,
@@ -140,7 +150,7 @@ export function parseLock(text: string): Lock | string {
 
 function isEntry(given: unknown): given is LockEntry {
   if (!isRecord(given) || !isRecord(given.measured)) return false;
-  const { kernel, target, features, shape, source, values, measured } = given;
+  const { kernel, target, features, shape, source, values, schedule, measured } = given;
   const all = (record: unknown, type: "string" | "number"): boolean =>
     isRecord(record) && Object.values(record).every((value) => typeof value === type);
   return (
@@ -150,6 +160,7 @@ function isEntry(given: unknown): given is LockEntry {
     features.every((value) => typeof value === "string") &&
     all(shape, "number") &&
     all(values, "string") &&
+    (schedule === undefined || (Array.isArray(schedule) && schedule.every((each) => all(each, "string")))) &&
     all(measured, "number")
   );
 }

@@ -1,15 +1,19 @@
-// What a lock file says about a kernel instance that is being compiled: values for the lists in its annotations, or why
-// its entries can't serve. The first values count then, and a warning says so.
+// What a lock file says about a kernel instance that is being compiled: values for the lists in its annotations, or a
+// schedule instead of them; or why its entries can't serve. It is compiled as without a lock then, and a warning says so.
 
 import type { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import type { TargetName, TKernel } from "../../lang/typed.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { entryFor, lockPath, parseLock, type Lock, type LockEntry } from "./lock.ts";
+import type { Schedule } from "../schedule/auto/index.ts";
+import { readSchedule } from "./schedule-text.ts";
 import { choiceOf, knobsOf, type Choice } from "./values.ts";
 
 export interface Locked {
   readonly entry: LockEntry;
   readonly choice: Choice;
+  /** Stands for all annotations. */
+  readonly schedule?: Schedule;
 }
 
 /** The lock of a source's options; a text that isn't one is an error in `sink`. */
@@ -39,9 +43,12 @@ export function lockedChoice(
   const found = entryFor(lock, key, shape);
   if (found.kind === "stale") refuse(kernel, "they were found for other code", sink);
   if (found.kind !== "entry") return undefined;
-  const choice = choiceOf(knobsOf(kernel, target), found.entry.values);
-  if (typeof choice === "string") refuse(kernel, choice, sink);
-  return typeof choice === "string" ? undefined : { entry: found.entry, choice };
+  const { entry } = found;
+  const choice = choiceOf(knobsOf(kernel, target), entry.values);
+  const schedule = entry.schedule && readSchedule(entry.schedule);
+  for (const each of [choice, schedule]) if (typeof each === "string") refuse(kernel, each, sink);
+  if (typeof choice === "string" || typeof schedule === "string") return undefined;
+  return { entry, choice, ...(schedule && { schedule }) };
 }
 
 /** Warns that the lock's values for a kernel aren't used. */

@@ -194,7 +194,7 @@ describe("compiling with a lock", () => {
     );
     expect(locked.text.get("wasm")).not.toBe(plain.text.get("wasm"));
     const { tuned } = locked.artifact("wasm").kernels[0]!.report;
-    expect(tuned).toEqual({ values, shape: { M: 512, N: 512, K: 512 } });
+    expect(tuned).toEqual({ scheduled: false, values, shape: { M: 512, N: 512, K: 512 } });
     expect(plain.artifact("wasm").kernels[0]!.report.tuned).toBeUndefined();
     expect(locked.diagnostics).toEqual([]);
   });

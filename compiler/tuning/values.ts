@@ -1,7 +1,7 @@
 // Lists of values in annotations, `@tile(i=[4, 6, 8])`: what each argument may be, and an annotation with one value taken
 // for each. Lowering asks for the latter, so that nothing behind it sees a list; without a choice the first value counts.
 
-import type { AnnotationValue, TAnnotation, TargetName, TKernel } from "../../lang/typed.ts";
+import type { AnnotationValue, LoopName, TAnnotation, TargetName, TKernel } from "../../lang/typed.ts";
 import { annotationsOf } from "../annotations.ts";
 
 /** One argument of an annotation that has a list: a dimension of the search space. */
@@ -109,9 +109,7 @@ function valueText(value: AnnotationValue): string {
     case "string":
       return JSON.stringify(value.value);
     case "loop":
-      return value.loop.level === undefined
-        ? value.loop.name
-        : `${value.loop.name}.tile[${value.loop.level}]`;
+      return loopText(value.loop);
     case "ref":
       return value.sym.name;
     case "tuple":
@@ -119,4 +117,10 @@ function valueText(value: AnnotationValue): string {
     case "list":
       return `[${value.items.map(valueText).join(", ")}]`;
   }
+}
+
+/** `i`, `i.tile` for its first level, `i.tile[1]`. */
+function loopText({ name, level }: LoopName): string {
+  if (level === undefined) return name;
+  return level === 0 ? `${name}.tile` : `${name}.tile[${level}]`;
 }

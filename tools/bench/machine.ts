@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { statisticsOf } from "../kernc/statistics.ts";
+import { statisticsOf } from "../timing/statistics.ts";
 import { hasRelaxedSimd, peakNow } from "./contestants/limits.ts";
 
 export interface Machine {

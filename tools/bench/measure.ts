@@ -1,7 +1,8 @@
-// Interleaved timing: every contestant is warmed up, then they take turns at short runs until the time is used up, so
-// that whatever else the machine does hits all of them alike.
+// The contestants of a workload, timed in turns until the time is used up.
 
-import { statisticsOf, type Statistics } from "../kernc/statistics.ts";
+import { timed } from "../timing/clock.ts";
+import { lane, takeTurns, warmUp } from "../timing/interleaved.ts";
+import { statisticsOf, type Statistics } from "../timing/statistics.ts";
 import type { Contestant } from "./contestants/contestant.ts";
 
 export interface Effort {
@@ -26,59 +27,27 @@ export interface Timing {
   readonly time: Statistics;
 }
 
-interface Entry {
-  readonly contestant: Contestant;
-  readonly times: number[];
-  readonly overhead: number[];
-  /** Runs in a sample. */
-  runs: number;
-}
-
 export async function measure(contestants: readonly Contestant[], effort: Effort): Promise<Timing[]> {
-  const entries = contestants.map((contestant): Entry => ({ contestant, times: [], overhead: [], runs: 1 }));
-  for (const entry of entries) await warmUp(entry, effort);
+  const entries = contestants.map((contestant) => {
+    const overhead: number[] = [];
+    const after = contestant.overhead
+      ? async () => void overhead.push(await timed(() => contestant.overhead!()))
+      : undefined;
+    return { contestant, overhead, lane: lane((times) => timed(() => contestant.run(times)), after) };
+  });
+  for (const { contestant, lane: each } of entries) {
+    await warmUp(each, effort);
+    for (let n = 0; n < 10; n++) await contestant.overhead?.();
+  }
   const start = performance.now();
+  const lanes = entries.map((entry) => entry.lane);
   for (let round = 0; round < effort.least || performance.now() - start < effort.budget; round++) {
     if (round >= 2000) break;
-    // Nobody always comes behind the same neighbour's traces in the caches.
-    const order = entries.map((_, at) => entries[(at + round) % entries.length]!);
-    for (const entry of round % 2 ? order.toReversed() : order) await sample(entry);
+    await takeTurns(lanes, round);
   }
-  return entries.map(({ contestant, times, overhead }) => {
+  return entries.map(({ contestant, overhead, lane: { times } }) => {
     const spent = statisticsOf(overhead).median || 0;
     const copies = contestant.copies ?? 1;
     return { contestant, time: statisticsOf(times.map((time) => Math.max(time - spent, 0) / copies)) };
   });
-}
-
-/** Runs it until its code is optimised, and finds how many runs make a sample. */
-async function warmUp(entry: Entry, { warmUp, sample }: Effort): Promise<void> {
-  const { contestant } = entry;
-  let best = Infinity;
-  const begin = performance.now();
-  for (let n = 0; n < 3 || performance.now() - begin < warmUp; n++) {
-    best = Math.min(best, await timed(() => contestant.run(1)));
-  }
-  entry.runs = Math.min(Math.max(Math.ceil(sample / Math.max(best, 1e-5)), 1), 100_000);
-  for (let n = 0; n < 10; n++) await contestant.overhead?.();
-}
-
-async function sample({ contestant, runs, times, overhead }: Entry): Promise<void> {
-  // The caches are the contestant's own when the clock starts.
-  await contestant.run(1);
-  times.push((await timed(() => contestant.run(runs))) / runs);
-  if (contestant.overhead) overhead.push(await timed(() => contestant.overhead!()));
-}
-
-/**
- * Milliseconds by the clock or of the processor, whichever are fewer. On an idle machine they are the same; on a busy one
- * the clock also counts what the process waited for a core, the processor's time also what the engine's own threads did.
- */
-async function timed(work: () => void | Promise<void>): Promise<number> {
-  const used = process.cpuUsage();
-  const start = performance.now();
-  await work();
-  const passed = performance.now() - start;
-  const { user, system } = process.cpuUsage(used);
-  return Math.min(passed, (user + system) / 1000);
 }

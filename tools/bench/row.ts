@@ -1,6 +1,6 @@
 // One row of the benchmark: a workload, everyone who did it, and how Kern compares with the fastest peer.
 
-import type { Statistics } from "../kernc/statistics.ts";
+import type { Statistics } from "../timing/statistics.ts";
 import { mistakeIn } from "./check.ts";
 import type { Contestant } from "./contestants/contestant.ts";
 import { NotHere } from "./contestants/contestant.ts";

@@ -1,6 +1,6 @@
 // Rows as text: times with their spread, the ratio to the fastest peer, the part of the limit.
 
-import { spreadOf, type Statistics } from "../kernc/statistics.ts";
+import { spreadOf, type Statistics } from "../timing/statistics.ts";
 import { verdict, type Row } from "./row.ts";
 
 const columns = ["kern", "onnxruntime-web", "tfjs-wasm", "jax-js", "limit"] as const;

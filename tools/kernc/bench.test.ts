@@ -11,7 +11,7 @@ import { tensor, type Arguments, type Kernel } from "../../runtime/index.ts";
 import { differs } from "./benching/check.ts";
 import { operationsOf } from "./benching/operations.ts";
 import { main } from "./main.ts";
-import { spreadOf, statisticsOf } from "./statistics.ts";
+import { spreadOf, statisticsOf } from "../timing/statistics.ts";
 
 const source = `kernel matmul(a: Tensor[f32, M, K], b: Tensor[f32, K, N], out c: Tensor[f32, M, N]):
     for i, j in grid(M, N):

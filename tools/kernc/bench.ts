@@ -3,16 +3,16 @@
 
 import { evaluateShape, type Signature } from "../../compiler/artifact.ts";
 import { dtypeInfo, isFloat } from "../../lang/dtypes.ts";
-import { openDevice, Tensor, type Arguments, type Device } from "../../runtime/index.ts";
-import { checkSmall, differs, interpretable, smallest } from "./benching/check.ts";
+import { openDevice, type Device } from "../../runtime/index.ts";
+import { checkSmall, differs, interpretable } from "./benching/check.ts";
 import { operationsOf } from "./benching/operations.ts";
 import { busyCores, show } from "./benching/report.ts";
+import { argumentsAt, dimsOf } from "./benching/sizes.ts";
 import { timeVariants, type Variant } from "./benching/sampling.ts";
 import { oneOf, UsageError, wholeNumber, type Command } from "./command.ts";
 import { readInputs } from "./inputs.ts";
 import { chooseKernel, compileOptions, kernelArgument, openFile, settingsOf } from "./kernels.ts";
 import { refusalOf } from "./report.ts";
-import { argumentsFor } from "./verifying/cases.ts";
 import { tileSizes } from "./verifying/tile-sizes.ts";
 
 export const bench: Command = {
@@ -74,17 +74,7 @@ export const bench: Command = {
       const one = await open("wasm");
       const interp = (await (await open("interp")).load(free))[name]!;
       const checked = (await one.load(free))[name]!;
-      const scalars = Object.fromEntries(
-        signature.params.flatMap((param) => (param.kind === "scalar" ? [[param.name, 1]] : [])),
-      );
-      const args = (): Arguments => ({
-        ...argumentsFor(
-          signature,
-          { dims, scalars, layout: "row-major", seed: 1 },
-          usesIndices(signature) ? { low: 0, high: smallest(dims) } : {},
-        ),
-        ...inputs,
-      });
+      const args = argumentsAt(signature, dims, inputs);
       const tiles = tileSizes(free.kernels[at]!.typed);
       const small = await checkSmall(signature, tiles, interp, checked);
       const operations = operationsOf(free.kernels[at]!.ir, dims);
@@ -140,36 +130,6 @@ export const bench: Command = {
 };
 
 const anySize = ["any size", {}] as const;
-
-/** Every dim's size: from --shape, or from a tensor that --in gives. */
-function dimsOf(
-  { dims, params, packs, name }: Signature,
-  sizes: Readonly<Record<string, number>>,
-  inputs: Readonly<Record<string, unknown>>,
-): Record<string, number> {
-  const missing: string[] = [];
-  const found = dims.map(({ name: dim, param, axis }): [string, number] => {
-    const pack = Object.keys(packs).find((each) => dim === `${each}_0`);
-    const tensor = inputs[params[param]!.name];
-    const size =
-      sizes[dim] ??
-      (pack === undefined ? undefined : sizes[pack]) ??
-      (tensor instanceof Tensor ? tensor.shape[axis] : undefined);
-    if (size === undefined) missing.push(pack ?? dim);
-    return [dim, size ?? 0];
-  });
-  if (missing.length > 0)
-    throw new UsageError(
-      `\`${name}\` needs a size for ${missing.join(", ")}`,
-      `--shape ${missing.map((dim) => `${dim}=1024`).join(",")}`,
-    );
-  return Object.fromEntries(found);
-}
-
-/** Whether some run-time check stayed: integers may then be places, and large ones would stop the kernel. */
-function usesIndices({ asserts }: Signature): boolean {
-  return asserts.length > 0;
-}
 
 function unitOf({ params }: Signature): "GFLOP/s" | "Gop/s" {
   return params.some(({ dtype }) => isFloat(dtype)) ? "GFLOP/s" : "Gop/s";

@@ -34,7 +34,10 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "Check a kernel against the interpreter, then measure it",
     load: async () => (await import("./bench.ts")).bench,
   },
-  tune: { summary: "Search the value lists of a kernel’s annotations" },
+  tune: {
+    summary: "Search the lists of values in a kernel’s annotations, or whole schedules",
+    load: async () => (await import("./tune.ts")).tuneCommand,
+  },
   fmt: { summary: "Format .kern files", load: async () => (await import("./fmt.ts")).fmt },
   new: {
     summary: "Start a project: a kernel and a program that calls it",

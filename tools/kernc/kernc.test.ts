@@ -206,7 +206,7 @@ describe("run", () => {
     const timed = await kernc(...args, "--threads", "2", "--time");
     expect(plain.code).toBe(0);
     expect(timed.out).toBe(plain.out);
-    expect(timed.err).toMatch(/add_row: [\d.]+ ms \(median of \d+ calls/);
+    expect(timed.err).toMatch(/add_row: [\d.]+ ms \(median of \d+ samples/);
   });
 
   test.each([

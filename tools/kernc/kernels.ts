@@ -25,6 +25,12 @@ export const compileOptions: Readonly<Record<string, OptionSpec>> = {
     help: "Give a compile-time parameter its value",
   },
   "no-lock": { kind: "flag", help: "Leave NAME.kern.lock aside: the first value of each list counts" },
+  features: {
+    kind: "value",
+    multiple: true,
+    value: "relaxed-simd,…",
+    help: "Optional features of a target to use",
+  },
   schedule: {
     kind: "value",
     value: "auto|none|replace",
@@ -39,12 +45,14 @@ export const compileOptions: Readonly<Record<string, OptionSpec>> = {
   "verify-each": { kind: "flag", help: "Verify the IR after each pass" },
 };
 
-/** The values of `--set`, `--shape` and `--schedule`. */
-export function settingsOf(given: Given): Pick<CompileOptions, "set" | "shape" | "schedule"> {
+/** The values of `--set`, `--shape`, `--features` and `--schedule`. */
+export function settingsOf(given: Given): Pick<CompileOptions, "set" | "shape" | "features" | "schedule"> {
   const pairs = (option: string) =>
     given.all(option).flatMap((text) => text.split(",").map((part) => namedValue(option, part)));
   const schedule = given.get("schedule");
+  const features = given.all("features").flatMap((text) => text.split(",").map((word) => word.trim()));
   return {
+    ...(features.length > 0 && { features: ["threads", ...features] }),
     ...(schedule !== undefined && { schedule: oneOf("schedule", schedule, scheduleModes) }),
     set: Object.fromEntries(pairs("set")),
     shape: Object.fromEntries(
@@ -85,6 +93,8 @@ export interface Opened {
   readonly module: TypedModule;
   /** The text of its lock file; absent if there is none, or it isn't to be used. */
   readonly lock: string | undefined;
+  /** What every compilation of it is given. */
+  readonly options: CompileOptions;
   /** Compiles kernels of the file; shows warnings, and ends the command on errors. */
   compile(
     targets: readonly TargetName[],
@@ -123,6 +133,7 @@ export async function openFile(path: string, given: Given, terminal: Terminal): 
     file,
     module,
     lock,
+    options,
     compile: compileKernels,
     compileFor: ({ compileOptions: { target, ...own } }, kernels, instead = {}) =>
       compileKernels([target].flat(), kernels, { ...own, ...instead }),

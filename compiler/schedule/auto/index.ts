@@ -20,7 +20,7 @@ import { surveyOf } from "./survey.ts";
 import { annotationTexts, scheduleText, type AnnotationText } from "./text.ts";
 
 export { annotate, type Schedule, type StatementSchedule } from "./annotate.ts";
-export { annotationTexts, type AnnotationText } from "./text.ts";
+export { annotationTexts, scheduleText, type AnnotationText } from "./text.ts";
 export type { Candidate };
 export type { Choice } from "./nests.ts";
 

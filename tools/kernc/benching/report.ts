@@ -2,7 +2,7 @@
 
 import { cpus } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { milliseconds, spreadOf } from "../statistics.ts";
+import { milliseconds, spreadOf } from "../../timing/statistics.ts";
 import type { Terminal } from "../terminal.ts";
 import type { Timed } from "./sampling.ts";
 

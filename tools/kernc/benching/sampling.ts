@@ -1,13 +1,9 @@
-// Interleaved timing: everyone is warmed up until the engine has optimised the code, then they take turns at short runs.
+// Variants of a kernel timed in turns, for `kernc bench`.
 
-import {
-  Tensor,
-  type Arguments,
-  type Device,
-  type Kernel,
-  type WebgpuDevice,
-} from "../../../runtime/index.ts";
-import { statisticsOf, type Statistics } from "../statistics.ts";
+import type { Arguments, Device, Kernel, WebgpuDevice } from "../../../runtime/index.ts";
+import { callLane, placed } from "../../timing/calls.ts";
+import { takeTurns, warmUp, type Lane } from "../../timing/interleaved.ts";
+import { statisticsOf, type Statistics } from "../../timing/statistics.ts";
 
 export interface Variant {
   readonly name: string;
@@ -22,60 +18,32 @@ export interface Timed {
   readonly gpu?: number;
 }
 
-const warmUp = 300;
-/** Milliseconds of a sample at least, unless one call takes longer. */
-const sample = 1;
+/** Milliseconds of warming up, and of a sample at least, unless one call takes longer. */
+const effort = { warmUp: 300, sample: 1 };
 const fewest = 9;
 
 export async function timeVariants(variants: readonly Variant[], budget: number): Promise<Timed[]> {
-  const entries = await Promise.all(variants.map(prepared));
-  for (const entry of entries) {
-    let best = Infinity;
-    for (let start = performance.now(), n = 0; n < 3 || performance.now() - start < warmUp; n++)
-      best = Math.min(best, await entry.run(1));
-    entry.calls = Math.min(Math.max(Math.ceil(sample / best), 1), 10_000);
-  }
+  const entries = await Promise.all(
+    variants.map(async ({ name, device, kernel, args }) => ({
+      name,
+      device,
+      lane: callLane(device, kernel, await placed(device, args)),
+    })),
+  );
+  const lanes = entries.map(({ lane }) => lane);
+  for (const each of lanes) await warmUp(each, effort);
   const start = performance.now();
   for (let round = 0; round < fewest || performance.now() - start < budget; round++)
-    for (const entry of round % 2 ? entries.toReversed() : entries)
-      entry.times.push((await entry.run(entry.calls)) / entry.calls);
+    await takeTurns(lanes, round);
   const timed: Timed[] = [];
-  for (const { name, times, run, device } of entries)
-    timed.push({ name, time: statisticsOf(times), gpu: await gpuTime(device, run) });
+  for (const { name, device, lane } of entries)
+    timed.push({ name, time: statisticsOf(lane.times), gpu: await gpuTime(device, lane) });
   return timed;
 }
 
 /** The mean of some calls. */
-async function gpuTime(device: Device, run: (calls: number) => Promise<number>): Promise<number | undefined> {
+async function gpuTime(device: Device, lane: Lane): Promise<number | undefined> {
   if (device.name !== "webgpu") return undefined;
-  const total = await (device as WebgpuDevice).gpuTime(() => run(fewest));
+  const total = await (device as WebgpuDevice).gpuTime(() => lane.run(fewest));
   return total === undefined ? undefined : total / fewest;
-}
-
-async function prepared({ name, device, kernel, args }: Variant) {
-  const placed: Record<string, Arguments[string]> = {};
-  for (const [argument, value] of Object.entries(args))
-    placed[argument] = value instanceof Tensor ? await device.upload(value) : value;
-  const given = new Set(Object.values(placed));
-  const release = (results: Readonly<Record<string, Tensor>>): void => {
-    for (const result of Object.values(results)) if (!given.has(result)) result.dispose();
-  };
-  const run = async (calls: number): Promise<number> => {
-    let spent = 0;
-    if (device.finish) {
-      // Calls follow one another without a wait, as a program makes them.
-      const start = performance.now();
-      for (let n = 0; n < calls; n++) release(await kernel(placed));
-      await device.finish();
-      return performance.now() - start;
-    }
-    for (let n = 0; n < calls; n++) {
-      const start = performance.now();
-      const results = await kernel(placed);
-      spent += performance.now() - start;
-      release(results);
-    }
-    return spent;
-  };
-  return { name, device, run, calls: 1, times: [] as number[] };
 }

@@ -2,7 +2,7 @@
 
 import { dtypeInfo, isFloat, type Dtype } from "../../../lang/dtypes.ts";
 import type { Signature } from "../../../compiler/artifact.ts";
-import { valuesOf, type Tensor } from "../../../runtime/index.ts";
+import { valuesOf, type Tensor, type TypedArray } from "../../../runtime/index.ts";
 
 export interface Difference {
   readonly absolute: number;
@@ -49,6 +49,28 @@ export async function compare(
   if (values.length !== right.length || given.shape.some((size, axis) => size !== expected.shape[axis]))
     worst = `${name} has the shape [${given.shape.join(", ")}] instead of [${expected.shape.join(", ")}]`;
   return { absolute, relative, ulp, worst };
+}
+
+/**
+ * Whether every element of `given` is near enough to the one of `expected`: what `compare` decides, without saying where
+ * and how far, on the elements as they are stored. Undefined where only `compare` can tell.
+ */
+export function near(
+  given: TypedArray,
+  expected: TypedArray,
+  { relative, absolute }: Signature["tolerance"],
+): boolean | undefined {
+  if (given.constructor !== expected.constructor || given.length !== expected.length) return undefined;
+  const floats = given instanceof Float32Array || given instanceof Float64Array;
+  // Narrow floats and packed elements lie in integers; equal ones are equal anyway.
+  if (!floats) return given.every((value, at) => value === expected[at]) ? true : undefined;
+  for (let at = 0; at < given.length; at++) {
+    const value = given[at]!;
+    const right = expected[at] as number;
+    if (value === right || (value !== value && right !== right)) continue;
+    if (!(Math.abs(value - right) <= absolute + relative * Math.abs(right))) return false;
+  }
+  return true;
 }
 
 function ulpOf(x: number, dtype: Dtype): number {
