@@ -1,7 +1,7 @@
 // Dims given as constants when compiling: the kernel computes with the numbers, and callers must match them.
 
 import { bool, i32, int, op, ref, type Expr, type IrKernel } from "./ir/ir.ts";
-import { mapAllExprs, mapBlock, mapExpr } from "./ir/walk.ts";
+import { mapAllExprs, mapExpr, mapSame } from "./ir/walk.ts";
 
 /** Replaces dims by the given sizes and requires that callers use them. */
 export function fixDims(kernel: IrKernel, sizes: Readonly<Record<string, number>>): IrKernel {
@@ -19,6 +19,6 @@ export function fixDims(kernel: IrKernel, sizes: Readonly<Record<string, number>
     ...kernel,
     buffers: kernel.buffers.map((buffer) => ({ ...buffer, shape: buffer.shape.map(replace) })),
     requires: [...kernel.requires.map((each) => ({ ...each, cond: replace(each.cond) })), ...sized],
-    body: mapBlock(kernel.body, (stmt) => mapAllExprs(stmt, one)),
+    body: mapSame(kernel.body, (stmt) => mapAllExprs(stmt, replace)),
   };
 }

@@ -171,8 +171,9 @@ class BandFacts {
       .filter((loop) => !this.request.ambiguous.has(loop.name))
       .filter((loop) => this.accesses.some((access) => movesLast(access, loop.name)));
     if (loops.length === 0 || !this.scalar) return [];
-    return this.widths
-      .filter((width) => loops.every((loop) => width <= 2 * this.trips(loop.name)))
+    const narrow = this.accesses.some(({ kind, bytes }) => kind === "load" && bytes <= 2);
+    return [...this.widths, ...(narrow ? [32] : [])]
+      .filter((width) => loops.every((loop) => width <= this.trips(loop.name)))
       .map((width) => loops.map((loop) => this.vectorized(loop.name, width)));
   }
 
@@ -195,6 +196,10 @@ class BandFacts {
           rows: undefined,
           height: 1,
         });
+        if (copies.length > 0 && width === this.lanes)
+          for (const row of this.axes.filter((loop) => loop !== vector))
+            for (const height of [2, 3, 4])
+              if (height <= this.trips(row)) found.push(this.rowTile(row, height, vector, copies));
         for (const row of rows)
           for (const height of [2, 3, 4, 5, 6, 8]) {
             if (height > this.trips(row)) continue;
@@ -218,6 +223,22 @@ class BandFacts {
       }
     }
     return found;
+  }
+
+  /** Rows side by side, for vectors all along another loop: windows that overlap share what they read. */
+  private rowTile(row: string, height: number, vector: string, copies: readonly Directive[]): RegisterTile {
+    const unrolled = copies.flatMap((each) => (each.kind === "unroll" ? each.loops : []));
+    return {
+      directives: [
+        { kind: "tile", sizes: [{ loop: row, sizes: [height] }] },
+        { kind: "unroll", loops: [{ loop: row }, ...unrolled], factor: 0 },
+        { kind: "vectorize", loops: [{ loop: vector }], tail: "mask" },
+      ],
+      vector,
+      width: this.lanes,
+      rows: undefined,
+      height,
+    };
   }
 
   /** Whether two loops move the same reads: a tile over both would share nothing. */
@@ -297,7 +318,9 @@ class BandFacts {
   // ---- parts ----
 
   private vectorized(loop: string, width: number): Directive {
-    return { kind: "vectorize", loops: [{ loop }], tail: "mask", ...(width !== this.lanes && { width }) };
+    // A register's worth is what a loop gets without a word, if all that it works on is of one size.
+    const usual = width === this.lanes && this.accesses.every((access) => access.bytes * this.lanes === 16);
+    return { kind: "vectorize", loops: [{ loop }], tail: "mask", ...(!usual && { width }) };
   }
 
   /** Buffers that are read in the reductions and that nothing writes. */

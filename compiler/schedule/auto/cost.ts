@@ -9,9 +9,7 @@
 //
 // and ranks schedules of one nest; the figure means nothing between nests or machines.
 
-import { dtypeInfo } from "../../../lang/dtypes.ts";
 import type { Expr, LoadExpr, ReduceStmt, StoreStmt } from "../../ir/ir.ts";
-import { opInfo } from "../../ir/ops.ts";
 import { operandsOf, type Block } from "../../ir/walk.ts";
 import { constantTrips } from "../../passes/unroll.ts";
 import { reductionChain, type Band } from "../band.ts";
@@ -19,6 +17,7 @@ import type { Plan } from "../plan.ts";
 import { shapeOf, type Shape, type Turn } from "./levels.ts";
 import type { Machine } from "./machine.ts";
 import { memoryCost, type Touched } from "./memory.ts";
+import { bytesOf, chainOf, combining, isNarrowProduct, overlaps, priceOf, widest } from "./prices.ts";
 import { movesLast, strideOf, type Subscripts } from "./subscripts.ts";
 import type { Survey } from "./survey.ts";
 
@@ -144,8 +143,11 @@ class Costing {
     const own = at === undefined ? [] : this.shape.turns.filter(({ reduction }) => reduction === at);
     for (const { name } of stmt.results) this.depends.set(name, this.everything(place));
     if (own.length === 0 && !(at !== undefined && this.shape.lanes?.reduction === at)) {
-      this.block(stmt.body, place);
-      this.work += this.times(place) * this.combining(stmt);
+      const { body } = at === undefined ? stmt : reductionChain(stmt);
+      this.block(body, place);
+      const all = new Set([...this.everything(place)]);
+      this.work += this.times(place) * combining(stmt, this.shape.lanes !== undefined) * this.vectors(all);
+      this.note(this.accumulators(stmt, at) + this.operands(body), this.times(place));
       return;
     }
     // The turns in the order of the levels: points may run inside of the reduction.
@@ -155,10 +157,12 @@ class Costing {
     const inner: Place = { ...place, turns };
     this.iterations(turns.slice(first), this.times({ ...place, turns: turns.slice(0, first) }));
     const { body } = reductionChain(stmt);
-    this.block(body, inner);
     const steps = this.times(inner);
+    if (this.shape.lanes?.reduction === at && isNarrowProduct(stmt, body) && this.shape.lanes!.width >= 8)
+      return this.pairs(body, inner);
+    this.block(body, inner);
     const registers = this.accumulators(stmt, at);
-    const step = this.combining(stmt);
+    const step = combining(stmt, this.shape.lanes !== undefined);
     const { machine } = this.known;
     const { lanes } = this.shape;
     this.work += steps * step * this.vectors(this.everything(inner));
@@ -167,8 +171,8 @@ class Costing {
       // The accumulators of points that aren't copies lie in memory.
       this.work += steps * registers * (machine.load + machine.store);
     } else {
-      const chains = registers * (this.overlapped(stmt) ? 1 : 0.5);
-      const alone = (steps * machine.latency * this.chainOf(stmt)) / Math.max(chains, 1);
+      const chains = registers * (overlaps(stmt) ? 1 : 0.5);
+      const alone = (steps * machine.latency * chainOf(stmt)) / Math.max(chains, 1);
       this.waiting += alone * this.vectors(this.everything(inner));
     }
     if (lanes?.reduction === at)
@@ -176,18 +180,17 @@ class Costing {
     this.note(registers + this.operands(body) + 1, steps);
   }
 
-  /** Whether the next accumulation can begin before a compare-and-select of the last one has ended. */
-  private overlapped({ op }: ReduceStmt): boolean {
-    return op !== "argmax" && op !== "argmin";
-  }
-
-  private chainOf({ op, combine }: ReduceStmt): number {
-    if (op === "custom") return Math.max(combine?.body.length ?? 1, 1);
-    return op === "argmax" || op === "argmin" ? 2 : op === "any" || op === "all" ? 0.25 : 1;
-  }
-
-  private combining(stmt: ReduceStmt): number {
-    return stmt.results.length * this.chainOf(stmt);
+  /** A sum of products of 8-bit integers: two lanes share an accumulator, which one operation feeds. */
+  private pairs(body: Block, place: Place): void {
+    const { machine } = this.known;
+    const registers = Math.max((this.shape.lanes!.width * 2) / Math.max(machine.vectorBytes, 1), 1);
+    this.work += this.times(place) * registers * (2 * machine.load + 2);
+    const visit = (expr: Expr): void => {
+      const access = expr.kind === "load" ? this.known.accesses.get(expr) : undefined;
+      if (access) this.touched.push({ access, turns: place.turns, times: place.times, staged: false });
+      operandsOf(expr).forEach(visit);
+    };
+    for (const stmt of body) if (stmt.kind === "yield") stmt.values.forEach(visit);
   }
 
   /** Registers that hold accumulators side by side, those of one point for each copy. */
@@ -207,11 +210,15 @@ class Costing {
   /** Vectors that a step of a reduction holds besides its accumulators: one operand of each copy, and one splat. */
   private operands(body: Block): number {
     let most = 0;
+    // What copies of a reduction read is used up one after the other.
+    const own = new Set(this.band.reductionAxes.map((axis) => axis.loop.name));
+    const held = (loop: string): boolean => !own.has(loop);
     const visit = (expr: Expr): void => {
       if (expr.kind === "load") {
         const access = this.known.accesses.get(expr);
-        if (access && this.shape.lanes && access.loops.has(this.shape.lanes.loop))
-          most = Math.max(most, this.vectorsOf(access.loops, access.bytes));
+        const { lanes } = this.shape;
+        if (access && lanes && access.loops.has(lanes.loop))
+          most = Math.max(most, this.vectorsOf(new Set([...access.loops].filter(held)), access.bytes));
       }
       operandsOf(expr).forEach(visit);
     };
@@ -240,17 +247,31 @@ class Costing {
       case "load": {
         const loops = new Set<string>();
         for (const part of expr.index) for (const loop of this.expr(part, place, true)) loops.add(loop);
-        if (expr.guard) this.expr(expr.guard, place);
+        if (expr.guard) this.guard(expr, place);
         this.access(expr, place);
         return loops;
       }
       case "op": {
         const loops = new Set<string>();
         for (const arg of expr.args) for (const loop of this.expr(arg, place, index)) loops.add(loop);
-        if (!index) this.work += this.executions(loops, place) * opInfo(expr.op).cost * this.vectors(loops);
+        if (!index)
+          this.work +=
+            this.executions(loops, place) * priceOf(expr, this.inLanes(loops)) * this.vectors(loops);
         return loops;
       }
     }
+  }
+
+  /** A load that may be switched off: whole vector loops have an interior without guards, all others a branch or lanes. */
+  private guard(load: LoadExpr, place: Place): void {
+    const access = this.known.accesses.get(load);
+    const { lanes } = this.shape;
+    if (!access) return;
+    const inLanes = lanes !== undefined && access.loops.has(lanes.loop);
+    const whole = inLanes && lanes.reduction === undefined && !this.plan.tiles.has(lanes.loop);
+    if (whole) return;
+    const each = inLanes ? lanes.width * this.known.machine.gather : branch;
+    this.work += this.executions(access.loops, place) * this.copiesOf(access.loops) * each;
   }
 
   private access(node: LoadExpr | StoreStmt, place: Place): void {
@@ -261,14 +282,10 @@ class Costing {
     const staged =
       node.kind === "load" && this.plan.stages.some(({ buffers }) => buffers.includes(node.buffer));
     const times = node.kind === "store" ? this.times(place) : this.executions(access.loops, place);
-    let count = 1;
-    let addresses = 1;
-    for (const [loop, each] of copies)
-      if (access.loops.has(loop)) {
-        count *= each;
-        // Copies along the last axis, and those in a panel, are constant offsets.
-        if (!staged && !movesLast(access, loop)) addresses *= each;
-      }
+    const count = distinctCopies(access, copies);
+    // Copies along the last axis, and those in a panel, are constant offsets.
+    const rows = [...copies].filter(([loop]) => !movesLast(access, loop));
+    const addresses = staged ? 1 : distinctCopies(access, new Map(rows));
     const own = node.kind === "store" ? machine.store : machine.load;
     let slots = own * count;
     if (lanes && access.loops.has(lanes.loop)) {
@@ -280,7 +297,7 @@ class Costing {
     this.work += times * (slots + addresses * machine.address);
     this.touched.push({ access, turns: place.turns, times: place.times, staged });
     if (place.turns.every(({ reduction }) => reduction === undefined))
-      this.note(3 * this.vectors(access.loops), this.times(place));
+      this.note(3 * Math.ceil(this.vectors(access.loops) / this.copiesOf(access.loops)), this.times(place));
   }
 
   // ---- counting ----
@@ -302,14 +319,23 @@ class Costing {
   }
 
   private vectorsOf(loops: ReadonlySet<string>, bytes: number): number {
-    const { lanes, copies } = this.shape;
-    let count = 1;
-    for (const [loop, each] of copies) if (loops.has(loop)) count *= each;
+    const { lanes } = this.shape;
+    const count = this.copiesOf(loops);
     if (!lanes || !loops.has(lanes.loop)) return count;
     const { vectorBytes } = this.known.machine;
     return (
       count * (vectorBytes === 0 ? lanes.width : Math.max(Math.ceil((lanes.width * bytes) / vectorBytes), 1))
     );
+  }
+
+  private inLanes(loops: ReadonlySet<string>): boolean {
+    return this.shape.lanes !== undefined && loops.has(this.shape.lanes.loop);
+  }
+
+  private copiesOf(loops: ReadonlySet<string>): number {
+    let count = 1;
+    for (const [loop, each] of this.shape.copies) if (loops.has(loop)) count *= each;
+    return count;
   }
 
   private everything({ turns }: Place): ReadonlySet<string> {
@@ -326,24 +352,21 @@ class Costing {
   }
 }
 
-const bytesOf = ({ results }: ReduceStmt): number => Math.max(dtypeInfo(results[0]!.type.dtype).bits / 8, 1);
-
-/** Bytes of the widest data that a block computes. */
-function widest(block: Block): number {
-  let bytes = 0;
-  const visit = (expr: Expr): void => {
-    const { kind, bits } = dtypeInfo(expr.type.dtype);
-    if (expr.kind === "load" || kind === "float") bytes = Math.max(bytes, bits / 8);
-    if (expr.kind !== "load") operandsOf(expr).forEach(visit);
-  };
-  const inside = (body: Block): void => {
-    for (const stmt of body) {
-      if (stmt.kind === "store" || stmt.kind === "let" || stmt.kind === "assign") visit(stmt.value);
-      if (stmt.kind === "yield") stmt.values.forEach(visit);
-      if (stmt.kind === "reduce" || stmt.kind === "for" || stmt.kind === "while") inside(stmt.body);
-      if (stmt.kind === "if") [stmt.then, stmt.orelse].forEach(inside);
-    }
-  };
-  inside(block);
-  return Math.max(bytes, 1);
+/** Different places that copies touch: windows that overlap share theirs. */
+function distinctCopies(access: Subscripts, copies: ReadonlyMap<string, number>): number {
+  let product = 1;
+  const reach = access.extents.map(() => 1);
+  for (const [loop, times] of copies) {
+    if (!access.loops.has(loop)) continue;
+    product *= times;
+    if (access.irregular.has(loop)) return product;
+    access.steps.get(loop)?.forEach((by, axis) => (reach[axis]! += Math.abs(by) * (times - 1)));
+  }
+  return Math.min(
+    product,
+    reach.reduce((all, each) => all * each, 1),
+  );
 }
+
+/** A branch that is mostly taken the same way. */
+const branch = 3;

@@ -67,7 +67,8 @@ export function shapeOf(band: Band, survey: Survey, defaultWidth: number): Shape
       lanes = { loop, width: whole ? Math.max(size, 1) : width, reduction };
       if (!whole) {
         const vectors = tiled ? Math.ceil(size / width) : Math.floor(size / width);
-        const rest = !tiled && !(exact && size % width === 0) ? 1.5 : 0;
+        // The last vector runs under a mask.
+        const rest = !tiled && !(exact && size % width === 0) ? 2.5 : 0;
         turns.push({ ...base, trips: Math.max(vectors + rest, 1), copied: false });
       }
       continue;
@@ -88,7 +89,8 @@ export function shapeOf(band: Band, survey: Survey, defaultWidth: number): Shape
 function partial(band: Band, loop: string): number {
   const point = band.levels.find((level) => isPoint(level) && level.axis.loop.name === loop);
   if (!point) return 0;
-  return point.marks.vectorize ? 0.5 : point.marks.unroll === 0 ? 0.75 : 0;
+  // Lanes under a mask are loaded one by one.
+  return point.marks.vectorize ? 2 : point.marks.unroll === 0 ? 0.75 : 0;
 }
 
 const isCopied = (level: Level): boolean =>

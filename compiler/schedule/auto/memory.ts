@@ -62,7 +62,11 @@ function misses(
   for (const group of places.values()) {
     const { turns } = group[0]!;
     let fits = 0;
-    while (fits < turns.length && bytesInside(group, shape, turns, fits, machine) > size) fits++;
+    while (
+      fits < turns.length &&
+      bytesInside(group, shape, turns, fits, machine, size === machine.near) > size
+    )
+      fits++;
     const around = turns.slice(0, fits);
     for (const { access, staged, times } of group) {
       const last = around.at(-1);
@@ -85,11 +89,12 @@ function bytesInside(
   turns: readonly Turn[],
   from: number,
   { line }: Machine,
+  near: boolean,
 ): number {
   const span = spans(shape, turns, from);
   return group.reduce((sum, { access, staged }) => {
-    const { lines, elements } = footprint(access, span, line);
-    return sum + (staged ? elements * access.bytes : lines * line);
+    const { lines, elements, crowding } = footprint(access, span, line);
+    return sum + (staged ? elements * access.bytes : lines * line * (near ? crowding : 1));
   }, 0);
 }
 

@@ -4,6 +4,7 @@
 import type { Directive, ForStmt, IrKernel, ReduceStmt, Stmt } from "../../ir/ir.ts";
 import { readOnlyBuffers } from "../../ir/facts.ts";
 import { blocksOf, visitBlock, type Block } from "../../ir/walk.ts";
+import { zero } from "../../symbolic/poly.ts";
 import { bandOf, chainOf, reductionChain } from "../band.ts";
 import { planOf } from "../plan.ts";
 import { isScheduled } from "./annotate.ts";
@@ -129,6 +130,8 @@ class Finder {
           trips: 1,
           exact: true,
           atom: "once",
+          lo: zero,
+          step: 1,
         }),
       },
     };

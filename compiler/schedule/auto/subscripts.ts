@@ -32,19 +32,24 @@ export function subscriptsOf(access: Access, survey: Survey): Subscripts {
     known[axis] = known[axis]! + by;
     steps.set(loop, known);
   };
-  access.index.forEach((part, axis) => {
+  const read = (part: Poly, axis: number, times: number): void => {
     for (const term of part.terms) {
       const { atoms, coef } = term;
       const [only] = atoms;
       const own = atoms.length === 1 && only?.kind === "name" ? names.get(only.key) : undefined;
-      if (own !== undefined) note(own, axis, coef);
-      else
+      if (own !== undefined) {
+        // What a loop begins at, loops around it may move.
+        const { lo, step } = survey.loops.get(own)!;
+        note(own, axis, times * coef * step);
+        read(lo, axis, times * coef);
+      } else
         for (const loop of loopsOf(term, names)) {
           irregular.add(loop);
           note(loop, axis, 1);
         }
     }
-  });
+  };
+  access.index.forEach((part, axis) => read(part, axis, 1));
   const extents = survey.extents.get(access.buffer.name) ?? access.index.map(() => 1);
   return {
     node: access.node,
@@ -89,28 +94,50 @@ export function movesLast(access: Subscripts, loop: string): boolean {
   );
 }
 
+export interface Footprint {
+  readonly lines: number;
+  readonly elements: number;
+  /** Bytes that lie side by side. */
+  readonly run: number;
+  /** Places of a cache that a line takes: more than one where rows fall on the same few. */
+  readonly crowding: number;
+}
+
+/** Sets of the nearest cache, by the bytes after which addresses fall on the same one. */
+const period = 4096;
+
 /** Lines of memory, and elements in all, that an access touches while each loop makes `span` iterations. */
-export function footprint(
-  access: Subscripts,
-  span: (loop: string) => number,
-  line: number,
-): { readonly lines: number; readonly elements: number; readonly run: number } {
+export function footprint(access: Subscripts, span: (loop: string) => number, line: number): Footprint {
   let rows = 1;
   let run = 1;
   let wild = 1;
-  access.extents.forEach((extent, axis) => {
+  let apart = 0;
+  let stride = access.bytes;
+  for (let axis = access.extents.length - 1; axis >= 0; axis--) {
+    const extent = access.extents[axis]!;
     let reach = 1;
     for (const [loop, steps] of access.steps)
       if (access.irregular.has(loop)) wild = Math.max(wild, span(loop));
       else reach += Math.abs(steps[axis] ?? 0) * (span(loop) - 1);
     reach = Math.min(reach, Math.max(extent, 1));
     if (axis === access.extents.length - 1) run = reach;
-    else rows *= reach;
-  });
+    else {
+      rows *= reach;
+      if (reach > 1 && apart === 0) apart = stride;
+    }
+    stride *= extent;
+  }
   rows *= access.irregular.size > 0 ? wild : 1;
   const bytes = run * access.bytes;
   // Whole rows one after the other are one run.
   const whole = run >= (access.extents.at(-1) ?? 1);
-  const lines = whole ? Math.ceil((rows * bytes) / line) : rows * Math.ceil((bytes + line / 4) / line);
-  return { lines, elements: rows * run, run: whole ? rows * bytes : bytes };
+  const each = Math.ceil((bytes + line / 4) / line);
+  const lines = whole ? Math.ceil((rows * bytes) / line) : rows * each;
+  const sets = (period / line / Math.max(gcd(apart, period) / line, 1)) * each;
+  const crowding = whole || rows <= 8 || apart === 0 ? 1 : Math.max(period / line / sets, 1);
+  return { lines, elements: rows * run, run: whole ? rows * bytes : bytes, crowding };
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
 }

@@ -7,7 +7,7 @@
 import { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
 import type { AllocStmt, AssignStmt, IrKernel } from "../../ir/ir.ts";
 import { openKernel } from "../../proofs/kernel-facts.ts";
-import type { Access, Listener, Loop } from "../../proofs/listener.ts";
+import type { Access, ForLoop, Listener, Loop } from "../../proofs/listener.ts";
 import { conflict } from "../../proofs/races.ts";
 import { Walker } from "../../proofs/walker.ts";
 import { evaluate } from "../../symbolic/evaluate.ts";
@@ -24,6 +24,9 @@ export interface LoopFacts {
   readonly exact: boolean;
   /** The atom of the loop variable in subscripts. */
   readonly atom: string;
+  /** Its first value, which may move with loops around it, and what an iteration adds. */
+  readonly lo: Poly;
+  readonly step: number;
 }
 
 export interface Survey {
@@ -81,14 +84,47 @@ class Surveyor implements Listener {
       this.allocations.filter((each) => each.loops.includes(loop)).map(({ buffer }) => buffer),
     );
     const shared = this.accesses.filter(({ buffer }) => !own.has(buffer.name));
-    const independent = this.wanted(loop.stmt.name) && !this.ordered.has(loop) && !conflict(loop, shared);
-    this.loops.set(loop.stmt.name, { independent, trips, exact: length.exact, atom: loop.atom.key });
+    const independent =
+      this.wanted(loop.stmt.name) &&
+      !this.ordered.has(loop) &&
+      (apart(loop, shared) || !conflict(loop, shared));
+    const { lo, step } = loop;
+    this.loops.set(loop.stmt.name, {
+      independent,
+      trips,
+      exact: length.exact,
+      atom: loop.atom.key,
+      lo,
+      step,
+    });
   }
   partial(): void {}
   asserted(): void {}
   enters(): void {}
   reduces(): void {}
   guarded(): void {}
+}
+
+/**
+ * Whether it shows that iterations don't meet: each buffer that is written has an axis that all its accesses subscript by
+ * one sum of the loop variable and what doesn't change in the loop. What it misses is asked of the refuter.
+ */
+function apart(loop: ForLoop, accesses: readonly Access[]): boolean {
+  const inside = accesses.filter((access) => access.loops.includes(loop));
+  const written = new Set(inside.flatMap(({ kind, buffer }) => (kind === "store" ? [buffer.name] : [])));
+  return [...written].every((name) => {
+    const own = inside.filter(({ buffer }) => buffer.name === name);
+    const [first] = own;
+    return first!.index.some((part, axis) => {
+      const moving = part.terms.filter(({ atoms }) => atoms.some((atom) => atom.key === loop.atom.key));
+      const alone = moving.length === 1 && moving[0]!.atoms.length === 1;
+      const still = part.terms.every(
+        (term) =>
+          term === moving[0] || term.atoms.every((atom) => atom.kind === "name" && atom.order < loop.order),
+      );
+      return alone && still && own.every(({ index }) => index[axis]!.key === part.key);
+    });
+  });
 }
 
 /** The value of a length, sizes that nobody knows guessed and loops at their beginning. */
