@@ -10,8 +10,7 @@ import { tensorOf } from "../../runtime/onnx/tensors.ts";
 import { valuesOf, type Device, type Tensor } from "../../runtime/index.ts";
 
 /** Where the package puts them, or where an environment variable says that it was unpacked. */
-export const nodeTestFolder =
-  process.env["KERN_ONNX_TESTDATA"] ?? "/usr/share/libonnx-testdata/data/node";
+export const nodeTestFolder = process.env["KERN_ONNX_TESTDATA"] ?? "/usr/share/libonnx-testdata/data/node";
 
 export const hasNodeTests = (): boolean => existsSync(nodeTestFolder);
 

@@ -145,8 +145,8 @@ class Costing {
     if (own.length === 0 && !(at !== undefined && this.shape.lanes?.reduction === at)) {
       const { body } = at === undefined ? stmt : reductionChain(stmt);
       this.block(body, place);
-      const all = new Set([...this.everything(place)]);
-      this.work += this.times(place) * combining(stmt, this.shape.lanes !== undefined) * this.vectors(all);
+      const step = combining(stmt, this.shape.lanes !== undefined);
+      this.work += this.times(place) * step * this.vectors(this.everything(place));
       this.note(this.accumulators(stmt, at) + this.operands(body), this.times(place));
       return;
     }
