@@ -34,9 +34,9 @@ class Fusion {
   }
 
   run(): readonly Step[] {
-    for (const step of [...this.steps]) if (step.kind === "map") this.absorb(step);
-    for (const step of [...this.steps]) if (step.kind === "kernel") this.hang(step);
-    for (const step of [...this.steps]) if (step.kind === "kernel") this.prepend(step);
+    for (const step of Array.from(this.steps)) if (step.kind === "map") this.absorb(step);
+    for (const step of Array.from(this.steps)) if (step.kind === "kernel") this.hang(step);
+    for (const step of Array.from(this.steps)) if (step.kind === "kernel") this.prepend(step);
     return ordered([...this.steps]);
   }
 
@@ -253,8 +253,12 @@ function withPrologue(step: KernelStep, at: number, producer: MapStep): KernelSt
     inputs.push({ value: each.value, view: squeezed(layout) });
   }
   // The sizes of the input must still show somewhere.
-  if (shape.some((dim, axis) => dim !== 1 && inputs.every(({ view }) => view!.shape[axis] === 1)))
-    return undefined;
+  const hidden = step.code.inputs[at]!.dims.filter((_, axis) =>
+    inputs.every(({ view }) => view!.shape[axis] === 1),
+  );
+  const others = step.code.inputs.filter((_, n) => n !== at && !step.prologues?.has(n));
+  const shown = others.flatMap(({ dims }) => dims);
+  if (hidden.some((dim) => typeof dim === "string" && !shown.includes(dim))) return undefined;
   const prologues = new Map(step.prologues).set(at, { inputs, ops: producer.ops });
   const made = { ...step, prologues };
   return inputsOf(made).length > widest ? undefined : made;

@@ -86,7 +86,7 @@ export function throughView(
       strides.push(0);
       continue;
     }
-    const axis = axes.find((each) => stride % steps[each]! === 0);
+    const axis = axes.find((each) => stride % (steps[each] ?? 1) === 0);
     if (axis === undefined) return undefined;
     const move = stride / steps[axis]!;
     const reach = (used.get(axis) ?? start.get(axis)!) + move * (size - 1);

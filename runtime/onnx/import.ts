@@ -23,7 +23,7 @@ import {
 } from "../graph/graph.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { inlineFunctions } from "./functions.ts";
-import { dtypeOf, tensorOf, type ExternalData } from "./tensors.ts";
+import { dtypeOf, leavesFolder, tensorOf, type ExternalData } from "./tensors.ts";
 
 /** Versions of ONNX's own operators whose meaning is known here. */
 export const opsetRange = { first: 1, last: 23 } as const;
@@ -43,6 +43,7 @@ export function importOnnx(bytes: Uint8Array, external: ExternalData = {}): Grap
   const opsets = new Map(
     model.opsetImport.map(({ domain, version }) => [normalDomain(domain), Number(version)]),
   );
+  if (opsets.size === 0) throw badModel("it doesn’t say which versions of operators it is written for");
   const version = opsets.get("");
   if (version !== undefined && (version < opsetRange.first || version > opsetRange.last))
     throw badModel(
@@ -50,6 +51,24 @@ export function importOnnx(bytes: Uint8Array, external: ExternalData = {}): Grap
     );
   inlineFunctions(model);
   return graphOf(model.graph, new Set(), { opsets, external });
+}
+
+/** Locations of the files that a model keeps weights in; those that lead out of its folder are left out. */
+export function externalFiles(bytes: Uint8Array): string[] {
+  const locations = new Set<string>();
+  const visit = (graph: GraphProto | undefined): void => {
+    for (const { externalData } of graph?.initializer ?? [])
+      for (const { key, value } of externalData)
+        if (key === "location" && !leavesFolder(value)) locations.add(value);
+    for (const { attribute } of graph?.node ?? [])
+      for (const { g, t } of attribute) {
+        visit(g);
+        for (const { key, value } of t?.externalData ?? [])
+          if (key === "location" && !leavesFolder(value)) locations.add(value);
+      }
+  };
+  visit(decode(bytes).graph);
+  return [...locations];
 }
 
 function decode(bytes: Uint8Array): ModelProto {

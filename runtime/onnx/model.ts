@@ -20,6 +20,15 @@ export interface ModelOptions {
   readonly fusion?: boolean;
 }
 
+export interface ModelStatistics {
+  readonly launches: number;
+  readonly kernels: number;
+  /** Bytes planned for intermediates and results. */
+  readonly arena: number;
+  /** Bytes that they would take if none shared memory. */
+  readonly intermediates: number;
+}
+
 /** Tensors by name. */
 export type Tensors = Readonly<Record<string, Tensor>>;
 
@@ -40,13 +49,26 @@ export class Model {
   }
 
   /** Runs the model. Results are on the host. Calls wait for each other: they share memory. */
-  run(inputs: Tensors, listener?: StepListener): Promise<Record<string, Tensor>> {
+  async run(inputs: Tensors, listener?: StepListener): Promise<Record<string, Tensor>> {
     const given = this.checked(inputs);
     const result = this.turn.then(async () =>
       Object.fromEntries(await this.runner.run(given, undefined, listener)),
     );
     this.turn = result.catch(() => undefined);
     return result;
+  }
+
+  /** What became of the model so far: kernels launched by one run of everything planned, different ones, bytes of memory. */
+  async statistics(): Promise<ModelStatistics> {
+    const stages = (await this.runner.stages()).map(({ loaded }) => loaded);
+    const sum = (of: (stage: (typeof stages)[number]) => number) =>
+      stages.reduce((total, stage) => total + of(stage), 0);
+    return {
+      launches: sum(({ steps }) => steps.length),
+      kernels: new Set(stages.flatMap(({ steps }) => steps.map(({ kernel }) => kernel))).size,
+      arena: sum(({ memory }) => memory.bytes),
+      intermediates: sum(({ memory }) => memory.sum),
+    };
   }
 
   private checked(inputs: Tensors): Map<string, Tensor> {

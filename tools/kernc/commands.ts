@@ -44,5 +44,8 @@ export const commands: Readonly<Record<string, Listed>> = {
     load: async () => (await import("./new.ts")).newCommand,
   },
   lsp: { summary: "Serve an editor" },
-  onnx: { summary: "Run, inspect or quantize an ONNX model" },
+  onnx: {
+    summary: "Run or inspect an ONNX model",
+    load: async () => (await import("./onnx.ts")).onnx,
+  },
 };

@@ -11,6 +11,7 @@ import { normalization } from "./normalization.ts";
 import { padding } from "./padding.ts";
 import { recurrence } from "./recurrent.ts";
 import { resizing } from "./resize.ts";
+import { scanning } from "./scanning.ts";
 import { pooling } from "./pooling.ts";
 import { reduction } from "./reduction.ts";
 
@@ -25,6 +26,7 @@ const rows: readonly OpRow[] = [
   ...pooling,
   ...recurrence,
   ...resizing,
+  ...scanning,
   ...products,
   ...reduction,
 ];

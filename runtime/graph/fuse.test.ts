@@ -1,0 +1,168 @@
+// Fusion and memory planning change no result: random graphs of maps, views, reductions and products run fused and unfused, and the plan of
+// memory never lets two values that are both needed share a place.
+
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { modelBytes, type ModelSpec, type NodeSpec } from "../../testing/onnx/models.ts";
+import { openDevice, OpRegistry, tensor, valuesOf, type Device, type Tensor } from "../index.ts";
+import { random } from "../random.ts";
+import { loadModel } from "../onnx/index.ts";
+import { bytesFor, planMemory } from "./memory.ts";
+import type { Step, Value } from "./program.ts";
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice("wasm");
+});
+afterAll(() => device.close());
+
+interface Growing {
+  readonly nodes: NodeSpec[];
+  readonly constants: Record<string, Tensor>;
+  readonly values: { readonly name: string; readonly shape: readonly number[] }[];
+}
+
+/** One more node on a value that is there, by numbers that fast-check draws. */
+function grow({ nodes, constants, values }: Growing, [kind, pick, other, detail]: readonly number[]): void {
+  const at = values[pick! % values.length]!;
+  const name = `v${values.length}`;
+  const add = (op: string, inputs: string[], shape: readonly number[], attributes = {}) => {
+    nodes.push({ op, inputs, outputs: [name], attributes });
+    values.push({ name, shape });
+  };
+  const constant = (value: Tensor): string => {
+    const own = `c${Object.keys(constants).length}`;
+    constants[own] = value;
+    return own;
+  };
+  const { shape } = at;
+  const integers = (list: readonly number[]) =>
+    constant(tensor(BigInt64Array.from(list.map(BigInt)), [list.length]));
+  switch (kind! % 9) {
+    case 0:
+      return add(["Relu", "Neg", "Abs", "Sigmoid"][detail! % 4]!, [at.name], shape);
+    case 1: {
+      const same = values.filter((each) => each.shape.join() === shape.join());
+      return add(["Add", "Mul", "Max"][detail! % 3]!, [at.name, same[other! % same.length]!.name], shape);
+    }
+    case 2: {
+      // Broadcast along all axes but one.
+      const axis = detail! % shape.length;
+      const small = shape.map((dim, n) => (n === axis ? dim : 1));
+      return add("Mul", [at.name, constant(random("f32", small, { seed: other! + 1 }))], shape);
+    }
+    case 3: {
+      const order = shape.map((_, n) => (n + 1 + (detail! % 2)) % shape.length);
+      return add(
+        "Transpose",
+        [at.name],
+        order.map((n) => shape[n]!),
+        { perm: order },
+      );
+    }
+    case 4: {
+      const size = shape.reduce((product, dim) => product * dim, 1);
+      const target = [[size], [1, size], [shape[0]!, size / shape[0]!]][detail! % 3]!;
+      return add("Reshape", [at.name, integers(target)], target);
+    }
+    case 5: {
+      const axis = detail! % shape.length;
+      if (shape[axis]! < 2) return;
+      const cut = shape.map((dim, n) => (n === axis ? Math.ceil((dim - 1) / 2) : dim));
+      return add("Slice", [at.name, integers([1]), integers([99]), integers([axis]), integers([2])], cut);
+    }
+    case 6: {
+      const axis = detail! % shape.length;
+      const kept = shape.map((dim, n) => (n === axis ? 1 : dim));
+      const op = ["ReduceSum", "ReduceMax", "ReduceMean"][other! % 3]!;
+      return op === "ReduceSum"
+        ? add(op, [at.name, integers([axis])], kept)
+        : add(op, [at.name], kept, { axes: [axis] });
+    }
+    case 7: {
+      if (shape.length !== 2) return;
+      const columns = 1 + (detail! % 5);
+      return add(
+        "MatMul",
+        [at.name, constant(random("f32", [shape[1]!, columns], { seed: other! }))],
+        [shape[0]!, columns],
+      );
+    }
+    default:
+      return add("Softmax", [at.name], shape, { axis: detail! % shape.length });
+  }
+}
+
+const numbers = fc.array(fc.nat(1000), { minLength: 4, maxLength: 4 });
+
+test("fused and unfused graphs agree", { timeout: 120_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(numbers, { minLength: 2, maxLength: 9 }), fc.nat(2), async (draws, which) => {
+      const shape = [[4, 6], [2, 3, 5], [7]][which]!;
+      const graph: Growing = { nodes: [], constants: {}, values: [{ name: "x", shape }] };
+      for (const draw of draws) grow(graph, draw);
+      const used = new Set(graph.nodes.flatMap(({ inputs }) => inputs));
+      const ends = graph.values.slice(1).filter(({ name }) => !used.has(name));
+      if (ends.length === 0) return;
+      const spec: ModelSpec = {
+        version: 13,
+        inputs: [["x", "f32", ...shape]],
+        outputs: ends.map(({ name, shape: dims }) => [name, "f32", ...dims] as const),
+        nodes: graph.nodes,
+        constants: graph.constants,
+      };
+      const x = random("f32", shape, { seed: 7, low: -2, high: 2 });
+      const registry = new OpRegistry();
+      const run = async (fusion: boolean) => {
+        const model = await loadModel(modelBytes(spec), { device, registry, fusion });
+        return model.run({ x });
+      };
+      const [fused, plain] = [await run(true), await run(false)];
+      for (const { name } of ends) {
+        const [a, b] = [await valuesOf(fused[name]!), await valuesOf(plain[name]!)];
+        expect(fused[name]!.shape).toEqual(plain[name]!.shape);
+        a.forEach((value, at) => expect(Number(value)).toBeCloseTo(Number(b[at]), 3));
+      }
+    }),
+    { numRuns: 25, seed: 3 },
+  );
+});
+
+test("values that are needed at the same time lie apart", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat(40), fc.nat(1000), fc.nat(1000)), { minLength: 1, maxLength: 30 }),
+      (draws) => {
+        const values: Value[] = [{ id: 0, dtype: "f32", shape: [8], fixed: false }];
+        const steps = draws.map(([size, first, second], at): Step => {
+          const value = (n: number) => values[n % values.length]!;
+          const inputs = [...new Set([value(first), value(second)])].map((each) => ({ value: each }));
+          const output: Value = { id: at + 1, dtype: "f32", shape: [size], fixed: false };
+          values.push(output);
+          const ops = [
+            { text: "$0", operands: [{ input: 0 }], dtype: "f32" as const, imports: [], origin: "" },
+          ];
+          return { kind: "map", origin: "", inputs, ops, results: [0], outputs: [output] };
+        });
+        const kept = new Set([values.at(-1)!]);
+        const { offsets, bytes, sum } = planMemory(steps, kept);
+        expect(bytes).toBeLessThanOrEqual(sum);
+        steps.forEach((step, at) => {
+          // While a step runs, its outputs and what later steps read besides must not overlap.
+          const later = steps.slice(at + 1).flatMap(({ inputs }) => inputs.map(({ value }) => value));
+          const live = [...new Set([...later, ...kept, ...step.outputs])].filter(
+            (value) => offsets.has(value) && value.id <= at + 1,
+          );
+          for (const [n, a] of live.entries())
+            for (const b of live.slice(n + 1)) {
+              const apart =
+                offsets.get(a)! + bytesFor(a) <= offsets.get(b)! ||
+                offsets.get(b)! + bytesFor(b) <= offsets.get(a)!;
+              expect(apart).toBe(true);
+            }
+        });
+      },
+    ),
+    { numRuns: 200, seed: 5 },
+  );
+});

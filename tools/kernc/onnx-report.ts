@@ -1,0 +1,58 @@
+// What `kernc onnx inspect` shows: a model's face, and what became of it for given inputs.
+
+import { dtypeInfo } from "../../lang/dtypes.ts";
+import type { Tensor } from "../../runtime/index.ts";
+import { opName, type Graph } from "../../runtime/graph/graph.ts";
+import { portText, type Model } from "../../runtime/onnx/model.ts";
+import type { Colors } from "./terminal.ts";
+
+/** The whole report; with inputs, of a run on them too. */
+export async function inspection(
+  model: Model,
+  inputs: Record<string, Tensor> | undefined,
+  colors: Colors,
+): Promise<string> {
+  const { graph } = model;
+  const lines = [
+    ...model.inputs.map((port) => `${colors.bold("in")}   ${port.name}: ${portText(port).replace("a ", "")}`),
+    ...model.outputs.map(
+      (port) => `${colors.bold("out")}  ${port.name}: ${portText(port).replace("a ", "")}`,
+    ),
+    "",
+    `${graph.nodes.length} nodes, operators of version ${graph.opsets.get("") ?? "?"}`,
+    ...columns(countsOf(graph)),
+    "",
+    weightLine(graph),
+  ];
+  if (inputs) lines.push("", ...(await runLines(model, inputs)));
+  return `${lines.join("\n")}\n`;
+}
+
+function countsOf(graph: Graph): [string, number][] {
+  const counts = new Map<string, number>();
+  for (const node of graph.nodes) counts.set(opName(node), (counts.get(opName(node)) ?? 0) + 1);
+  return [...counts].toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+}
+
+function columns(counts: readonly [string, number][]): string[] {
+  const width = Math.max(0, ...counts.map(([name]) => name.length));
+  return counts.map(([name, count]) => `  ${name.padEnd(width)}  ${String(count).padStart(4)}`);
+}
+
+function weightLine({ constants }: Graph): string {
+  const bytes = [...constants.values()].reduce(
+    (sum, { size, dtype }) => sum + (size * dtypeInfo(dtype).bits) / 8,
+    0,
+  );
+  return `${constants.size} weights, ${(bytes / 2 ** 20).toFixed(2)} MiB`;
+}
+
+async function runLines(model: Model, inputs: Record<string, Tensor>): Promise<string[]> {
+  await model.run(inputs);
+  const { launches, kernels, arena, intermediates } = await model.statistics();
+  const share = intermediates === 0 ? 0 : (100 * arena) / intermediates;
+  return [
+    `${launches} kernels are launched, ${kernels} different ones`,
+    `${(arena / 2 ** 20).toFixed(2)} MiB for intermediates, ${share.toFixed(0)} % of their sum`,
+  ];
+}

@@ -1,0 +1,140 @@
+// `kernc onnx`: runs a model on files and numbers, or tells what is in it.
+
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Signature } from "../../compiler/artifact.ts";
+import { openDevice, tensor, Tensor } from "../../runtime/index.ts";
+import type { GraphPort } from "../../runtime/graph/graph.ts";
+import type { Model } from "../../runtime/onnx/model.ts";
+import { dtypeInfo } from "../../lang/dtypes.ts";
+import { dataOf } from "../../runtime/tensor/values.ts";
+import { namedValue, oneOf, UsageError, wholeNumber, type Command, type Given } from "./command.ts";
+import { mistake } from "./diagnostic-error.ts";
+import { readInputs } from "./inputs.ts";
+import { encodeTensor, planOutputs, writeFiles } from "./outputs.ts";
+import { inspection } from "./onnx-report.ts";
+import { readBytes } from "./sources.ts";
+import { summarize } from "./summary.ts";
+import { statisticsOf } from "./statistics.ts";
+import type { Terminal } from "./terminal.ts";
+
+const actions = ["run", "inspect"] as const;
+
+export const onnx: Command = {
+  name: "onnx",
+  usage: "run|inspect MODEL [--in NAME=VALUE…] [--out NAME=PATH…]",
+  summary: "Runs an ONNX model by kernels in Kern, or shows what is in it.",
+  details: [
+    "A VALUE is what `kernc run` takes. Weights in files of their own are looked for beside the model.",
+    "inspect shows inputs, outputs, operators and weights; with --in, the kernels and the memory of a run too.",
+  ],
+  options: {
+    in: { kind: "value", multiple: true, value: "NAME=VALUE", help: "An input of the model" },
+    out: { kind: "value", multiple: true, value: "NAME=PATH", help: "Where an output goes" },
+    target: { kind: "value", value: "TARGET", help: "wasm (if nothing is said) or interp" },
+    threads: { kind: "value", value: "N", help: "Threads that share parallel loops; 1 if nothing is said" },
+    time: { kind: "flag", help: "Measure the run, and each of its steps" },
+    fusion: { kind: "value", value: "on|off", help: "off: a kernel for each operator, for finding faults" },
+  },
+  async run(given, terminal) {
+    const [action, path, ...more] = given.positionals;
+    if (action === undefined) throw new UsageError("say what to do: run or inspect");
+    const wanted = oneOf("action", action, actions);
+    if (path === undefined || more.length > 0) throw new UsageError("name one model");
+    const target = oneOf("target", given.get("target") ?? "wasm", ["wasm", "interp"] as const);
+    const threads = wholeNumber("threads", given.get("threads") ?? "1", 1, 64);
+    const fusion = oneOf("fusion", given.get("fusion") ?? "on", ["on", "off"] as const) === "on";
+    for (const spec of given.all("in")) namedValue("in", spec);
+    const outputs = planOutputs(given.all("out"));
+    const device = await openDevice(target, { threads });
+    try {
+      const model = await load(path, { device, fusion });
+      for (const { name, path: file } of outputs)
+        if (!model.outputs.some((port) => port.name === name))
+          throw mistake("K0808", {
+            output: `${name}=${file}`,
+            why: `the model has no output \`${name}\`; it has ${model.outputs.map((port) => `\`${port.name}\``).join(", ")}`,
+          });
+      const inputs = await readTensors(given, model);
+      if (wanted === "inspect") {
+        terminal.out(
+          await inspection(model, given.all("in").length > 0 ? inputs : undefined, terminal.colors),
+        );
+        return 0;
+      }
+      const results = await model.run(inputs);
+      if (given.has("time")) await report(model, inputs, terminal);
+      const files = await Promise.all(
+        outputs.map(async ({ name, path: file }) => ({
+          path: file,
+          bytes: await encodeTensor(results[name]!, file),
+        })),
+      );
+      writeFiles(files);
+      for (const { path: file } of outputs) terminal.err(`${terminal.errColors.green("✓")} ${file}\n`);
+      if (outputs.length > 0) return 0;
+      for (const [name, result] of Object.entries(results)) terminal.out(await summarize(name, result));
+      return 0;
+    } finally {
+      device.close();
+    }
+  },
+};
+
+async function load(
+  path: string,
+  options: { readonly device: Awaited<ReturnType<typeof openDevice>>; readonly fusion: boolean },
+): Promise<Model> {
+  const { externalFiles, loadModel } = await import("../../runtime/onnx/index.ts");
+  const bytes = readBytes(path);
+  const externalData: Record<string, Uint8Array> = {};
+  for (const location of externalFiles(bytes)) {
+    const file = join(dirname(path), location);
+    if (existsSync(file)) externalData[location] = readBytes(file);
+  }
+  return loadModel(bytes, { ...options, externalData });
+}
+
+/** Inputs by name; numbers become tensors of the input's dtype. */
+async function readTensors(given: Given, model: Model): Promise<Record<string, Tensor>> {
+  const signature = {
+    params: model.inputs.map(({ name, dtype }) => ({ kind: "scalar", name, dtype })),
+  } as unknown as Signature;
+  const read = await readInputs(given.all("in"), signature);
+  return Object.fromEntries(
+    Object.entries(read).map(([name, value]) => {
+      if (value instanceof Tensor) return [name, value];
+      const port = model.graph.inputs.find((each) => each.name === name);
+      return [name, scalarTensor(value, port)];
+    }),
+  );
+}
+
+function scalarTensor(value: number | bigint | boolean, port: GraphPort | undefined): Tensor {
+  const dtype = port?.dtype ?? "f32";
+  const shape = (port?.shape ?? []).map(() => 1);
+  const whole = dtypeInfo(dtype).kind === "float" ? Number(value) : value;
+  return tensor(dataOf([whole], dtype), shape, dtype);
+}
+
+/** Times of whole runs, and of the kinds of step that take most of them. */
+async function report(model: Model, inputs: Record<string, Tensor>, terminal: Terminal): Promise<void> {
+  const times: number[] = [];
+  for (let n = 0; n < 20; n++) {
+    const start = performance.now();
+    await model.run(inputs);
+    times.push(performance.now() - start);
+  }
+  const steps = new Map<string, { count: number; time: number }>();
+  await model.run(inputs, (step, milliseconds) => {
+    const name =
+      step.kind === "map" ? "elementwise" : step.kind === "kernel" ? step.code.name : step.kernel.kernelName;
+    const known = steps.get(name) ?? { count: 0, time: 0 };
+    steps.set(name, { count: known.count + 1, time: known.time + milliseconds });
+  });
+  const { dim } = terminal.errColors;
+  terminal.err(`${dim(`median of ${times.length} runs: ${statisticsOf(times).median.toFixed(2)} ms`)}\n`);
+  const largest = [...steps].toSorted(([, a], [, b]) => b.time - a.time).slice(0, 8);
+  for (const [name, { count, time }] of largest)
+    terminal.err(`${dim(`  ${time.toFixed(2).padStart(8)} ms  ${name} × ${count}`)}\n`);
+}
