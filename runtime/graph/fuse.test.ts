@@ -1,7 +1,7 @@
 // Fusion and memory planning change no result: random graphs of maps, views, reductions and products run fused and unfused, and the plan of
 // memory never lets two values that are both needed share a place.
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { modelBytes, type ModelSpec, type NodeSpec } from "../../testing/onnx/models.ts";
 import { openDevice, OpRegistry, tensor, valuesOf, type Device, type Tensor } from "../index.ts";

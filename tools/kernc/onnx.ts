@@ -15,7 +15,7 @@ import { encodeTensor, planOutputs, writeFiles } from "./outputs.ts";
 import { inspection } from "./onnx-report.ts";
 import { readBytes } from "./sources.ts";
 import { summarize } from "./summary.ts";
-import { statisticsOf } from "./statistics.ts";
+import { statisticsOf } from "../timing/statistics.ts";
 import type { Terminal } from "./terminal.ts";
 
 const actions = ["run", "inspect"] as const;
