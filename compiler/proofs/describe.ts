@@ -68,7 +68,14 @@ export function exprText(expr: Expr): string {
   return oneLine(expr.span) ?? printExpr(expr);
 }
 
+const longest = 200;
+
 function oneLine(span: Span | undefined): string | undefined {
-  const text = span ? textOf(span).trim() : "";
-  return text !== "" && !text.includes("\n") && text.length <= 80 ? text : undefined;
+  const text = span
+    ? textOf(span)
+        .trim()
+        .replaceAll(/\s*\n\s*/g, " ")
+    : "";
+  if (text === "") return undefined;
+  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
 }

@@ -32,7 +32,8 @@ export function openKernel(kernel: IrKernel, sink: DiagnosticSink): OpenKernel {
     scope.names.set(dim.name, { kind: "poly", poly: atomPoly(names.param(dim.name, lo, hi)) });
   }
   for (const param of kernel.params)
-    if (param.kind === "scalar") scope.names.set(param.name, names.value(param.name, param.dtype, true));
+    if (param.kind === "scalar")
+      scope.names.set(param.name, names.value(param.name, param.dtype, { param: true }));
   const readOnly = new Set(
     kernel.params.flatMap((param) => (param.kind === "tensor" && param.mode === "in" ? [param.buffer] : [])),
   );

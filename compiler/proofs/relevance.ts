@@ -29,8 +29,14 @@ class Gathered {
         return this.from(stmt.name, [stmt.value]);
       case "var":
         return this.from(stmt.name, [stmt.init]);
-      case "for":
+      case "for": {
+        // That a loop runs at all tells of what bounds it.
+        const bounds = new Set<string>();
+        addSources(stmt.lo, bounds);
+        addSources(stmt.hi, bounds);
+        this.conditions.push(bounds);
         return this.from(stmt.name, [stmt.lo, stmt.hi]);
+      }
       case "reduce":
         for (const [at, { name }] of stmt.results.entries()) this.from(name, [stmt.init[at]!]);
         // What is yielded goes to the first result's name: the others hang on it.

@@ -34,9 +34,9 @@ export class Names {
   }
 
   /** An unknown value of a dtype. */
-  value(name: string, dtype: Dtype, param = false): Value {
+  value(name: string, dtype: Dtype, { param = false, shown = name } = {}): Value {
     const { lo, hi } = rangeOf(dtype);
-    const poly = atomPoly(param ? this.param(name, lo, hi) : this.fresh(name, lo, hi));
+    const poly = atomPoly(param ? this.param(name, lo, hi) : this.fresh(name, lo, hi, shown));
     return dtype === "bool" ? { kind: "cond", cond: isTrue(poly) } : { kind: "poly", poly };
   }
 }

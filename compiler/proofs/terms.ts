@@ -13,6 +13,7 @@ import {
   add,
   addConstant,
   app,
+  asAtom,
   atomPoly,
   constantPoly,
   floordiv,
@@ -109,6 +110,29 @@ export class Terms {
       case "op":
         return this.truth(expr, scope);
     }
+  }
+
+  /**
+   * What is kept of a value, `of`, that gets a `name` of its own because writing it out would take too long: the short ones
+   * among the operands that a minimum, a maximum or a remainder lies beside.
+   */
+  boundsOf(name: Poly, expr: Expr, of: Poly, scope: Scope): Cond[] {
+    const { lo, hi } = scope.facts.intervals.ofPoly(of);
+    const found = [
+      ...(Number.isSafeInteger(lo) ? [ge(name, constantPoly(lo))] : []),
+      ...(Number.isSafeInteger(hi) ? [le(name, constantPoly(hi))] : []),
+    ];
+    const atom = asAtom(of);
+    if (atom?.kind === "min" || atom?.kind === "max") {
+      const short = atom.args.filter((arg) => arg.key.length < shortKey);
+      found.push(...short.map((arg) => (atom.kind === "min" ? le(name, arg) : ge(name, arg))));
+    } else if (expr.kind === "op" && expr.op === "mod") {
+      const divisor = this.poly(expr.args[1]!, scope);
+      const positive =
+        divisor.key.length < shortKey && proves(scope.facts, gt(divisor, zero), effort.optional);
+      if (positive) found.push(ge(name, zero), lt(name, divisor));
+    }
+    return found;
   }
 
   private constant(expr: Extract<Expr, { kind: "const" }>): Poly {
@@ -314,6 +338,8 @@ function masked(value: Poly, mask: Poly): Poly | undefined {
 
 /** Above this many terms a poly costs more than it tells. */
 const maxTerms = 24;
+/** Up to this length of its key a value is worth a fact about another. */
+const shortKey = 80;
 /** Above this length of its operands' keys an application is a value of its own: keys must not grow without end. */
 const maxKey = 1500;
 let unrelated = 0;
@@ -333,6 +359,6 @@ function opaque(fn: string, args: readonly Poly[], expr: Expr): Poly {
 
 /** How the source writes an expression, or the IR where it has no place. */
 export function textFor(expr: Expr): string {
-  const text = expr.span ? textOf(expr.span) : "";
-  return text !== "" && !text.includes("\n") && text.length <= 60 ? text : printExpr(expr);
+  const text = expr.span ? textOf(expr.span).replaceAll(/\s*\n\s*/g, " ") : "";
+  return text === "" ? printExpr(expr) : text;
 }

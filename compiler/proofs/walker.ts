@@ -18,7 +18,7 @@ import { candidates, changedBy, valuesIn, type Candidate } from "./invariants.ts
 import type { Listener, Loop } from "./listener.ts";
 import { relevantNames } from "./relevance.ts";
 import { rangeOf, type Names, type Scope, type Value } from "./scope.ts";
-import type { Terms } from "./terms.ts";
+import { textFor, type Terms } from "./terms.ts";
 import { picks, rangeOfYields, type Yields } from "./yields.ts";
 
 /** Where `break` and `continue` lead, while a loop's body is walked. */
@@ -133,14 +133,20 @@ export class Walker {
 
   /** What a name stands for; values whose expression would only make keys long get a name of their own. */
   private bind(name: string, expr: Expr, scope: Scope): Value {
-    if (!this.relevant.has(name) && expr.type.lanes === 1) return this.names.value(name, expr.type.dtype);
+    // A name that lowering made is shown as what it stands for.
+    const shown = name.includes(".") ? textFor(expr) : name;
+    if (!this.relevant.has(name) && expr.type.lanes === 1)
+      return this.names.value(name, expr.type.dtype, { shown });
     const value = this.terms.value(expr, scope);
     const integer = Number.isFinite(rangeOf(expr.type.dtype).lo);
     if (value.kind === "cond" || (integer && value.poly.key.length < 400)) return value;
     if (value.poly.key.length < 80) return value;
-    const fresh = this.names.value(name, expr.type.dtype);
     // A value of each lane must not become one for all.
-    return expr.type.lanes > 1 ? value : fresh;
+    if (expr.type.lanes > 1) return value;
+    const fresh = this.names.value(name, expr.type.dtype, { shown });
+    if (integer && fresh.kind === "poly")
+      scope.assume(...this.terms.boundsOf(fresh.poly, expr, value.poly, scope));
+    return fresh;
   }
 
   /** The buffer's elements aren't what they were. */

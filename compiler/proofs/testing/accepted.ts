@@ -583,4 +583,54 @@ export const accepted: readonly [what: string, checksLeft: number, source: strin
         y[i] = (x[i] << ((x[i] - 3) & 63)) // max(x[i], 1) + i64(z[i] >> min(z[i], 63))
 `,
   ],
+  [
+    "blocks of four stores",
+    0,
+    `kernel four(x: Tensor[f32, M], out y: Tensor[f32, M]) where M % 4 == 0:
+    for t in range(M // 4):
+        y[4 * t + 0] = x[4 * t + 0]
+        y[4 * t + 1] = x[4 * t + 1]
+        y[4 * t + 2] = x[4 * t + 2]
+        y[4 * t + 3] = x[4 * t + 3]
+`,
+  ],
+  [
+    "heads in groups",
+    0,
+    `kernel heads(x: Tensor[f32, H], k: Tensor[f32, G], out y: Tensor[f32, H]) where H % G == 0, G >= 1:
+    for h in range(H):
+        y[h] = k[h % G]
+    for g in range(G):
+        for r in range(H // G):
+            let h = g * (H // G) + r
+            y[h] = x[h]
+`,
+  ],
+  [
+    "remainders of what was clamped or divided",
+    0,
+    `kernel rest(x: Tensor[f32, M], p: Tensor[i32, N], s: f32, out y: Tensor[f32, N]) where M >= 1:
+    for i in range(N):
+        y[i] = x[clamp(p[i], 1, 9) % M] + x[saturate[i32](s) % M] + x[(i // max(p[i], 1)) % M]
+`,
+  ],
+  [
+    "a reversed loop runs only where there is something",
+    0,
+    `kernel back(x: Tensor[f32, M], out y: Tensor[f32, M]):
+    for i in range(M):
+        y[i] = sum(x[clamp(5, 0, M - 1)] for _k in range(M - 1, -1, -1))
+`,
+  ],
+  [
+    "values too long to be written out keep their bounds",
+    0,
+    `kernel far(x: Tensor[i32, M, N], p: Tensor[i32, M], out y: Tensor[i32, M]) where N >= 1:
+    for r in range(M):
+        let a = p[clamp(p[clamp(p[clamp(p[clamp(p[r], 0, M - 1)] * 3, 0, M - 1)] + p[r], 0, M - 1)] ^ p[r], 0, M - 1)]
+        let b = clamp(a + p[clamp(p[clamp(a, 0, M - 1)] + p[clamp(a ^ 77, 0, M - 1)], 0, M - 1)], 0, N - 1)
+        let c = (a + p[clamp(p[clamp(a, 0, M - 1)] + p[clamp(a ^ 77, 0, M - 1)], 0, M - 1)] * 2) % N
+        y[r] = x[r, b] + x[r, c] + sum(x[:, b][k] for k in range(M))
+`,
+  ],
 ];
