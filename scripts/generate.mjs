@@ -1,7 +1,8 @@
 // Writes the generated files, or with --check tells whether they are fresh.
 //
-//   stdlib/library.gen.ts   the library's sources as text, so that the compiler needs no file system
-//   spec/*.md               pages made from tables and from other pages: testing/spec/documents.ts
+//   stdlib/library.gen.ts           the library's sources as text, so that the compiler needs no file system
+//   tools/kernc/webgpu-host.gen.ts  spec/hosts/webgpu.mjs as text, for bindings that need only WebGPU
+//   spec/*.md                       pages made from tables and from other pages: testing/spec/documents.ts
 
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -41,7 +42,16 @@ async function specification() {
   return Object.fromEntries(await Promise.all(pages));
 }
 
-const files = { "stdlib/library.gen.ts": await librarySources(), ...(await specification()) };
+async function webgpuHost() {
+  const text = await readFile("spec/hosts/webgpu.mjs", "utf8");
+  return `// Generated from spec/hosts/webgpu.mjs by scripts/generate.mjs; don't edit.\n\nexport const webgpuHost: string = ${JSON.stringify(text)};\n`;
+}
+
+const files = {
+  "stdlib/library.gen.ts": await librarySources(),
+  "tools/kernc/webgpu-host.gen.ts": await webgpuHost(),
+  ...(await specification()),
+};
 let stale = false;
 for (const [path, text] of Object.entries(files)) {
   const old = await readFile(path, "utf8").catch(() => undefined);

@@ -41,3 +41,6 @@ export async function openPage(browser: Browser): Promise<{ page: Page; errors: 
   });
   return { page, errors };
 }
+
+/** Arguments that give a page WebGPU: of SwiftShader, on the CPU, where there is no GPU. */
+export const webgpuArguments: readonly string[] = ["--enable-unsafe-webgpu"];

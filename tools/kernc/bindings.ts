@@ -2,7 +2,7 @@
 // exact types of the kernel's arguments and results.
 
 import type { Manifest, ParamSpec, Signature, TargetName } from "../../compiler/artifact.ts";
-import { isWide } from "../../lang/dtypes.ts";
+import { isWide, type Dtype } from "../../lang/dtypes.ts";
 import { printShape } from "../../runtime/call/shape-text.ts";
 
 /** The text of NAME.js and NAME.d.ts. */
@@ -52,30 +52,44 @@ export interface KernelCall {
   readonly types: string;
 }
 
+/** What stands for tensors in declarations. */
+export interface TensorTypes {
+  readonly argument: (dtype: Dtype) => string;
+  readonly result: (dtype: Dtype) => string;
+  /** A second parameter. */
+  readonly options?: string;
+}
+
+const ofRuntime: TensorTypes = {
+  argument: (dtype) => `Tensor<"${dtype}">`,
+  result: (dtype) => `Tensor<"${dtype}">`,
+};
+
 /** One call an instance, the same types only once; instances of all targets are the same kernels. */
-export function kernelCalls(manifest: Manifest): KernelCall[] {
+export function kernelCalls(manifest: Manifest, types: TensorTypes = ofRuntime): KernelCall[] {
   const members: KernelCall[] = [];
   const seen = new Set<string>();
   const signatures = manifest.artifacts.flatMap(({ kernels }) => kernels.map(({ signature }) => signature));
   for (const signature of signatures)
     for (const callable of new Set([signature.name, signature.instance])) {
-      const types = callTypes(signature, manifest);
-      const key = `${callable}${types.replace(/\/\*\*.*?\*\//gs, "")}`;
+      const text = callTypes(signature, manifest, types);
+      const key = `${callable}${text.replace(/\/\*\*.*?\*\//gs, "")}`;
       const sameKernel = signature.name === callable || !seen.has(callable);
       if (seen.has(key) || !sameKernel) continue;
       seen.add(key).add(callable);
-      members.push({ name: callable, doc: docComment(signature), types });
+      members.push({ name: callable, doc: docComment(signature), types: text });
     }
   return members;
 }
 
-function callTypes(signature: Signature, manifest: Manifest): string {
+function callTypes(signature: Signature, manifest: Manifest, types: TensorTypes): string {
   const results = signature.params.filter((param) => param.kind === "tensor" && param.mode !== "in");
-  const args = signature.params.map((param) => argument(param, manifest));
-  return `(args: {\n${args.join("\n")}\n}): Promise<{\n${results.map((param) => result(param)).join("\n")}\n}>;`;
+  const args = signature.params.map((param) => argument(param, manifest, types));
+  const options = types.options ? `, ${types.options}` : "";
+  return `(args: {\n${args.join("\n")}\n}${options}): Promise<{\n${results.map(({ name, dtype }) => `${name}: ${types.result(dtype)};`).join("\n")}\n}>;`;
 }
 
-function argument(param: ParamSpec, manifest: Manifest): string {
+function argument(param: ParamSpec, manifest: Manifest, types: TensorTypes): string {
   if (param.kind === "scalar") {
     const type = param.dtype === "bool" ? "boolean" : isWide(param.dtype) ? "number | bigint" : "number";
     return `/** \`${param.dtype}\` */ ${param.name}: ${type};`;
@@ -83,11 +97,7 @@ function argument(param: ParamSpec, manifest: Manifest): string {
   const written =
     param.mode === "mut" ? ", changed in place" : param.mode === "out" ? "; allocated if it isn’t given" : "";
   const optional = param.mode === "out" ? "?" : "";
-  return `/** \`${tensorText(param, manifest)}\`${written} */ ${param.name}${optional}: Tensor<"${param.dtype}">;`;
-}
-
-function result(param: ParamSpec): string {
-  return `${param.name}: Tensor<"${param.dtype}">;`;
+  return `/** \`${tensorText(param, manifest)}\`${written} */ ${param.name}${optional}: ${types.argument(param.dtype)};`;
 }
 
 /** `Tensor[f32, M, *S]`, packs as the source has them. */

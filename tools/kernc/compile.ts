@@ -11,6 +11,7 @@ import { compileOptions, openFile } from "./kernels.ts";
 import { extensions, manifestOf } from "./manifest.ts";
 import { writeFiles } from "./outputs.ts";
 import { fileTrouble, findSources } from "./sources.ts";
+import { webgpuBindings } from "./webgpu-bindings.ts";
 
 const targets = ["wasm", "wgsl", "tsp"] as const satisfies readonly TargetName[];
 
@@ -19,7 +20,10 @@ export const compileCommand: Command = {
   usage: "FILES… [--target wasm,wgsl] [--out DIR]",
   summary:
     "Writes, for each file, NAME.wasm, NAME.wgsl, NAME.manifest.json, and NAME.js with NAME.d.ts, which need only kernc/runtime.",
-  details: ["Generic kernels are written for the dtypes asked for (--set T=f16), f32 if nothing is said."],
+  details: [
+    "With wgsl there is NAME.webgpu.js as well, with its .d.ts: it needs WebGPU, and nothing of kernc.",
+    "Generic kernels are written for the dtypes asked for (--set T=f16), f32 if nothing is said.",
+  ],
   options: {
     target: {
       kind: "value",
@@ -75,6 +79,7 @@ async function outputFiles(
     sourceMap === undefined ? [] : [{ name: `${name}.${extensions[target]}.map`, bytes: sourceMap }],
   );
   const { js, dts } = await bindings(name, manifest);
+  const plain = await webgpuBindings(manifest);
   return [
     ...artifacts.map((artifact) => ({
       name: `${name}.${extensions[artifact.target]}`,
@@ -84,6 +89,12 @@ async function outputFiles(
     { name: `${name}.manifest.json`, bytes: `${JSON.stringify(manifest, undefined, 2)}\n` },
     { name: `${name}.js`, bytes: js },
     { name: `${name}.d.ts`, bytes: dts },
+    ...(plain
+      ? [
+          { name: `${name}.webgpu.js`, bytes: plain.js },
+          { name: `${name}.webgpu.d.ts`, bytes: plain.dts },
+        ]
+      : []),
   ];
 }
 
