@@ -180,6 +180,27 @@ describe.each(Object.entries(cases))("%s", (name, { of, ranges, ...bounds }) => 
   });
 });
 
+describe("exp_falling", () => {
+  test.each([
+    ["f32", -87.3, 2],
+    ["f64", -700, 2],
+  ] as const)("keeps its bound in %s", (dtype, low, bound) => {
+    for (const range of [[low, 0] as const, [-1, 0] as const]) {
+      const x = points(range, 3001, dtype);
+      expect(worstError(apply("exp_falling", dtype, x), (at) => Math.exp(x[at]!), dtype)).toBeLessThanOrEqual(
+        bound,
+      );
+    }
+  });
+
+  test("ends at 0, is 1 at 0, and keeps NaN, whatever its bits", () => {
+    const x = Float32Array.of(0, -0, -87.7, -88.5, -200, -Infinity, NaN);
+    expect([...apply("exp_falling", "f32", x)]).toEqual([1, 1, 0, 0, 0, 0, NaN]);
+    const odd = new Float32Array(Uint32Array.of(0x7fc00001, 0xffc00123, 0x7fffffff).buffer);
+    expect([...apply("exp_falling", "f32", odd)]).toEqual([NaN, NaN, NaN]);
+  });
+});
+
 test("sin of huge f32 arguments is reduced with enough digits of π", () => {
   const x = points([1e10, 3e38], 2000, "f32");
   expect(worstError(apply("sin", "f32", x), (at) => Math.sin(x[at]!), "f32")).toBeLessThanOrEqual(3);

@@ -6,6 +6,7 @@ import { flattenAddresses, rowMajor, strideName, type Layout } from "../../passe
 import { add } from "../../passes/fold.ts";
 import type { Phase } from "../../passes/phases.ts";
 import { shareOf } from "../../passes/shares.ts";
+import { dropDead } from "../../passes/simplify/dead.ts";
 import { pointerName, strengthReduce } from "../../passes/strength-reduce.ts";
 import { dtypeInfo } from "../../../lang/dtypes.ts";
 import {
@@ -42,7 +43,8 @@ export function phaseFunction(
 ): string {
   const { kernel, scratch } = context;
   const shared = shareOf(kernel, phase, ref(beginName, i32), ref(endName, i32));
-  const flat = strengthReduce(flattenAddresses({ ...kernel, body: shared }, layout));
+  // What only addresses needed is gone: a loop whose variable nobody reads any more is counted down.
+  const flat = dropDead(strengthReduce(flattenAddresses({ ...kernel, body: shared }, layout)));
   const w = new Writer(context.helpers, context.features);
   const params = phaseParams(kernel);
   const names = new Map<string, Value>();
