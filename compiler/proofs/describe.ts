@@ -3,7 +3,7 @@
 import { textOf, type Span } from "../../lang/source.ts";
 import type { Expr, LoadExpr, Scalar, StoreStmt } from "../ir/ir.ts";
 import { printExpr } from "../ir/print.ts";
-import type { Finding, Happened } from "./trace.ts";
+import type { Finding, Happened } from "./finding.ts";
 
 /** "M = 17, N = 1", of the names that matter, or of all if none does. */
 export function sizesText(finding: Finding, relevant: ReadonlySet<string>): string {

@@ -18,7 +18,8 @@ import {
 } from "../ir/ir.ts";
 import { visitBlock, visitExprs } from "../ir/walk.ts";
 import { prove } from "./index.ts";
-import { Trace, type Finding, type Watch } from "./trace.ts";
+import type { Finding, Watch } from "./finding.ts";
+import { Trace } from "./trace.ts";
 
 // ---- random kernels ----------------------------------------------------------------------------------
 

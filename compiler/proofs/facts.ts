@@ -2,6 +2,7 @@
 // change, so a point's knowledge can be kept with an access and asked again later.
 
 import { condKey, conjuncts, not, substituteCond, visitCondAtoms, type Cond } from "../symbolic/cond.ts";
+import { attempt } from "../symbolic/integers.ts";
 import { Intervals } from "../symbolic/intervals.ts";
 import { negate } from "../symbolic/poly.ts";
 import { refutes } from "../symbolic/refute.ts";
@@ -123,7 +124,7 @@ export const effort = { usual: 120, optional: 40 } as const;
 
 /** Whether the facts imply the goal; false where that isn't found out. */
 export function proves(facts: Facts, goal: Cond, budget: number = effort.usual): boolean {
-  return conjuncts(goal).every((part) => provesOne(facts, part, budget));
+  return attempt(() => conjuncts(goal).every((part) => provesOne(facts, part, budget)), false);
 }
 
 function provesOne(facts: Facts, goal: Cond, budget: number): boolean {

@@ -10,7 +10,6 @@
 import type { Span } from "../../lang/source.ts";
 import type { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import type { IrKernel } from "../ir/ir.ts";
-import { TooLarge } from "../symbolic/integers.ts";
 import { withBody } from "../ir/walk.ts";
 import { Judge } from "./judge.ts";
 import { openKernel } from "./kernel-facts.ts";
@@ -39,16 +38,6 @@ export interface ProofResult {
 
 /** Proves a kernel in `nest` form; what can't be proved is reported to `sink`. */
 export function prove(kernel: IrKernel, sink: DiagnosticSink): ProofResult {
-  try {
-    return proved(kernel, sink);
-  } catch (error) {
-    if (!(error instanceof TooLarge)) throw error;
-    sink.report("K0408", { kernel: kernel.name }, kernel.span);
-    return { kernel, facts: [], proved: 0, runtimeChecks: 0 };
-  }
-}
-
-function proved(kernel: IrKernel, sink: DiagnosticSink): ProofResult {
   const { scope, names, terms, shapes } = openKernel(kernel, sink);
   const entry = scope.facts;
   const judge = new Judge(kernel, shapes, terms, sink);

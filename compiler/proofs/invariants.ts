@@ -6,6 +6,7 @@ import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
 import type { Expr, ForStmt, WhileStmt } from "../ir/ir.ts";
 import { assignedIn, declaredIn } from "../ir/names.ts";
 import { blocksOf, someExpr, visitExpr, visitExprs, type Block } from "../ir/walk.ts";
+import { attempt } from "../symbolic/integers.ts";
 import { condKey, ge, le, type Cond } from "../symbolic/cond.ts";
 import {
   add,
@@ -36,8 +37,15 @@ export function changedBy(stmt: ForStmt | WhileStmt): string[] {
   return [...assignedIn(stmt.body)].filter((name) => !own.has(name));
 }
 
-/** Guesses that hold when the loop is entered. `first` is the loop variable's first value. */
-export function candidates(
+/**
+ * Guesses that hold when the loop is entered, none where its numbers are too large for them. `first` is the loop
+ * variable's first value.
+ */
+export function candidates(...given: Parameters<typeof guesses>): Candidate[] {
+  return attempt(() => guesses(...given), []);
+}
+
+function guesses(
   stmt: ForStmt | WhileStmt,
   changed: readonly string[],
   entry: Scope,
@@ -92,7 +100,10 @@ export function candidates(
       }
     }
   }
-  return distinct(found, start, first).filter((candidate) => {
+  const safe = found.map(({ at }): Candidate => ({
+    at: (value, iteration) => attempt(() => at(value, iteration), undefined),
+  }));
+  return distinct(safe, start, first).filter((candidate) => {
     const cond = candidate.at(start, first);
     return cond !== undefined && proves(entry.facts, cond);
   });

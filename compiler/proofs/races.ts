@@ -17,7 +17,7 @@ import type { Access, ForLoop } from "./listener.ts";
 import { innermost, overflowExample, overflowIn } from "./overflow.ts";
 import { search } from "./search.ts";
 import type { Terms } from "./terms.ts";
-import type { Finding, Happened } from "./trace.ts";
+import type { Finding, Happened } from "./finding.ts";
 import { condKey } from "../symbolic/cond.ts";
 
 /** What a mark on a loop is called in the source. */

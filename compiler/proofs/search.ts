@@ -4,7 +4,8 @@
 import { dtypeInfo, isFloat, isWide, type Dtype } from "../../lang/dtypes.ts";
 import type { Expr, IrKernel, Scalar } from "../ir/ir.ts";
 import { visitExpr, visitExprs } from "../ir/walk.ts";
-import { Trace, type Finding, type Watch } from "./trace.ts";
+import type { Finding, Watch } from "./finding.ts";
+import { Trace } from "./trace.ts";
 
 const totalSteps = 600_000;
 const stepsARun = 60_000;

@@ -138,7 +138,7 @@ export class Terms {
   private constant(expr: Extract<Expr, { kind: "const" }>): Poly {
     if (isInteger(expr.type.dtype)) {
       const value = Number(expr.value);
-      if (Number.isSafeInteger(value)) return constantPoly(value);
+      if (Math.abs(value) <= largestExact) return constantPoly(value);
     }
     return atomPoly(app(`${String(expr.value)}:${expr.type.dtype}`, [], -Infinity, Infinity));
   }
@@ -167,7 +167,7 @@ export class Terms {
   private integer(expr: OpExpr, scope: Scope): Poly {
     try {
       const exact = this.exactly(expr, scope);
-      if (!exact || exact.terms.length > maxTerms) return this.application(expr, scope);
+      if (!exact || exact.terms.length > maxTerms || isHuge(exact)) return this.application(expr, scope);
       if (neverWraps.has(expr.op) || this.fits(exact, expr.type, scope)) return exact;
       const wrapped = this.application(expr, scope);
       if (wrapped.terms.length === 1)
@@ -183,9 +183,8 @@ export class Terms {
     if (this.exact) return true;
     const { lo, hi } = rangeOf(type.dtype);
     const bounds = new Intervals().ofPoly(poly);
-    // 64-bit integers count as exact while numbers hold them.
-    const low = constantPoly(Math.max(lo, Number.MIN_SAFE_INTEGER));
-    const high = constantPoly(Math.min(hi, Number.MAX_SAFE_INTEGER));
+    const low = constantPoly(Math.max(lo, -largestExact));
+    const high = constantPoly(Math.min(hi, largestExact));
     return (
       (bounds.lo >= low.constant || proves(scope.facts, ge(poly, low), effort.optional)) &&
       (bounds.hi <= high.constant || proves(scope.facts, le(poly, high), effort.optional))
@@ -335,6 +334,12 @@ function masked(value: Poly, mask: Poly): Poly | undefined {
   const size = mask.constant + 1;
   return Number.isInteger(Math.log2(size)) && size <= 2 ** 31 ? mod(value, constantPoly(size)) : undefined;
 }
+
+/** 64-bit integers count as exact up to here, so that numbers still hold what questions about them add up. */
+const largestExact = 2 ** 50;
+
+const isHuge = (poly: Poly): boolean =>
+  Math.abs(poly.constant) > largestExact || poly.terms.some(({ coef }) => Math.abs(coef) > largestExact);
 
 /** Above this many terms a poly costs more than it tells. */
 const maxTerms = 24;

@@ -14,7 +14,7 @@ import { effort, relevant, rename } from "../proofs/facts.ts";
 import type { Access, ForLoop } from "../proofs/listener.ts";
 import { bothAtomic, primed } from "../proofs/races.ts";
 import { search } from "../proofs/search.ts";
-import type { Finding, Happened, Moment } from "../proofs/trace.ts";
+import type { Finding, Happened, Moment } from "../proofs/finding.ts";
 import { condKey, eq, gt, lt, type Cond } from "../symbolic/cond.ts";
 import { attempt } from "../symbolic/integers.ts";
 import { constantPoly, floordiv, mul, sub, type Poly } from "../symbolic/poly.ts";

@@ -633,4 +633,21 @@ export const accepted: readonly [what: string, checksLeft: number, source: strin
         y[r] = x[r, b] + x[r, c] + sum(x[:, b][k] for k in range(M))
 `,
   ],
+  [
+    "data of 64 bits with constants as large as they come",
+    2,
+    `kernel large(x: Tensor[i64, N], out y: Tensor[i64, N]):
+    for i in range(N):
+        var v: i64 = -9007199254740991
+        var w: i64 = 9007199254740991
+        while v < w and x[i] > v:
+            v += 9007199254740991
+            w -= 9007199254740990
+        assert x[i] <= 9007199254740991, "far"
+        assert x[i] * 1125899906842624 > 2 * x[i] - 1125899906842624, "near"
+        y[i] = min(x[i] * 3, 9007199254740991) - max(v + 9007199254740991, -9007199254740991) % 9007199254740990
+        if x[i] != -9007199254740991 and not (x[i] >= 9007199254740991):
+            y[i] = v + w
+`,
+  ],
 ];

@@ -60,13 +60,6 @@ dimensions of different tensors can. A \`where\` clause or an \`assert\` that bo
 its tensor, a \`where\` clause of a called kernel, an \`argmax\` that needs an element. An \`assert\` or a \`where\`
 clause that says so is enough.`,
   }),
-  K0408: entry<{ kernel: string }>({
-    severity: "error",
-    name: "numbers-too-large",
-    message: ({ kernel }) => `the integers in \`${kernel}\` are too large for me to reason about`,
-    explain: `Proofs work on exact integers of 53 bits. Index arithmetic with constants near that size can’t be checked;
-no tensor needs it.`,
-  }),
   K0410: entry<{ name: string }>({
     severity: "error",
     name: "element-never-written",
