@@ -13,7 +13,7 @@ import type { Outcome, Progress, Ranked } from "./search.ts";
 const shown = 12;
 const barWidth = 24;
 /** Characters of a candidate's name. */
-const widest = 72;
+const widest = 96;
 
 export interface ReportOptions {
   readonly kernel: string;

@@ -1,5 +1,6 @@
-// Whole schedules as a search space: for each nest of the kernel what the automatic scheduler would choose from. Its cost model
-// says where to begin; since a model can be wrong, every third candidate is drawn from all of them.
+// Whole schedules as a search space: for each nest of the kernel what the automatic scheduler would choose from, and what
+// is one step away from the leaders. Its cost model says where to begin; since a model can be wrong, every third candidate is
+// drawn from all of them.
 
 import type { TargetName } from "../../compiler/artifact.ts";
 import type { IrKernel } from "../../compiler/ir/ir.ts";
@@ -11,6 +12,7 @@ import {
   type Schedule,
 } from "../../compiler/schedule/auto/index.ts";
 import type { Candidate } from "./candidate.ts";
+import { mutations } from "./mutations.ts";
 import { shuffled, type Space } from "./space.ts";
 
 /** Of each nest, the best by the model are a candidate's neighbours. */
@@ -60,12 +62,16 @@ export function scheduleSpace(kernel: IrKernel, target: TargetName, seed: number
       }
       for (let next = drawn.next(); !next.done; next = drawn.next()) yield known(numbered(next.value));
     },
-    neighbours({ key }) {
+    neighbours({ key, schedule }) {
       const picks = picksOf.get(key);
-      if (!picks) return [];
-      return choices.flatMap(({ candidates }, at) =>
-        candidates.slice(0, near).map((_, pick) => known(picks.with(at, pick))),
-      );
+      return [
+        ...(schedule ? mutations(schedule, kernel) : []).map((other) =>
+          scheduleCandidate(kernel, target, other),
+        ),
+        ...(picks ? choices : []).flatMap(({ candidates }, at) =>
+          candidates.slice(0, near).map((_, pick) => known(picks!.with(at, pick))),
+        ),
+      ];
     },
   };
 }

@@ -70,7 +70,11 @@ const thorough = { warmUp: 200, sample: 2 };
 /** After Ctrl-C. */
 const hurried = { warmUp: 50, sample: 2 };
 const finalists = 4;
+/** After so many rungs the leaders' neighbours are looked at. */
+const generations = 3;
 const firstRounds = 3;
+/** Where there is time, a rung has so many times the rounds that it must have. */
+const most = 4;
 const finalRounds = { least: 7, most: 80 } as const;
 /** What is so many times slower than the fastest at first sight isn't timed in turns. */
 const hopeless = 2.5;
@@ -114,9 +118,9 @@ class Search {
     this.exhausted = await this.admitAll(space.candidates());
     let field = this.racers.filter(({ sight }) => sight <= hopeless * this.bestSight());
     for (let rung = 0, rounds = firstRounds; field.length > finalists && this.within(parts.halving); rung++) {
-      await this.rung(rung, field, rounds);
+      await this.rung(rung, field, rounds, this.share(rung, field.length));
       field = this.bySpeed(field).slice(0, Math.max(Math.ceil(field.length / 2), finalists));
-      if (!this.exhausted && rung < 3) field = [...field, ...(await this.neighboursOf(field))];
+      if (rung < generations) field = [...field, ...(await this.neighboursOf(field))];
       rounds = Math.ceil(rounds * 1.6);
     }
     field = this.bySpeed(field).slice(0, finalists);
@@ -137,6 +141,14 @@ class Search {
   /** Whether a stage that may last until this part of the budget goes on. */
   private within(part: number): boolean {
     return !this.interrupted && this.spent < part * this.options.budget;
+  }
+
+  /** The part of the budget until which a rung may take more samples than it must: what is left is shared among the rungs. */
+  private share(rung: number, field: number): number {
+    const halvings = Math.max(Math.ceil(Math.log2(field / finalists)), 1);
+    const rungs = halvings + (this.exhausted ? 0 : Math.max(generations - rung, 0));
+    const now = this.spent / this.options.budget;
+    return now + (parts.halving - now) / rungs;
   }
 
   private report(stage: Progress["stage"], left: number): void {
@@ -211,6 +223,7 @@ class Search {
   /** What differs from the leaders in one value and wasn't tried yet, as far as time allows. */
   private async neighboursOf(field: readonly Racer[]): Promise<Racer[]> {
     const before = this.racers.length;
+    // With all values of lists tried, nothing is left; schedules always have some.
     for (const { candidate } of field.slice(0, 2))
       await this.admitAll(this.options.space.neighbours(candidate), (parts.admission + parts.halving) / 2);
     const limit = hopeless * this.bestSight();
@@ -219,11 +232,12 @@ class Search {
 
   // ---- turns ----
 
-  private async rung(rung: number, field: readonly Racer[], rounds: number): Promise<void> {
+  private async rung(rung: number, field: readonly Racer[], rounds: number, until: number): Promise<void> {
     // From the second rung on, everyone's code has run for so long that the engine has done with it.
     if (rung > 0) await this.warm([this.baseline, ...field]);
     for (const racer of field) racer.rung = rung;
-    for (let n = 0; n < rounds && this.within(parts.halving); n++) {
+    for (let n = 0; n < rounds || (n < most * rounds && this.within(until)); n++) {
+      if (!this.within(parts.halving)) break;
       await this.turns([this.baseline, ...field]);
       this.report("timing", field.length);
     }

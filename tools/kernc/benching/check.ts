@@ -112,5 +112,23 @@ export async function difference(
   return undefined;
 }
 
+/**
+ * The tolerance for results that are compared with another compiled version's instead of the interpreter's on small calls. A long
+ * sum errs by parts of its terms, not of itself, so that elements near zero may differ by as much as the others: by the
+ * relative tolerance of the root mean square of all.
+ */
+export async function looser(signature: Signature, expected: Outcome): Promise<Signature> {
+  const { relative, absolute } = signature.tolerance;
+  let largest = 0;
+  for (const result of isStopped(expected) ? [] : Object.values(expected)) {
+    const data = await result.data();
+    if (!(data instanceof Float32Array || data instanceof Float64Array)) continue;
+    let squares = 0;
+    for (const value of data) if (Number.isFinite(value)) squares += value * value;
+    largest = Math.max(largest, Math.sqrt(squares / Math.max(data.length, 1)));
+  }
+  return { ...signature, tolerance: { relative, absolute: Math.max(absolute, 4 * relative * largest) } };
+}
+
 const sameShape = (a: Tensor, b: Tensor): boolean =>
   a.dtype === b.dtype && JSON.stringify(a.shape) === JSON.stringify(b.shape);
