@@ -133,7 +133,8 @@ export interface VxmRow {
   readonly second?: TspType;
   /** The type of the result where it isn't that of the inputs. */
   readonly gives?: TspType | "to";
-  lanes(x: Lanes, y: Lanes, type: TspType, fields: Fields): Lanes;
+  /** Writes to `z`, which is neither `x` nor `y`, and gives it. */
+  lanes(x: Lanes, y: Lanes, type: TspType, fields: Fields, z?: Lanes): Lanes;
 }
 
 /** Infers a row's field names, so that its functions may use them. */

@@ -46,11 +46,14 @@ const halfValue = (bits: number): number => halves[bits]!;
 const bits = new Int32Array(lanes);
 const singles = new Float32Array(bits.buffer);
 
-/** The elements that a group of beats holds. */
-export function decode(beats: readonly Beat[], type: TspType): Lanes {
+/** The elements that a group of beats holds, written to `found`. */
+export function decode(
+  beats: readonly Beat[],
+  type: TspType,
+  found: Lanes = new Float64Array(beats[0]!.length),
+): Lanes {
   const [b0, b1, b2, b3] = beats as [Beat, Beat, Beat, Beat];
   const count = b0.length;
-  const found = new Float64Array(count);
   switch (type) {
     case "i8":
       for (let at = 0; at < count; at++) found[at] = (b0[at]! << 24) >> 24;
@@ -83,6 +86,19 @@ export function decode(beats: readonly Beat[], type: TspType): Lanes {
   }
 }
 
+let slab = new ArrayBuffer(0);
+let taken = 0;
+
+/** A beat of zeros. They are cut from larger buffers: one of its own costs more than what is computed for it. */
+export function newBeat(count: number): Beat {
+  if (taken + count > slab.byteLength) {
+    slab = new ArrayBuffer(256 * lanes);
+    taken = 0;
+  }
+  taken += count;
+  return new Uint8Array(slab, taken - count, count);
+}
+
 /** The beats of a stream group that hold these elements. */
 export function encode(values: Lanes, type: TspType): readonly Beat[] {
   const count = values.length;
@@ -91,7 +107,7 @@ export function encode(values: Lanes, type: TspType): readonly Beat[] {
   else for (let at = 0; at < count; at++) bits[at] = values[at]! | 0;
   const beats: Beat[] = [];
   for (let index = 0; index < widths[type]; index++) {
-    const beat = new Uint8Array(count);
+    const beat = newBeat(count);
     const shift = 8 * index;
     for (let at = 0; at < count; at++) beat[at] = bits[at]! >> shift;
     beats.push(beat);

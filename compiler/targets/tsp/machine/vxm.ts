@@ -3,7 +3,15 @@
 // NaN if an input is one. There is no division: 1 / s is rsqrt(s)² for s > 0.
 
 import { roundFloat, roundHalfEven } from "../../../ir/values.ts";
-import { kinds, row, type FieldKind, type Fields, type Row, type StreamUse } from "./instruction.ts";
+import {
+  kinds,
+  row,
+  type FieldKind,
+  type Fields,
+  type Row,
+  type StreamUse,
+  type VxmRow,
+} from "./instruction.ts";
 import { isFloatType, types, widths, type Lanes, type TspType } from "./values.ts";
 
 const integers = types.filter((type) => !isFloatType(type));
@@ -93,12 +101,13 @@ interface Options {
   readonly exact?: boolean;
 }
 
-const computed = (body: Body, exact: boolean) => (x: Lanes, y: Lanes, type: TspType) => {
-  const z = new Float64Array(x.length);
-  body(z, x, y, type);
-  if (!exact) fit[type](z);
-  return z;
-};
+const computed =
+  (body: Body, exact: boolean): VxmRow["lanes"] =>
+  (x, y, type, _, z = new Float64Array(x.length)) => {
+    body(z, x, y, type);
+    if (!exact) fit[type](z);
+    return z;
+  };
 
 function binary(name: string, doc: string, body: Body, options: Options = {}): Row<typeof typed> {
   const { types: allowed = types, second, gives: given, exact = false } = options;
@@ -307,9 +316,8 @@ export const vxmRows = {
       inputs: 1,
       types,
       gives: "to",
-      lanes: (x, _, from, fields) => {
+      lanes: (x, _, from, fields, z = new Float64Array(x.length)) => {
         const to = types[fields["to"]!]!;
-        const z = new Float64Array(x.length);
         convert(z, x, from, to, fields["rounding"]!);
         fit[to](z);
         return z;

@@ -37,6 +37,11 @@ export class Recent<T> {
     this.last = Math.max(this.last, time);
   }
 
+  /** What `set` is about to forget: older than anything that is asked for. */
+  forgotten(time: number): T | undefined {
+    return this.values[time & this.mask];
+  }
+
   at(time: number): T | undefined {
     return this.times[time & this.mask] === time ? this.values[time & this.mask] : undefined;
   }
@@ -65,6 +70,8 @@ export interface AluResult {
 
 export interface AluState {
   constant: number;
+  /** The constant in every lane, for the type that was asked for last. */
+  constants: { readonly type: TspType; readonly lanes: Lanes } | undefined;
   /** By the cycle of issue. */
   readonly results: Recent<AluResult>;
 }
@@ -97,7 +104,11 @@ export interface ChipState {
 export function chipState(delays: Delays): ChipState {
   return {
     slices: Array.from<SliceState | undefined>({ length: 2 * slicesOfSide }),
-    alus: Array.from({ length: alus }, () => ({ constant: 0, results: new Recent<AluResult>(delays.alu) })),
+    alus: Array.from({ length: alus }, () => ({
+      constant: 0,
+      constants: undefined,
+      results: new Recent<AluResult>(delays.alu),
+    })),
     planes: Array.from({ length: planes }, () => ({
       state: emptyPlane(),
       ready: Infinity,

@@ -2,7 +2,16 @@
 // state are there in time, runs the row's body, and puts the results on the streams. All times follow from this
 // simulation's profile.
 
-import { constantOf, decode, encode, types, widths, type Beat, type Lanes } from "../machine/values.ts";
+import {
+  constantOf,
+  decode,
+  encode,
+  types,
+  widths,
+  type Beat,
+  type Lanes,
+  type TspType,
+} from "../machine/values.ts";
 import { bankOf, lanes, lanesOfSuperlane, streamName, superlanes } from "../machine/geometry.ts";
 import { fault, type Fault, type FaultKind } from "../machine/faults.ts";
 import { constantOperand, firstAlu, noResult, type Fields, type UnitState } from "../machine/instruction.ts";
@@ -32,6 +41,9 @@ export class Units {
   end = 0;
   private readonly options: UnitOptions;
   private readonly delays: Delays;
+  /** Operands of the ALU at work. */
+  private readonly first: Lanes = new Float64Array(lanes);
+  private readonly second: Lanes = new Float64Array(lanes);
 
   constructor(options: UnitOptions) {
     const { delays } = options;
@@ -55,7 +67,7 @@ export class Units {
     const { place } = step;
     if (step.row.unit === "icu") {
       if (step.op === "config" && place.kind === "vxm")
-        this.state.alus[place.alu]!.constant = step.fields["value"]!;
+        Object.assign(this.state.alus[place.alu]!, { constant: step.fields["value"]!, constants: undefined });
       return;
     }
     switch (place.kind) {
@@ -183,25 +195,33 @@ export class Units {
     const { fields } = step;
     const vxm = step.row.vxm!;
     const type = types[(fields["type"] ?? fields["from"])!]!;
-    const x = this.operand(step, at, number, fields["x"]!, type);
-    const y = vxm.inputs === 2 ? this.operand(step, at, number, fields["y"]!, vxm.second ?? type) : x;
-    const result = this.options.compute ? vxm.lanes(x, y, type, fields) : x;
+    const { results } = this.state.alus[number]!;
+    const x = this.operand(step, at, number, fields["x"]!, type, this.first);
+    const y =
+      vxm.inputs === 2 ? this.operand(step, at, number, fields["y"]!, vxm.second ?? type, this.second) : x;
+    // A result lives for as long as another ALU may take it; then its place is written again.
+    const into = results.forgotten(at)?.lanes;
+    const result = this.options.compute ? vxm.lanes(x, y, type, fields, into) : noLanes;
     const gives = vxm.gives === "to" ? types[fields["to"]!]! : (vxm.gives ?? type);
-    this.state.alus[number]!.results.set(at, { lanes: result, type: gives });
+    results.set(at, { lanes: result, type: gives });
     const time = at + step.delay;
     this.end = Math.max(this.end, time);
     if (fields["out"] !== noResult)
       this.putAll(step, at, time, this.options.compute ? encode(result, gives) : []);
   }
 
-  private operand(step: Step, at: number, number: number, from: number, type: (typeof types)[number]): Lanes {
+  private operand(step: Step, at: number, number: number, from: number, type: TspType, into: Lanes): Lanes {
     const width = widths[type];
-    if (from === constantOperand)
-      return new Float64Array(lanes).fill(constantOf(this.state.alus[number]!.constant, type));
+    if (from === constantOperand) {
+      const alu = this.state.alus[number]!;
+      if (alu.constants?.type !== type)
+        alu.constants = { type, lanes: new Float64Array(lanes).fill(constantOf(alu.constant, type)) };
+      return alu.constants.lanes;
+    }
     if (from < firstAlu) {
       const beats: Beat[] = [];
       for (let index = 0; index < width; index++) beats.push(this.tap(step, at, from + index));
-      return this.options.compute ? decode(beats, type) : noLanes;
+      return this.options.compute ? decode(beats, type, into) : noLanes;
     }
     // What another ALU gives when the stream operands reach this one's input.
     const other = from - firstAlu;
