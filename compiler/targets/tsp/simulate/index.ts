@@ -25,8 +25,8 @@ export interface SimulateOptions {
   readonly maxFaults?: number;
   /** Ends with so many issued instructions at most; 10^9. */
   readonly maxIssued?: number;
-  /** Told of each instruction that is issued. */
-  trace?(queue: number, cycle: number, step: Step): void;
+  /** Told of each instruction that is issued, and what `repeat` has added to its addresses, rows and blocks. */
+  trace?(queue: number, cycle: number, step: Step, offset: number): void;
 }
 
 export interface Simulated {

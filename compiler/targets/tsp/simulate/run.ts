@@ -17,8 +17,8 @@ export interface ChipOptions {
   readonly compute: boolean;
   report(found: Fault): void;
   send(link: number, time: number, beat: Beat): void;
-  /** Told of each instruction that is issued. */
-  trace?(queue: number, cycle: number, step: Step): void;
+  /** Told of each instruction that is issued, and what `repeat` has added to its addresses, rows and blocks. */
+  trace?(queue: number, cycle: number, step: Step, offset: number): void;
 }
 
 interface QueueRun {
@@ -178,7 +178,7 @@ export class Chip {
   private issue(run: QueueRun, step: Step, now: number): void {
     run.issuedAt = now;
     this.issued += 1;
-    this.options.trace?.(run.id, now, step);
+    this.options.trace?.(run.id, now, step, step.row.unit === "icu" ? 0 : run.offset);
     this.units.end = Math.max(this.units.end, now + 1);
     if (step.row.unit === "icu") this.units.issue(step, now, 0, step.invalid);
     else {
