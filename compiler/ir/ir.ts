@@ -150,6 +150,8 @@ export type Directive = { readonly span?: Span } & (
 export interface LoopMarks {
   readonly parallel?: true;
   readonly threads?: true;
+  /** The threads are the lanes of a loop that was marked `vectorize`, on a target whose lanes are invocations. */
+  readonly lanes?: true;
   readonly vectorize?: { readonly width?: number; readonly tail: Tail };
   /** A factor, or 0 for wholly. */
   readonly unroll?: number;

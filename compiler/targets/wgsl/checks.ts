@@ -46,15 +46,13 @@ export function checkLimits(
 /** Loops over threads that the source asked for, where their length is known. */
 export function checkInvocations(kernel: IrKernel, limits: Limits, sink: DiagnosticSink): boolean {
   const values = valuesOf(kernel.body);
-  let fine = true;
   visitNests(kernel.body, (nest) => {
     const count = iterationsOf(nest, values) ?? 0;
     const [first] = nest.loops;
     if (count <= limits.invocations || first?.marks.label === undefined) return;
-    fine = false;
     sink.report("K0606", { count, limit: limits.invocations }, first.span ?? kernel.span);
   });
-  return fine;
+  return kernel;
 }
 
 /** Arrays that a workgroup shares; all entry points of a kernel declare theirs apart. */

@@ -9,13 +9,13 @@ import type { TypedModule } from "../../../lang/typed.ts";
 import { libraryHost } from "../../../stdlib/index.ts";
 import { argumentsFor } from "../../../testing/equivalence.ts";
 import { openWgslValidator } from "../../../testing/wgsl.ts";
-import { emitted, launchesOf, sameOnWgsl } from "../../../testing/wgsl-equivalence.ts";
+import { emitted, launchesOf, sameOnWgsl, scheduled } from "../../../testing/wgsl-equivalence.ts";
 import { openWgslRunner } from "../../../testing/wgsl-run.ts";
 import { fixDims } from "../../fix-dims.ts";
 import { instanceRequests } from "../../instances.ts";
 import type { IrKernel } from "../../ir/ir.ts";
-import { runPasses, sharedPasses } from "../../passes/index.ts";
 import { lower } from "../../lower/index.ts";
+import { prove } from "../../proofs/index.ts";
 
 const validator = await openWgslValidator();
 const runner = await openWgslRunner();
@@ -36,7 +36,7 @@ function kernelsOf(path: string, text: string, set: Record<string, string> = {})
   return module.kernels.flatMap((template) => {
     const [request] = instanceRequests(template, set, sink);
     const typed = request && module.instantiate(template.name, request, sink);
-    return typed ? [lower(typed, "wgsl")] : [];
+    return typed ? [prove(lower(typed, "wgsl"), sink).kernel] : [];
   });
 }
 
@@ -66,7 +66,7 @@ describe.skipIf(typeof validator === "string")(`Tint accepts ${whyNot(validator)
     it.each(files)("%s", async (path) => {
       if (typeof validator === "string") return;
       for (const kernel of kernelsOf(path, read(path), { T: dtype })) {
-        const module = emitted([runPasses(withArrays(path, kernel), sharedPasses)]);
+        const module = emitted([scheduled(withArrays(path, kernel))]);
         expect(await validator.validate(module.text, launchesOf(module)), module.text).toEqual([]);
       }
     });
@@ -76,7 +76,13 @@ describe.skipIf(typeof validator === "string")(`Tint accepts ${whyNot(validator)
 /** Kernels whose shapes are names, with sizes to run them at. */
 const runs: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   "stdlib/activations.kern": { S_0: 131 },
+  "stdlib/convolution.kern": { B: 2, A: 1, G: 2, C: 3, F: 4, H: 7, W: 13, R: 3, Q: 3 },
+  "stdlib/elementwise.kern": { S_0: 131, M: 5, N: 67, B: 2, C: 3, H: 4, W: 5 },
   "stdlib/linalg.kern": { B: 2, M: 5, N: 67, K: 19 },
+  "stdlib/pooling.kern": { B: 2, C: 3, H: 9, W: 13 },
+  "stdlib/quantized.kern": { S_0: 131, M: 5, N: 37, K: 64, B: 2, C: 3 },
+  "stdlib/reduction.kern": { M: 9, N: 133 },
+  "stdlib/attention.kern": { B: 1, H: 2, G: 2, I: 35, J: 37, D: 8, E: 8 },
   "stdlib/normalization.kern": { B: 2, C: 4, H: 5, W: 7, M: 5, N: 67 },
   "stdlib/image.kern": { H: 13, W: 29 },
   "samples/edges/edges.kern": { H: 13, W: 29 },
@@ -85,7 +91,8 @@ const runs: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 describe.skipIf(typeof runner === "string")(`computes what the interpreter does ${whyNot(runner)}`, () => {
   it.each(Object.entries(runs))("%s", async (path, dims) => {
     if (typeof runner === "string") return;
-    for (const kernel of kernelsOf(path, read(path))) {
+    for (const written of kernelsOf(path, read(path))) {
+      const kernel = withArrays(path, written);
       for (const { name } of kernel.dims) expect(dims, `${kernel.name} needs a size`).toHaveProperty(name);
       const scalars = { epsilon: 0.25, slope: 0.5, alpha: 2 };
       // A sum that contracts, or is rounded half to even at a tie, may end one integer further.

@@ -74,9 +74,10 @@ function inOrder(body: readonly Stmt[], { message }: CannotCooperate, report: Pa
   return mapBlock(body, (stmt) => {
     if (stmt.kind !== "for" || !stmt.marks.threads) return stmt;
     const { threads: _serial, ...marks } = stmt.marks;
-    if (marks.label !== undefined)
+    // Trees of reductions have no annotation of their own; the loops that they came from have.
+    if (marks.label !== undefined && marks.label !== "thread")
       report.notHonoured(
-        `@threads(${marks.label})`,
+        `@${marks.lanes ? "vectorize" : "threads"}(${marks.label})`,
         `${message}, so one invocation runs it in order`,
         stmt.span,
       );

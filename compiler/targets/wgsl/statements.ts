@@ -137,6 +137,8 @@ function emitStore(stmt: StoreStmt, fn: FunctionScope): void {
       return out.add(`${target} = ${emitExpr(stmt.value, fn, out).text};`);
     }
     const at = emitAddress(place, stmt.index, fn, out);
+    const more = place.storage.isPlainNumber && !stmt.atomic ? addedTo(stmt) : undefined;
+    if (more) return out.add(`${place.storage.name}[${at.text}] += ${emitExpr(more, fn, out).text};`);
     const value = emitExpr(stmt.value, fn, out);
     out.add(stmt.atomic ? place.storage.update(stmt.atomic, at, value) : place.storage.store(at, value));
   };

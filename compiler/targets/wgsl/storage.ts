@@ -74,6 +74,12 @@ export class Storage {
     }
   }
 
+  /** Whether an element lies in memory as the number that WGSL computes with. */
+  get isPlainNumber(): boolean {
+    const { kind } = this.layout;
+    return (kind === "local" || kind === "plain") && ["f32", "i32", "u32"].includes(this.dtype);
+  }
+
   /** Lanes of the vectors that an array is made of. */
   get lanes(): number | undefined {
     return this.layout.kind === "local" ? this.layout.lanes : undefined;

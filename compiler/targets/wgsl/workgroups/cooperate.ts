@@ -8,10 +8,11 @@
 import type { Span } from "../../../../lang/source.ts";
 import { constantSize } from "../sizes.ts";
 import { readOnlyBuffers, readIn, writtenIn } from "../../../ir/facts.ts";
-import { assignedIn, declaredIn, namesIn } from "../../../ir/names.ts";
+import { assignedIn, declaredBy, declaredIn, namesIn } from "../../../ir/names.ts";
 import { int, type Buffer, type Expr, type IrKernel, type Stmt } from "../../../ir/ir.ts";
 import {
   blocksOf,
+  exprsOf,
   mapAllExprs,
   mapBlocksOf,
   mapExpr,
@@ -88,6 +89,7 @@ class Planner {
     });
     for (const name of this.groupArrays()) this.place(name);
     const body = this.parts.size > 0 ? this.rewritten() : this.body;
+    this.findUniform(body);
     const bare = this.steps(body);
     const steps = withBarriers(bare, {
       of: (step) => this.touches(step),
@@ -218,7 +220,6 @@ class Planner {
           if (stmt.fill) out.push({ kind: "fill", alloc: stmt });
           continue;
         }
-        this.note(stmt);
         push(this.writesShared(stmt) ? "one" : "each", stmt);
         continue;
       }
@@ -230,7 +231,6 @@ class Planner {
         if (jumpsOut(stmt.body))
           throw new CannotCooperate("a `break` or `continue` around it leaves an iteration early", stmt.span);
         this.same([stmt.lo, stmt.hi], stmt);
-        this.uniform.add(stmt.name);
         out.push({ kind: "for", loop: stmt, body: this.steps(stmt.body) });
         continue;
       }
@@ -263,6 +263,37 @@ class Planner {
 
   // ---- the same for every invocation ----
 
+  /** Which names of the workgroup's own statements are the same for all: all that nothing says may differ. */
+  private findUniform(body: Block): void {
+    const declare = (block: Block): void => {
+      for (const stmt of block) {
+        if (stmt.kind === "for" && stmt.marks.threads) continue;
+        declaredBy(stmt).forEach((name) => this.uniform.add(name));
+        blocksOf(stmt).forEach(declare);
+      }
+    };
+    declare(body);
+    let before: number;
+    do {
+      before = this.uniform.size;
+      this.dropVarying(body, true);
+    } while (this.uniform.size < before);
+  }
+
+  /** Removes names whose values come from what varies, or that are assigned where not all come by. */
+  private dropVarying(block: Block, together: boolean): void {
+    for (const stmt of block) {
+      if (stmt.kind === "for" && stmt.marks.threads) continue;
+      const same = exprsOf(stmt).every((expr) => this.isUniform(expr));
+      if (stmt.kind === "let" || stmt.kind === "var" || stmt.kind === "for") {
+        if (!same) this.uniform.delete(stmt.name);
+      }
+      if (stmt.kind === "assign" && !(same && together)) this.uniform.delete(stmt.name);
+      const control = stmt.kind === "for" || stmt.kind === "if" || stmt.kind === "while";
+      for (const inner of blocksOf(stmt)) this.dropVarying(inner, together && (!control || same));
+    }
+  }
+
   private isUniform(expr: Expr): boolean {
     return !someExpr(
       expr,
@@ -270,30 +301,6 @@ class Planner {
         (part.kind === "ref" && !this.uniform.has(part.name)) ||
         (part.kind === "load" && !this.readOnly.has(part.buffer)),
     );
-  }
-
-  /** What a statement that every invocation runs makes known to be the same for all. */
-  private note(stmt: Stmt): void {
-    if (stmt.kind === "let" && this.isUniform(stmt.value)) this.uniform.add(stmt.name);
-    if (stmt.kind !== "var") return;
-    let same = this.isUniform(stmt.init);
-    visitBlock(this.body, (each) => {
-      if (each.kind === "assign" && each.name === stmt.name) same &&= this.isPlain(each.value, stmt.name);
-    });
-    // Assigned under a condition of its own it would differ.
-    if (same && !this.assignedInside(stmt.name)) this.uniform.add(stmt.name);
-  }
-
-  private isPlain(expr: Expr, own: string): boolean {
-    const dims = new Set(this.kernel.dims.map(({ name }) => name));
-    return (
-      [...namesIn(expr)].every((name) => name === own || dims.has(name)) &&
-      !someExpr(expr, ({ kind }) => kind === "load")
-    );
-  }
-
-  private assignedInside(name: string): boolean {
-    return this.body.some((stmt) => stmt.kind !== "assign" && assignedIn([stmt]).has(name));
   }
 
   private same(exprs: readonly Expr[], stmt: Stmt): void {

@@ -114,7 +114,7 @@ export function visitNests(block: Block, visit: (nest: Nest) => void): void {
 
 /**
  * Invocations of the workgroups that run a block: one for each iteration of the largest nest of the source whose length
- * is known. Copies of panels, which a schedule made, take as many turns as they need.
+ * is known. Copies of panels, which a schedule made, and lanes take as many turns as they need.
  */
 export function workgroupSizeOf(block: Block, most: number): number {
   const values = valuesOf(block);

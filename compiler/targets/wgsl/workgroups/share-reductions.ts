@@ -21,29 +21,37 @@ import {
   type ReduceStmt,
   type Stmt,
 } from "../../../ir/ir.ts";
-import { mapBlock, mapBlocksOf, type Block } from "../../../ir/walk.ts";
+import { mapBlock, mapBlocksOf, mapSame, type Block } from "../../../ir/walk.ts";
 import { add, apply, ceilDiv, max, mul, sub } from "../../../passes/fold.ts";
 import { combiningOp, isSimple, stepOf } from "../../../passes/expand-reductions.ts";
 import { Workspace } from "../../../passes/workspace.ts";
 import { limits } from "../limits.ts";
-import { hasThreads, nestOf, workgroupSizeOf } from "./nests.ts";
+import { wholeChain } from "./lanes.ts";
+import { hasThreads, nestOf, valuesOf, workgroupSizeOf, type Values } from "./nests.ts";
 
 export function shareReductions(kernel: IrKernel): IrKernel {
   const workspace = new Workspace(kernel);
+  const values = valuesOf(kernel.body);
   const body = kernel.body.map((stmt) => {
     if (!hasThreads([stmt])) return [stmt];
-    return inGroup(workspace, [stmt], workgroupSizeOf([stmt], limits.invocations));
+    return inGroup(workspace, [stmt], workgroupSizeOf([stmt], limits.invocations), values);
   });
   if (body.every((each, at) => each.length === 1 && each[0] === kernel.body[at])) return kernel;
   return workspace.finish(body.flat());
 }
 
 /** Statements that a whole workgroup runs. */
-function inGroup(workspace: Workspace, block: Block, size: number): Block {
+function inGroup(workspace: Workspace, block: Block, size: number, values: Values): Block {
   const out = block.map((stmt): Block => {
-    if (stmt.kind === "for" && stmt.marks.threads) return [stmt];
-    if (stmt.kind === "reduce") return hasThreads(stmt.body) ? shared(workspace, stmt, size) : [stmt];
-    return [mapBlocksOf(stmt, (inner) => inGroup(workspace, inner, size))];
+    if (stmt.kind === "for" && (stmt.marks.threads || stmt.marks.vectorize)) return [stmt];
+    if (stmt.kind === "reduce") {
+      // Invocations that all computed the same sum would gain nothing, so they share any that is long.
+      const spread = hasThreads(stmt.body)
+        ? stmt
+        : { ...stmt, body: mapSame(stmt.body, (each) => wholeChain(each, values)) };
+      return hasThreads(spread.body) ? shared(workspace, spread, size) : [stmt];
+    }
+    return [mapBlocksOf(stmt, (inner) => inGroup(workspace, inner, size, values))];
   });
   return out.every((each, at) => each.length === 1 && each[0] === block[at]) ? block : out.flat();
 }
@@ -68,7 +76,7 @@ function shared(workspace: Workspace, reduce: ReduceStmt, size: number): Block {
       lo: int(0),
       hi: int(count),
       step: 1,
-      marks: { threads: true, label: "thread" },
+      marks: { threads: true, lanes: true, label: "thread" },
       body,
       span,
     };
@@ -196,6 +204,17 @@ function combine(
   half: number,
 ): Block {
   const { span, results } = reduce;
+  if (isSimple(reduce.op)) {
+    const { type } = results[0]!;
+    const element = (index: Expr): Expr => ({ kind: "load", type, buffer: parts[0]!, index: [index], span });
+    const value = apply(
+      combiningOp[reduce.op],
+      type,
+      [element(thread), element(add(thread, int(half)))],
+      span,
+    );
+    return [{ kind: "store", buffer: parts[0]!, index: [thread], value, span }];
+  }
   const block: Stmt[] = [];
   const held = (at: number, index: Expr): Expr => {
     const { type } = results[at]!;

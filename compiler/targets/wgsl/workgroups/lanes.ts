@@ -1,0 +1,84 @@
+// Pass `lanes`: the lanes of a GPU are its invocations. Where an iteration of a parallel loop has no threads of its own, its
+// vectorized loops become loops over threads, and a workgroup runs the iteration; so do those of a phase that isn't parallel.
+// A loop that is both parallel and vectorized is parallel, an invocation a lane. Short loops, and those inside of threads, keep
+// their mark and become vectors of a few lanes.
+//
+// Assumes nothing further: what makes iterations independent lanes makes them independent threads.
+
+import type { ForStmt, IrKernel, Stmt } from "../../../ir/ir.ts";
+import { mapBlocksOf, mapSame, visitBlock, withBody, type Block } from "../../../ir/walk.ts";
+import type { PassReport } from "../../../passes/workspace.ts";
+import { hasThreads, mostTrips, nestOf, valuesOf, type Values } from "./nests.ts";
+
+/** Iterations below which invocations would mostly stand idle. */
+const fewest = 16;
+/** Lanes of WGSL's widest vector. */
+const widest = 4;
+
+export function lanesToThreads(kernel: IrKernel, report: PassReport): IrKernel {
+  const values = valuesOf(kernel.body);
+  const body = mapSame(kernel.body, (stmt) => {
+    const plain = hasThreads([stmt]) ? stmt : spread(stmt, values);
+    return narrowed(plain, false, report);
+  });
+  return withBody(kernel, body);
+}
+
+/** A statement at the top of a kernel with its vector loops as loops over threads. */
+function spread(stmt: Stmt, values: Values): Stmt {
+  if (stmt.kind === "for" && stmt.marks.parallel) {
+    const { vectorize: _lanes, ...marks } = stmt.marks;
+    const inner = mapBlocksOf(stmt, (block) => mapSame(block, (each) => spread(each, values)));
+    return inner.kind === "for" && stmt.marks.vectorize ? { ...inner, marks } : inner;
+  }
+  if (stmt.kind === "for" && stmt.marks.vectorize) {
+    const most = mostTrips(stmt, values);
+    if (most !== undefined && most < fewest) return stmt;
+    const { vectorize: _lanes, ...marks } = stmt.marks;
+    return { ...stmt, marks: { ...marks, threads: true, lanes: true } };
+  }
+  if (stmt.kind === "reduce") {
+    let marked = false;
+    visitBlock(stmt.body, (each) => {
+      if (each.kind === "for" && each.marks.vectorize) marked = true;
+    });
+    return marked ? { ...stmt, body: mapSame(stmt.body, (each) => wholeChain(each, values)) } : stmt;
+  }
+  if (stmt.kind === "while") return stmt;
+  return mapBlocksOf(stmt, (block) => mapSame(block, (each) => spread(each, values)));
+}
+
+/** All the loops of a reduction, which runs in any order, if one of them has lanes. */
+export function wholeChain(stmt: Stmt, values: Values): Stmt {
+  if (stmt.kind !== "for") return stmt;
+  const marked = (loop: ForStmt): ForStmt => {
+    const { vectorize: _lanes, ...marks } = loop.marks;
+    const body = mapSame(loop.body, (each) => (each.kind === "for" ? marked(each) : each));
+    return { ...loop, marks: { ...marks, threads: true, lanes: true }, body };
+  };
+  const all = marked(stmt);
+  const { loops } = nestOf(all);
+  const trips = loops.map((loop) => mostTrips(loop, values));
+  if (trips.every((most) => most !== undefined) && trips.reduce((a, b) => a * b, 1) < fewest) return stmt;
+  const names = new Set(loops.map(({ name }) => name));
+  const only = (each: Stmt): Stmt => {
+    const inner = mapBlocksOf(each, (block: Block) => mapSame(block, only));
+    if (inner.kind !== "for" || names.has(inner.name)) return inner;
+    const { threads: _inside, lanes: _too, ...marks } = inner.marks;
+    return { ...inner, marks };
+  };
+  return only(all);
+}
+
+/** Vector loops that stay have vectors that WGSL knows, and lanes that pay: those of a workgroup's tile. */
+function narrowed(stmt: Stmt, inNest: boolean, report: PassReport): Stmt {
+  const inside = inNest || (stmt.kind === "for" && stmt.marks.threads === true);
+  const inner = mapBlocksOf(stmt, (block) => mapSame(block, (each) => narrowed(each, inside, report)));
+  if (inner.kind !== "for" || !inner.marks.vectorize) return inner;
+  const { vectorize, ...marks } = inner.marks;
+  if (marks.parallel) return { ...inner, marks };
+  return {
+    ...inner,
+    marks: { ...marks, vectorize: { ...vectorize, width: Math.min(vectorize.width ?? widest, widest) } },
+  };
+}
