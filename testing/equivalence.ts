@@ -1,6 +1,8 @@
 // A pass must not change what a kernel computes: runs a kernel before and after it on the interpreter and compares
 // the results bit for bit (or within a bound, where the pass may reassociate float reductions).
 
+import { evaluateShape } from "../compiler/artifact.ts";
+import { toShapeExpr } from "../compiler/shape-expr.ts";
 import { expect } from "vitest";
 import { interpret, makeTensor, type InterpretArgs, type TensorArg } from "../compiler/ir/interpret.ts";
 import type { IrKernel, Scalar } from "../compiler/ir/ir.ts";
@@ -93,9 +95,9 @@ export function argumentsFor(
     }
     const buffer = kernel.buffers.find(({ name }) => name === param.buffer)!;
     const shape = buffer.shape.map((each) => {
-      if (each.kind === "const") return Number(each.value);
-      if (each.kind === "ref") return dims[each.name] ?? 0;
-      throw new Error("the test's shapes are names and constants");
+      const extent = toShapeExpr(each);
+      if (extent === undefined) throw new Error("a shape of the test isn't made of dims");
+      return evaluateShape(extent, (name) => dims[name] ?? 0);
     });
     const count = shape.reduce((product, size) => product * size, 1);
     const data = allocate(buffer.dtype, count);

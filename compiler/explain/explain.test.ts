@@ -38,14 +38,21 @@ it("keeps what only one target asks for apart", async () => {
 });
 
 it("says why an annotation isn't applied", async () => {
-  const text = source.replace("@wasm.vectorize(width=4)", "@vectorize");
+  const text = `kernel pick(x: Tensor[f32, M, N], at: Tensor[i32, N], out y: Tensor[f32, M, N]):
+    @parallel
+    for i in range(M):
+        @threads
+        for j in range(N):
+            assert 0 <= at[j] and at[j] < N, "a column exists"
+            y[i, j] = x[i, at[j]]
+`;
   const [kernel] = (await explain(text, { target: "wgsl" })).kernels;
   const [wgsl] = kernel!.targets;
   const notes = wgsl?.refused ? [] : wgsl!.annotations;
-  expect(notes.find(({ annotation }) => annotation === "@vectorize")).toMatchObject({
+  expect(notes.find(({ annotation }) => annotation === "@threads")).toMatchObject({
     honoured: false,
-    why: expect.stringMatching(/invocations/),
-    place: { line: 3 },
+    why: expect.stringMatching(/run-time check/),
+    place: { line: 4 },
   });
 });
 

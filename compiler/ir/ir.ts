@@ -150,8 +150,11 @@ export type Directive = { readonly span?: Span } & (
 export interface LoopMarks {
   readonly parallel?: true;
   readonly threads?: true;
-  /** The threads are the lanes of a loop that was marked `vectorize`, on a target whose lanes are invocations. */
-  readonly lanes?: true;
+  /**
+   * Threads that take turns where there are more of them than invocations: the lanes of a loop that was marked `vectorize`, on
+   * a target whose lanes are invocations; or a loop of the source that isn't one over tiles.
+   */
+  readonly lanes?: "vectorized" | "turns";
   readonly vectorize?: { readonly width?: number; readonly tail: Tail };
   /** A factor, or 0 for wholly. */
   readonly unroll?: number;

@@ -89,7 +89,6 @@ describe("annotations that aren't honoured", () => {
   }
 }`),
     ).toEqual([
-      "@vectorize(k): the lanes of a GPU are its invocations, so each runs scalar code",
       "@parallel(j): something else stands beside it in the parallel loop around it, or its bounds depend on that loop's variable, so each invocation runs it in order",
     ]);
   });

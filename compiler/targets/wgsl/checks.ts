@@ -7,7 +7,7 @@ import { exprsOf, visitBlock, visitExpr } from "../../ir/walk.ts";
 import type { Buffer, IrKernel } from "../../ir/ir.ts";
 import type { Limits } from "./limits.ts";
 import type { Entry } from "./prepare.ts";
-import { iterationsOf, valuesOf, visitNests } from "./workgroups/nests.ts";
+import { isMade, iterationsOf, valuesOf, visitNests } from "./workgroups/nests.ts";
 import { constantSize } from "./sizes.ts";
 import { dtypesUsed } from "./uses.ts";
 
@@ -43,16 +43,18 @@ export function checkLimits(
   return checkArrays(kernel, shared, limits, sink) && memory && bindings;
 }
 
-/** Loops over threads that the source asked for, where their length is known. */
+/** Tiles whose iterations are to be invocations of one workgroup; says whether all fit. */
 export function checkInvocations(kernel: IrKernel, limits: Limits, sink: DiagnosticSink): boolean {
   const values = valuesOf(kernel.body);
+  let fine = true;
   visitNests(kernel.body, (nest) => {
     const count = iterationsOf(nest, values) ?? 0;
     const [first] = nest.loops;
-    if (count <= limits.invocations || first?.marks.label === undefined) return;
+    if (count <= limits.invocations || !first || isMade(nest)) return;
+    fine = false;
     sink.report("K0606", { count, limit: limits.invocations }, first.span ?? kernel.span);
   });
-  return kernel;
+  return fine;
 }
 
 /** Arrays that a workgroup shares; all entry points of a kernel declare theirs apart. */

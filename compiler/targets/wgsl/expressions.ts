@@ -16,7 +16,7 @@ import { applyOp } from "./ops.ts";
 import type { Storage } from "./storage.ts";
 import { constantSize } from "./sizes.ts";
 import { binary, call, element, primary, within, type Text } from "./text.ts";
-import { isVector, isVectorDtype, registerOf, typeText } from "./types.ts";
+import { computesInVectors, isVector, registerOf, typeText } from "./types.ts";
 import { cellOf } from "./vector-arrays.ts";
 import type { Values } from "./workgroups/nests.ts";
 
@@ -110,12 +110,16 @@ function vectorOp(expr: OpExpr, scope: Scope, out: Lines): Text | undefined {
   if (type.lanes === 1) return undefined;
   if (op === "vec" || op === "splat")
     return call(typeText(type), ...args.map((arg) => emitExpr(arg, scope, out)));
+  if (op === "convert") {
+    const value = emitExpr(args[0]!, scope, out);
+    return registerOf(args[0]!.type.dtype) === registerOf(type.dtype) ? value : call(typeText(type), value);
+  }
   if (type.dtype === "bool" && (op === "and" || op === "or")) {
     const [a, b] = args.map((arg) => emitExpr(arg, scope, out));
     return binary(op === "and" ? "&" : "|", a!, b!);
   }
   const sign = arithmetic[op as keyof typeof arithmetic];
-  if (!sign || !isVectorDtype(type.dtype)) return undefined;
+  if (!sign || !computesInVectors(type.dtype)) return undefined;
   // Beside a vector a scalar stands for one that is the same in every lane.
   const [a, b] = args.map((arg, at) => emitExpr(scalarOf(arg, args[1 - at]!) ?? arg, scope, out));
   return binary(sign, a!, b!);

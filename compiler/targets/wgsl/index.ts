@@ -8,7 +8,7 @@
 import type { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
 import type { IrKernel } from "../../ir/ir.ts";
 import type { Emitted, EmittedKernel, Target } from "../target.ts";
-import { checkDtypes, checkLimits, unsupported } from "./checks.ts";
+import { checkDtypes, checkInvocations, checkLimits, unsupported } from "./checks.ts";
 import { HelperSet } from "./helpers.ts";
 import { emitKernel } from "./kernel.ts";
 import { limits, limitsOf, type Limits } from "./limits.ts";

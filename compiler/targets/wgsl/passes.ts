@@ -7,7 +7,6 @@ import { hoistInvariants } from "../../passes/licm.ts";
 import { simplify } from "../../passes/simplify/index.ts";
 import { unroll } from "../../passes/unroll.ts";
 import { vectorize } from "../../passes/vectorize/index.ts";
-import { invocationsChecked } from "./checks.ts";
 import { widen } from "./vector-arrays.ts";
 import { hasThreads } from "./workgroups/nests.ts";
 import { lanesToThreads } from "./workgroups/lanes.ts";
@@ -15,7 +14,6 @@ import { numberThreads } from "./workgroups/number-threads.ts";
 import { shareReductions } from "./workgroups/share-reductions.ts";
 
 export const wgslPasses: readonly Pass[] = [
-  { name: "check-invocations", doc: "no workgroup is too large", run: invocationsChecked },
   { name: "lanes", doc: "vector loops of an iteration to invocations of its workgroup", run: lanesToThreads },
   // Before loops change: reductions over threads become loops over threads, with a tree behind them.
   { name: "share-reductions", doc: "reductions across a workgroup, by tree", run: shareReductions },

@@ -77,7 +77,7 @@ function inOrder(body: readonly Stmt[], { message }: CannotCooperate, report: Pa
     // Trees of reductions have no annotation of their own; the loops that they came from have.
     if (marks.label !== undefined && marks.label !== "thread")
       report.notHonoured(
-        `@${marks.lanes ? "vectorize" : "threads"}(${marks.label})`,
+        `@${marks.lanes === "vectorized" ? "vectorize" : "threads"}(${marks.label})`,
         `${message}, so one invocation runs it in order`,
         stmt.span,
       );

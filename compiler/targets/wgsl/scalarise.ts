@@ -28,9 +28,9 @@ import {
   withBody,
 } from "../../ir/walk.ts";
 import { splat } from "../../ir/build.ts";
-import { isFloat } from "../../../lang/dtypes.ts";
+import { isFloat, isInteger, type Dtype } from "../../../lang/dtypes.ts";
 import { add, apply, mul } from "../../passes/fold.ts";
-import { isVector } from "./types.ts";
+import { computesInVectors, isVector } from "./types.ts";
 import type { VectorArrays } from "./vector-arrays.ts";
 
 /** The kernel with no vectors but WGSL's own. */
@@ -53,7 +53,6 @@ const nativeOps: ReadonlySet<OpName> = new Set([
   "floor",
   "ceil",
   "trunc",
-  "select",
   "lt",
   "le",
   "gt",
@@ -64,8 +63,19 @@ const nativeLogic: ReadonlySet<OpName> = new Set(["and", "or", "not"]);
 function isNativeOp(expr: OpExpr): boolean {
   const { dtype } = expr.type;
   if (dtype === "bool" && nativeLogic.has(expr.op)) return true;
-  if ((expr.op === "div" || expr.op === "neg") && isFloat(dtype)) return true;
-  return nativeOps.has(expr.op) && expr.args.every((arg) => arg.type.lanes === 1 || isVector(arg.type));
+  if (expr.op === "div" || expr.op === "neg")
+    return isFloat(dtype) && computesInVectors(dtype) && isVector(expr.type);
+  if (!expr.args.every((arg) => arg.type.lanes === 1 || isVector(arg.type))) return false;
+  const from = expr.args.at(-1)!.type.dtype;
+  if (expr.op === "convert") return isPlainConversion(from, dtype);
+  if (expr.op === "select") return true;
+  return nativeOps.has(expr.op) && computesInVectors(from) && (computesInVectors(dtype) || dtype === "bool");
+}
+
+/** Conversions that lose nothing that WGSL's own doesn't lose in the same way. */
+function isPlainConversion(from: Dtype, to: Dtype): boolean {
+  if (to === "f32") return from !== "bool";
+  return (to === "i32" || to === "u32") && isInteger(from);
 }
 
 /** One lane of a vector that stays. */

@@ -52,8 +52,13 @@ export function packedBits(dtype: Dtype): number | undefined {
 /** Lanes of WGSL's vectors, as far as they are used. */
 export const vectorLanes: readonly number[] = [2, 4];
 
-/** Whether WGSL computes with vectors of a dtype as it does with one value; others go lane by lane. */
+/** Whether values of a dtype are held in vectors. */
 export function isVectorDtype(dtype: Dtype): boolean {
+  return isSupported(dtype) && dtype !== "bool" && dtypeInfo(dtype).bits >= 8;
+}
+
+/** Whether WGSL computes with vectors of a dtype as it does with one value; others round or wrap lane by lane. */
+export function computesInVectors(dtype: Dtype): boolean {
   return dtype === "f32" || dtype === "f16" || dtype === "i32" || dtype === "u32";
 }
 

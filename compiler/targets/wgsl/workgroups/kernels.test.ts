@@ -43,12 +43,16 @@ describe.skipIf(typeof validator === "string")(`Tint accepts ${whyNot(validator)
 });
 
 describe.skipIf(typeof runner === "string")(`computes what the interpreter does ${whyNot(runner)}`, () => {
-  it.each(cases)("%s", async (_name, given) => {
-    if (typeof runner === "string") return;
-    const kernel = kernelOf(given);
-    for (const sizes of given.dims)
-      await sameOnWgsl(runner, kernel, () => argumentsFor(kernel, sizes, given), {
-        tolerance: given.tolerance,
-      });
-  });
+  it.each(cases)(
+    "%s",
+    async (_name, given) => {
+      if (typeof runner === "string") return;
+      const kernel = kernelOf(given);
+      for (const sizes of given.dims)
+        await sameOnWgsl(runner, kernel, () => argumentsFor(kernel, sizes, given), {
+          tolerance: given.tolerance,
+        });
+    },
+    300_000,
+  );
 });

@@ -7,7 +7,7 @@
 
 import type { ForStmt, IrKernel, Stmt } from "../../../ir/ir.ts";
 import { mapBlocksOf, mapSame, visitBlock, withBody, type Block } from "../../../ir/walk.ts";
-import type { PassReport } from "../../../passes/workspace.ts";
+import { intValue } from "../../../passes/fold.ts";
 import { hasThreads, mostTrips, nestOf, valuesOf, type Values } from "./nests.ts";
 
 /** Iterations below which invocations would mostly stand idle. */
@@ -15,13 +15,29 @@ const fewest = 16;
 /** Lanes of WGSL's widest vector. */
 const widest = 4;
 
-export function lanesToThreads(kernel: IrKernel, report: PassReport): IrKernel {
+export function lanesToThreads(kernel: IrKernel): IrKernel {
   const values = valuesOf(kernel.body);
   const body = mapSame(kernel.body, (stmt) => {
-    const plain = hasThreads([stmt]) ? stmt : spread(stmt, values);
-    return narrowed(plain, false, report);
+    const plain = hasThreads([stmt]) ? turns(stmt) : spread(stmt, values);
+    return narrowed(plain);
   });
   return withBody(kernel, body);
+}
+
+/** Nests over threads without a loop over tiles take turns. */
+function turns(stmt: Stmt): Stmt {
+  if (stmt.kind !== "for" || !stmt.marks.threads) return mapBlocksOf(stmt, (block) => mapSame(block, turns));
+  const { loops } = nestOf(stmt);
+  const tiled = loops.some(({ lo, step }) => intValue(lo) === undefined || step > 1);
+  if (tiled || loops.some(({ marks }) => marks.lanes)) return stmt;
+  const mark = (loop: ForStmt): ForStmt => ({
+    ...loop,
+    marks: { ...loop.marks, lanes: "turns" },
+    body: loops.includes(loop)
+      ? mapSame(loop.body, (each) => (loops.includes(each as ForStmt) ? mark(each as ForStmt) : each))
+      : loop.body,
+  });
+  return mark(stmt);
 }
 
 /** A statement at the top of a kernel with its vector loops as loops over threads. */
@@ -35,7 +51,7 @@ function spread(stmt: Stmt, values: Values): Stmt {
     const most = mostTrips(stmt, values);
     if (most !== undefined && most < fewest) return stmt;
     const { vectorize: _lanes, ...marks } = stmt.marks;
-    return { ...stmt, marks: { ...marks, threads: true, lanes: true } };
+    return { ...stmt, marks: { ...marks, threads: true, lanes: "vectorized" } };
   }
   if (stmt.kind === "reduce") {
     let marked = false;
@@ -54,7 +70,7 @@ export function wholeChain(stmt: Stmt, values: Values): Stmt {
   const marked = (loop: ForStmt): ForStmt => {
     const { vectorize: _lanes, ...marks } = loop.marks;
     const body = mapSame(loop.body, (each) => (each.kind === "for" ? marked(each) : each));
-    return { ...loop, marks: { ...marks, threads: true, lanes: true }, body };
+    return { ...loop, marks: { ...marks, threads: true, lanes: "vectorized" }, body };
   };
   const all = marked(stmt);
   const { loops } = nestOf(all);
@@ -70,15 +86,12 @@ export function wholeChain(stmt: Stmt, values: Values): Stmt {
   return only(all);
 }
 
-/** Vector loops that stay have vectors that WGSL knows, and lanes that pay: those of a workgroup's tile. */
-function narrowed(stmt: Stmt, inNest: boolean, report: PassReport): Stmt {
-  const inside = inNest || (stmt.kind === "for" && stmt.marks.threads === true);
-  const inner = mapBlocksOf(stmt, (block) => mapSame(block, (each) => narrowed(each, inside, report)));
+/** Vector loops that stay have vectors that WGSL knows. */
+function narrowed(stmt: Stmt): Stmt {
+  const inner = mapBlocksOf(stmt, (block) => mapSame(block, narrowed));
   if (inner.kind !== "for" || !inner.marks.vectorize) return inner;
   const { vectorize, ...marks } = inner.marks;
   if (marks.parallel) return { ...inner, marks };
-  return {
-    ...inner,
-    marks: { ...marks, vectorize: { ...vectorize, width: Math.min(vectorize.width ?? widest, widest) } },
-  };
+  const width = Math.min(vectorize.width ?? widest, widest);
+  return { ...inner, marks: { ...marks, vectorize: { ...vectorize, width } } };
 }

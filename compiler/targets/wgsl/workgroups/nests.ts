@@ -112,6 +112,11 @@ export function visitNests(block: Block, visit: (nest: Nest) => void): void {
   }
 }
 
+/** Whether a nest takes as many turns as it needs, instead of saying how many invocations there are. */
+export function isMade({ loops }: Nest): boolean {
+  return loops.every(({ marks }) => marks.label === undefined || marks.lanes !== undefined);
+}
+
 /**
  * Invocations of the workgroups that run a block: one for each iteration of the largest nest of the source whose length
  * is known. Copies of panels, which a schedule made, and lanes take as many turns as they need.
@@ -124,7 +129,8 @@ export function workgroupSizeOf(block: Block, most: number): number {
     const count = iterationsOf(nest, values);
     if (nest.loops.every((loop) => loop.marks.label === undefined))
       copies = Math.max(copies, count ?? usualSize);
-    else if (count !== undefined) size = Math.max(size, count);
+    else if (count !== undefined && count <= most) size = Math.max(size, count);
+    else copies = usualSize;
   });
   if (size === 0) size = copies === 0 ? usualSize : Math.min(copies, usualSize);
   return Math.min(size, most);

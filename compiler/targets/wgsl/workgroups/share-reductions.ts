@@ -76,7 +76,7 @@ function shared(workspace: Workspace, reduce: ReduceStmt, size: number): Block {
       lo: int(0),
       hi: int(count),
       step: 1,
-      marks: { threads: true, lanes: true, label: "thread" },
+      marks: { threads: true, lanes: "turns", label: "thread" },
       body,
       span,
     };
