@@ -1,7 +1,7 @@
 // `kernc compile`: artifacts, a manifest and typed bindings on disk.
 
-import { mkdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Compiled } from "../../compiler/index.ts";
 import type { Artifact, TargetName } from "../../compiler/artifact.ts";
 import { bindings } from "./bindings.ts";
@@ -64,9 +64,32 @@ export const compileCommand: Command = {
         `${terminal.errColors.green("✓")} ${path} → ${files.map(({ name }) => name).join(", ")}\n`,
       );
     }
+    const note = moduleNote(folder, names[0]!);
+    if (note !== undefined) terminal.err(terminal.errColors.dim(`  ${note}\n`));
     return 0;
   },
 };
+
+/** What to do where Node would take the bindings, which are ES modules, for scripts; undefined where it doesn't. */
+function moduleNote(folder: string, name: string): string | undefined {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    const path = join(at, "package.json");
+    if (existsSync(path)) {
+      if (!isCommonJs(readFileSync(path, "utf8"))) return undefined;
+      return `${name}.js is an ES module, but ${path} says "type": "commonjs": make that "module", or put a package.json with {"type": "module"} into ${folder}`;
+    }
+    if (at === dirname(at)) return undefined;
+  }
+}
+
+/** Without a type, Node finds out by itself. */
+function isCommonJs(text: string): boolean {
+  try {
+    return (JSON.parse(text) as { type?: unknown } | null)?.type === "commonjs";
+  } catch {
+    return false;
+  }
+}
 
 async function outputFiles(
   name: string,

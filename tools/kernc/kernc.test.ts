@@ -311,6 +311,24 @@ test("compile writes code, manifest and bindings that work without the compiler"
   expect(wrong.err).toContain("the target tsp is not built yet");
 });
 
+test("compile says what keeps its modules from loading, where something does", async () => {
+  const compiled = async (type: string): Promise<string> => {
+    mkdirSync("package/out", { recursive: true });
+    writeFileSync("package/package.json", `{ "name": "p"${type} }`);
+    const { code, err } = await kernc("compile", "single.kern", "--out", "package/out");
+    expect(code).toBe(0);
+    return err;
+  };
+  expect(await compiled(', "type": "commonjs"')).toMatch(
+    /single\.js is an ES module, but .*package\.json says/,
+  );
+  expect(await compiled(', "type": "module"')).not.toContain("ES module");
+  expect(await compiled("")).not.toContain("ES module");
+  // What stands beside the output counts first.
+  writeFileSync("package/out/package.json", '{ "type": "module" }');
+  expect(await compiled(', "type": "commonjs"')).not.toContain("ES module");
+});
+
 test("test runs the blocks on every target and explains what failed", async () => {
   const { code, out } = await kernc("test", "single.kern");
   expect(code).toBe(1);
@@ -354,6 +372,7 @@ test("new makes a project whose kernel is right, and overwrites nothing", async 
   const made = await kernc("new", "fresh");
   expect(made.code).toBe(0);
   expect(existsSync("fresh/main.js")).toBe(true);
+  expect(existsSync("fresh/fresh.kern")).toBe(true);
   expect((await kernc("check", "fresh")).code).toBe(0);
   expect((await kernc("fmt", "fresh", "--check")).code).toBe(0);
   const tested = await kernc("test", "fresh");

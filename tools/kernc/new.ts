@@ -39,14 +39,18 @@ export const newCommand: Command = {
 /** Every file of a fresh project. */
 export function projectFiles(name: string): Record<string, string> {
   return {
-    "mix.kern": kernel,
-    "main.js": program,
+    [`${name}.kern`]: kernel,
+    "main.js": program(`${name}.kern`),
     "package.json": `${JSON.stringify(
       {
         name,
         private: true,
         type: "module",
-        scripts: { start: "node main.js", test: "kernc test mix.kern", check: "kernc check mix.kern" },
+        scripts: {
+          start: "node main.js",
+          test: `kernc test ${name}.kern`,
+          check: `kernc check ${name}.kern`,
+        },
         dependencies: { kernc: `^${version}` },
       },
       undefined,
@@ -73,13 +77,13 @@ test "half way lies the mean":
         assert close(y[i], (a[i] + b[i]) / 2)
 `;
 
-const program = `// Compiles mix.kern and calls its kernel.
+const program = (file: string): string => `// Compiles ${file} and calls its kernel.
 
 import { readFile } from "node:fs/promises";
 import { compile } from "kernc";
 import { openDevice, tensor } from "kernc/runtime";
 
-const path = "mix.kern";
+const path = "${file}";
 const text = await readFile(new URL(path, import.meta.url), "utf8");
 
 const device = await openDevice("wasm");
