@@ -25,14 +25,22 @@ export class LoopRunner {
     constants: ReadonlyMap<string, Tensor>,
     listener?: StepListener,
   ): Promise<Map<string, Tensor>> {
-    if (node.op !== "Loop") throw badNode(node, "only Loop is supported of the operators that iterate");
+    return node.op === "Scan"
+      ? this.scan(node, tensors, constants, listener)
+      : this.loop(node, tensors, constants, listener);
+  }
+
+  private async loop(
+    node: GraphNode,
+    tensors: ReadonlyMap<string, Tensor>,
+    constants: ReadonlyMap<string, Tensor>,
+    listener?: StepListener,
+  ): Promise<Map<string, Tensor>> {
     const { graph } = this.body;
     const input = (at: number): Tensor | undefined => tensors.get(node.inputs[at] ?? "");
     const limit = input(0) ? Number((await input(0)!.data())[0]) : Infinity;
     let going = input(1) ? Number((await input(1)!.data())[0]) !== 0 : true;
-    const own = new Set(graph.inputs.map(({ name }) => name));
-    const outer = new Map([...tensors].filter(([name]) => !own.has(name)));
-    const fixed = new Map([...constants].filter(([name]) => !own.has(name)));
+    const { outer, fixed } = this.around(tensors, constants);
     let carried = node.inputs.slice(2).map((name) => tensors.get(name)!);
     const scanned: Tensor[][] = graph.outputs.slice(1 + carried.length).map(() => []);
     for (let turn = 0; going && turn < limit; turn++) {
@@ -49,13 +57,71 @@ export class LoopRunner {
       carried = rest.slice(0, carried.length);
       scanned.forEach((list, at) => list.push(rest[carried.length + at]!));
     }
-    const stacked: Tensor[] = [];
-    for (const list of scanned) stacked.push(await stack(list));
-    const hosts: Tensor[] = [];
-    for (const each of carried) hosts.push(await onHost(each));
-    const all = [...hosts, ...stacked];
-    return new Map(node.outputs.flatMap((name, at) => (name === "" ? [] : [[name, all[at]!] as const])));
+    return outputsOf(node, carried, scanned);
   }
+
+  /** One step for each place along the first axis of the inputs that are scanned. */
+  private async scan(
+    node: GraphNode,
+    tensors: ReadonlyMap<string, Tensor>,
+    constants: ReadonlyMap<string, Tensor>,
+    listener?: StepListener,
+  ): Promise<Map<string, Tensor>> {
+    const { graph } = this.body;
+    const { attributes } = node;
+    const count = Number(attributes["num_scan_inputs"] ?? 0);
+    for (const name of [
+      "scan_input_axes",
+      "scan_output_axes",
+      "scan_input_directions",
+      "scan_output_directions",
+    ])
+      if ((attributes[name] as number[] | undefined)?.some((each) => each !== 0))
+        throw badNode(
+          node,
+          `its attribute \`${name}\` asks for another axis than the first, or for the other direction`,
+        );
+    if (node.inputs[0] === "") throw badNode(node, "it is of version 8, with lengths of sequences");
+    const states = node.inputs.length - count;
+    const whole: Tensor[] = [];
+    for (const name of node.inputs.slice(states)) whole.push(await onHost(tensors.get(name)!));
+    const { outer, fixed } = this.around(tensors, constants);
+    let carried = node.inputs.slice(0, states).map((name) => tensors.get(name)!);
+    const scanned: Tensor[][] = graph.outputs.slice(states).map(() => []);
+    for (let turn = 0; turn < (whole[0]?.shape[0] ?? 0); turn++) {
+      const given = new Map(outer);
+      const values = [...carried, ...whole.map((each) => each.slice(turn))];
+      graph.inputs.forEach(({ name }, at) => given.set(name, values[at]!));
+      const results = await this.body.run(given, fixed, listener);
+      const all = graph.outputs.map(({ name }) => results.get(name)!);
+      carried = all.slice(0, states);
+      scanned.forEach((list, at) => list.push(all[states + at]!));
+    }
+    return outputsOf(node, carried, scanned);
+  }
+
+  /** What the body sees of the graph around it. */
+  private around(
+    tensors: ReadonlyMap<string, Tensor>,
+    constants: ReadonlyMap<string, Tensor>,
+  ): { outer: Map<string, Tensor>; fixed: Map<string, Tensor> } {
+    const own = new Set(this.body.graph.inputs.map(({ name }) => name));
+    const foreign = (map: ReadonlyMap<string, Tensor>) =>
+      new Map([...map].filter(([name]) => !own.has(name)));
+    return { outer: foreign(tensors), fixed: foreign(constants) };
+  }
+}
+
+/** What was carried to the end, then what each turn left, by the names of the node's outputs. */
+async function outputsOf(
+  node: GraphNode,
+  carried: readonly Tensor[],
+  scanned: readonly (readonly Tensor[])[],
+): Promise<Map<string, Tensor>> {
+  const all: Tensor[] = [];
+  for (const each of carried) all.push(await onHost(each));
+  for (const list of scanned) all.push(await stack(list));
+  return new Map(node.outputs.flatMap((name, at) => (name === "" ? [] : [[name, all[at]!] as const])));
 }
 
 /** Tensors of one shape as one with an axis in front. */

@@ -99,13 +99,13 @@ export interface KernelCode {
   readonly defs?: string;
   /**
    * Statements, a line each, indented from 0. `READ(x, i, j)` is an element of the input `x`, as the kernel needs it: where fusion has
-   * put a map before the kernel, it is computed there. `EPILOGUE` is replaced too, see `hook`.
+   * put a map before the kernel, it is computed there. `EPILOGUE` and `POST(v, i, j)` are replaced too, see `hook`.
    */
   readonly body: readonly string[];
   /**
    * Where the kernel lets a function change the elements of its first output before they are stored. `EPILOGUE` in the body is a
-   * compile-time argument `, epilogue=post`, or nothing; the function takes the element and this many indices, those of
-   * the output.
+   * compile-time argument `, epilogue=post`, or nothing, and `POST(v, i, j)` is `post(v, i, j)`, or `v`; the function takes
+   * the element and this many indices, those of the output.
    */
   readonly hook?: { readonly indices: number };
 }

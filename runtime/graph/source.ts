@@ -170,6 +170,9 @@ export function kernelSource(step: KernelStep): Launch {
   const body = code.body.map((line) =>
     line
       .replaceAll("EPILOGUE", epilogue ? ", epilogue=post" : "")
+      .replaceAll(/POST\((\w+), ([^()]*)\)/g, (_, value: string, indices: string) =>
+        epilogue ? `post(${value}, ${indices})` : value,
+      )
       .replaceAll(/READ\((\w+), ([^()]*)\)/g, (_, name: string, indices: string) =>
         computed.has(name) ? `pre_${name}(${indices})` : `${name}[${indices}]`,
       ),

@@ -5,16 +5,20 @@ import type { Build, NodeContext, OpRow } from "./node.ts";
 import { asImage, imageSize, pairOf, spatialShape, windowOf, type Pair, type Window } from "./window.ts";
 
 const conv: Build = (node) => {
+  const y = convolveNode(node, node.in(0), node.in(1));
+  return node.has(2) ? addBias(node, y, node.in(2)) : y;
+};
+
+/** The convolution that a node's attributes describe, without a bias. */
+export function convolveNode(node: NodeContext, x: Value, w: Value): Value {
   const { b } = node;
-  const [x, w] = [node.in(0), node.in(1)];
   const group = node.int("group", 1);
   checkGroups(node, x, w.shape[1]! * group, group);
   const [image, weights] = [asImage(node, x), asImage(node, w)];
   const window = windowOf(node, x, weights.shape.slice(2) as unknown as Pair);
   const y = convolve(node, image, weights, window, group);
-  const shaped = b.reshape(y, [x.shape[0]!, w.shape[0]!, ...spatialShape(x, window.out)]);
-  return node.has(2) ? addBias(node, shaped, node.in(2)) : shaped;
-};
+  return b.reshape(y, [x.shape[0]!, w.shape[0]!, ...spatialShape(x, window.out)]);
+}
 
 function checkGroups(node: NodeContext, x: Value, channels: number, group: number): void {
   if (x.shape[1] !== channels || channels % group !== 0)

@@ -36,6 +36,12 @@ const unary: Readonly<Record<string, Expression>> = {
   Softsign: { text: "$0 / ($T(1) + abs($0))" },
   Sqrt: { text: "sqrt($0)", uses: ["std.math.sqrt"] },
   Tanh: { text: "tanh($0)", uses: ["std.math.tanh"] },
+  ...Object.fromEntries(
+    ["Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cosh", "Sinh", "Tan"].map((op) => {
+      const name = op.toLowerCase();
+      return [op, { text: `${name}($0)`, uses: [`std.trigonometry.${name}`] }];
+    }),
+  ),
 };
 
 /** From two tensors of one dtype to one of it. */

@@ -1,32 +1,42 @@
 // The table of operators: ONNX's own and those of `com.microsoft` that real models use, by name and version.
 
 import { convolutions } from "./convolution.ts";
+import { einsums } from "./einsum.ts";
 import { elementwise } from "./elementwise.ts";
 import { gathering } from "./gathering.ts";
 import { layout } from "./layout.ts";
+import { losses } from "./losses.ts";
 import { making } from "./making.ts";
 import { products } from "./matmul.ts";
 import type { OpRow } from "./node.ts";
 import { normalization } from "./normalization.ts";
 import { padding } from "./padding.ts";
+import { quantization } from "./quantization.ts";
 import { recurrence } from "./recurrent.ts";
 import { resizing } from "./resize.ts";
+import { sampling } from "./sampling.ts";
 import { scanning } from "./scanning.ts";
+import { selecting } from "./selecting.ts";
 import { pooling } from "./pooling.ts";
 import { reduction } from "./reduction.ts";
 
 const rows: readonly OpRow[] = [
   ...convolutions,
+  ...einsums,
   ...elementwise,
   ...gathering,
   ...layout,
+  ...losses,
   ...making,
   ...normalization,
   ...padding,
   ...pooling,
+  ...quantization,
   ...recurrence,
   ...resizing,
+  ...sampling,
   ...scanning,
+  ...selecting,
   ...products,
   ...reduction,
 ];

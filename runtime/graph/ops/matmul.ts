@@ -1,7 +1,7 @@
 // Matrix products: NumPy's rules for stacks of matrices come down to one product, or to one for each pair of a stack.
 
 import { sizeOf } from "../../tensor/layout.ts";
-import { broadcast } from "../builder.ts";
+import { broadcast, isFloating } from "../builder.ts";
 import type { Value } from "../program.ts";
 import { expandTo } from "./layout.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
@@ -48,8 +48,16 @@ function stacked(
       ],
       outputs: [{ name: "c", dims: ["B", "M", "N"] }],
       scalars: [],
-      body: ["batched_matmul(a, b, c)"],
-      uses: ["std.linalg.batched_matmul"],
+      body: isFloating(dtype)
+        ? ["batched_matmul(a, b, c)"]
+        : [
+            "@parallel(t, i)",
+            "for t, i in grid(B, M):",
+            "    @vectorize",
+            "    for j in range(N):",
+            "        c[t, i, j] = sum(a[t, i, k] * b[t, k, j] for k in range(K))",
+          ],
+      uses: isFloating(dtype) ? ["std.linalg.batched_matmul"] : [],
     },
     [whole(left, m, k), whole(right, k, n)],
     [{ dtype, shape: [count, m, n] }],
@@ -62,7 +70,7 @@ function matrices({ b }: NodeContext, left: Value, right: Value): Value {
   const m = left.shape[0]!;
   const n = right.shape[1]!;
   const { dtype } = left;
-  const integers = dtype.startsWith("i") || dtype.startsWith("u");
+  const integers = !isFloating(dtype);
   const [y] = b.kernel(
     {
       name: "product",

@@ -3,10 +3,11 @@
 import { sizeOf } from "../../tensor/layout.ts";
 import type { Value } from "../program.ts";
 import { around } from "./layout.ts";
+import { reduce } from "./reduction.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
 
 /** A kernel of `std.normalization` over rows [M, N]. */
-function onRows({ b }: NodeContext, x: Value, kernel: string): Value {
+export function onRows({ b }: NodeContext, x: Value, kernel: string): Value {
   const [y] = b.kernel(
     {
       name: `${kernel}_rows`,
@@ -39,7 +40,7 @@ function softmaxWith(kernel: string): Build {
 }
 
 /** Applies a function of rows along any axis, which moves last and back. */
-function alongLast({ b }: NodeContext, x: Value, axis: number, apply: (rows: Value) => Value): Value {
+export function alongLast({ b }: NodeContext, x: Value, axis: number, apply: (rows: Value) => Value): Value {
   const [before, count, after] = around(x.shape, axis);
   if (after === 1) return b.reshape(apply(b.reshape(x, [before, count])), x.shape);
   const turned = b.transpose(b.reshape(x, [before, count, after]), [0, 2, 1]);
@@ -110,6 +111,7 @@ const layerNormalization: Build = (node) => {
           : []),
       ],
       scalars: [{ name: "epsilon", dtype: "f32", value: node.float("epsilon", 1e-5) }],
+      hook: { indices: 2 },
       body: [
         "@parallel",
         "for i in range(M):",
@@ -120,7 +122,8 @@ const layerNormalization: Build = (node) => {
         `    let factor = rsqrt(spread + ${dtype}(epsilon))`,
         "    @vectorize",
         "    for j in range(N):",
-        `        y[i, j] = (READ(x, i, j) - middle) * factor * scale[j]${bias.length > 0 ? " + bias[j]" : ""}`,
+        `        let result = (READ(x, i, j) - middle) * factor * scale[j]${bias.length > 0 ? " + bias[j]" : ""}`,
+        "        y[i, j] = POST(result, i, j)",
         ...(extra ? ["    center[i] = middle", "    inverse[i] = factor"] : []),
       ],
       uses: ["std.math.rsqrt"],
@@ -139,6 +142,172 @@ const layerNormalization: Build = (node) => {
   return [b.reshape(y!, x.shape), mean && b.reshape(mean, stats), deviation && b.reshape(deviation, stats)];
 };
 
+/** Each channel of each image by itself, as a row: mean 0 and variance 1, then a scale and a shift for each channel. */
+const instanceNormalization: Build = (node) => {
+  const { b } = node;
+  const [x, scale, shift] = [node.in(0), node.in(1), node.in(2)];
+  const channel = (value: Value) => b.reshape(value, [value.shape[0]!, ...x.shape.slice(2).map(() => 1)]);
+  const rows = sizeOf(x.shape.slice(0, 2));
+  const normal = standardRows(
+    node,
+    b.reshape(x, [rows, sizeOf(x.shape.slice(2))]),
+    node.float("epsilon", 1e-5),
+  );
+  return b.map("$0 * $1 + $2", [b.reshape(normal, x.shape), channel(scale), channel(shift)]);
+};
+
+/** Groups of channels of each image by themselves. */
+const groupNormalization: Build = (node) => {
+  const { b } = node;
+  const [x, scale, shift] = [node.in(0), node.in(1), node.in(2)];
+  const groups = node.int("num_groups", 1);
+  const [batch, channels] = x.shape as [number, number];
+  const rows = b.reshape(x, [batch * groups, sizeOf(x.shape) / (batch * groups)]);
+  const normal = b.reshape(standardRows(node, rows, node.float("epsilon", 1e-5)), x.shape);
+  // Up to version 20 there was a scale for each group.
+  const spread = (value: Value): Value => {
+    const each = channels / value.shape[0]!;
+    const all = b.map("$0", [b.reshape(value, [value.shape[0]!, 1])], { shape: [value.shape[0]!, each] });
+    return b.reshape(all, [channels, ...x.shape.slice(2).map(() => 1)]);
+  };
+  return b.map("$0 * $1 + $2", [normal, spread(scale), spread(shift)]);
+};
+
+/** Rows of mean 0 and variance 1. */
+function standardRows({ b }: NodeContext, x: Value, epsilon: number): Value {
+  const { dtype } = x;
+  const [y] = b.kernel(
+    {
+      name: "standard_rows",
+      inputs: [{ name: "x", dims: ["M", "N"] }],
+      outputs: [{ name: "y", dims: ["M", "N"] }],
+      scalars: [{ name: "epsilon", dtype: "f32", value: epsilon }],
+      hook: { indices: 2 },
+      body: [
+        "@parallel",
+        "for i in range(M):",
+        "    @vectorize",
+        "    let middle = mean(READ(x, i, j) for j in range(N))",
+        "    @vectorize",
+        "    let spread = mean((READ(x, i, j) - middle) * (READ(x, i, j) - middle) for j in range(N))",
+        `    let factor = rsqrt(spread + ${dtype}(epsilon))`,
+        "    @vectorize",
+        "    for j in range(N):",
+        "        let result = (READ(x, i, j) - middle) * factor",
+        "        y[i, j] = POST(result, i, j)",
+      ],
+      uses: ["std.math.rsqrt"],
+    },
+    [x],
+    [{ dtype, shape: x.shape }],
+  );
+  return y!;
+}
+
+/** x / √(mean x² + ε) · scale over trailing axes. */
+const rmsNormalization: Build = (node) => {
+  const { b } = node;
+  const [x, scale] = [node.in(0), node.in(1)];
+  const { dtype } = x;
+  const axis = node.axis(node.int("axis", -1), x.shape.length);
+  const [rows, columns] = [sizeOf(x.shape.slice(0, axis)), sizeOf(x.shape.slice(axis))];
+  const [y] = b.kernel(
+    {
+      name: "rms_norm_rows",
+      inputs: [
+        { name: "x", dims: ["M", "N"] },
+        { name: "scale", dims: ["N"] },
+      ],
+      outputs: [{ name: "y", dims: ["M", "N"] }],
+      scalars: [{ name: "epsilon", dtype: "f32", value: node.float("epsilon", 1e-5) }],
+      hook: { indices: 2 },
+      body: [
+        "@parallel",
+        "for i in range(M):",
+        "    @vectorize",
+        "    let spread = mean(READ(x, i, j) * READ(x, i, j) for j in range(N))",
+        `    let factor = rsqrt(spread + ${dtype}(epsilon))`,
+        "    @vectorize",
+        "    for j in range(N):",
+        "        let result = READ(x, i, j) * factor * scale[j]",
+        "        y[i, j] = POST(result, i, j)",
+      ],
+      uses: ["std.math.rsqrt"],
+    },
+    [
+      b.reshape(x, [rows, columns]),
+      b.reshape(b.map("$0", [scale], { shape: x.shape.slice(axis) }), [columns]),
+    ],
+    [{ dtype, shape: [rows, columns] }],
+  );
+  return b.reshape(y!, x.shape);
+};
+
+/** Of all pixels of a channel, over all images: mean 0 and variance 1. */
+const meanVarianceNormalization: Build = (node) => {
+  const { b } = node;
+  const x = node.in(0);
+  const axes = new Set((node.ints("axes") ?? [0, 2, 3]).map((axis) => node.axis(axis, x.shape.length)));
+  const reduced = x.shape.map((_, axis) => axes.has(axis));
+  const shape = x.shape.map((dim, axis) => (axes.has(axis) ? 1 : dim));
+  const mean = reduce(node, x, { reduced, shape }, { combine: "sum", result: "$ / n" });
+  const centered = b.map("$0 - $1", [x, mean]);
+  const square = b.map("$0 * $0", [centered]);
+  const variance = reduce(node, square, { reduced, shape }, { combine: "sum", result: "$ / n" });
+  return b.map("$0 / (sqrt($1) + $2)", [centered, variance, b.scalar(x.dtype, 1e-9)], {
+    uses: ["std.math.sqrt"],
+  });
+};
+
+/** Each element by the squares of its neighbours in other channels. */
+const localResponse: Build = (node) => {
+  const { b } = node;
+  const x = node.in(0);
+  const size = node.int("size", 1);
+  const [batch, channels] = x.shape as [number, number];
+  const image = [batch, channels, sizeOf(x.shape.slice(2))];
+  const [y] = b.kernel(
+    {
+      name: "local_response",
+      inputs: [{ name: "x", dims: ["B", "C", "D"] }],
+      outputs: [{ name: "y", dims: ["B", "C", "D"] }],
+      scalars: [
+        { name: "factor", dtype: x.dtype, value: node.float("alpha", 1e-4) / size },
+        { name: "beta", dtype: x.dtype, value: node.float("beta", 0.75) },
+        { name: "bias", dtype: x.dtype, value: node.float("bias", 1) },
+      ],
+      body: [
+        "@parallel(b, c)",
+        "for b, c in grid(B, C):",
+        "    @vectorize",
+        "    for i in range(D):",
+        `        let total = sum(x.get(b, c + n - ${Math.floor((size - 1) / 2)}, i, default=0) * x.get(b, c + n - ${Math.floor((size - 1) / 2)}, i, default=0) for n in range(${size}))`,
+        "        y[b, c, i] = x[b, c, i] / pow(bias + factor * total, beta)",
+      ],
+      uses: ["std.math.pow"],
+    },
+    [b.reshape(x, image)],
+    [{ dtype: x.dtype, shape: image }],
+  );
+  return b.reshape(y!, x.shape);
+};
+
+/** Along one axis, to norm 1. */
+const lpNormalization: Build = (node) => {
+  const { b } = node;
+  const x = node.in(0);
+  const axis = node.axis(node.int("axis", -1), x.shape.length);
+  const reduced = x.shape.map((_, at) => at === axis);
+  const shape = x.shape.map((dim, at) => (at === axis ? 1 : dim));
+  const norm =
+    node.int("p", 2) === 1
+      ? reduce(node, x, { reduced, shape }, { combine: "sum", term: "abs($)" })
+      : b.map("sqrt($0)", [reduce(node, b.map("$0 * $0", [x]), { reduced, shape }, { combine: "sum" })], {
+          uses: ["std.math.sqrt"],
+        });
+  return b.map("$0 / $1", [x, norm]);
+};
+
 const row = (op: string, build: Build, since = 1): OpRow => ({ op, since, build });
 
 export const normalization: readonly OpRow[] = [
@@ -146,4 +315,10 @@ export const normalization: readonly OpRow[] = [
   row("LogSoftmax", softmaxWith("log_softmax")),
   row("Hardmax", hardmax),
   row("LayerNormalization", layerNormalization),
+  row("InstanceNormalization", instanceNormalization),
+  row("GroupNormalization", groupNormalization),
+  row("RMSNormalization", rmsNormalization),
+  row("MeanVarianceNormalization", meanVarianceNormalization),
+  row("LpNormalization", lpNormalization),
+  row("LRN", localResponse),
 ];

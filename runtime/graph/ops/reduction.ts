@@ -61,13 +61,14 @@ export function reduce(
   const done = result.replaceAll("$", "total").replaceAll(/\bn\b/g, `(${count})`);
   const lines = [
     `let total = ${narrow && combine === "sum" ? `${x.dtype}(${value})` : value}`,
-    `y[${target}] = ${done}`,
+    ...(kept.length === 0
+      ? [`y[0] = ${done}`]
+      : [`let result = ${done}`, `y[${target}] = POST(result, ${target})`]),
   ];
   // In lanes along what lies together in memory: the kept axis behind the reduced ones, or the reduced one itself.
   const innermost = runs.length - 1;
   const lanes = runs[innermost]!.reduced ? [`@vectorize(${index(innermost)})`] : [];
   let body = [...lanes, ...lines];
-  if (lanes.length > 0) body = [lanes[0]!, lines[0]!, lines[1]!];
   kept.toReversed().forEach((at, n) => {
     body = [`for ${index(at)} in range(${names[at]}):`, ...body.map((line) => `    ${line}`)];
     if (n === 0 && at === innermost) body.unshift("@vectorize");
@@ -79,6 +80,7 @@ export function reduce(
       inputs: [{ name: "x", dims: names }],
       outputs: [{ name: "y", dims: kept.map((at) => names[at]!) }],
       scalars: [],
+      hook: kept.length === 0 ? undefined : { indices: kept.length },
       body,
       uses,
     },

@@ -1,0 +1,154 @@
+// Quantized tensors: numbers as small integers with a scale and a zero point, one for a tensor, for each place of an axis, or for
+// each block along it.
+
+import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
+import { dtypeOf } from "../../onnx/tensors.ts";
+import { isFloating } from "../builder.ts";
+import type { Value } from "../program.ts";
+import { addBias, convolveNode } from "./convolution.ts";
+import { product } from "./matmul.ts";
+import { reduce } from "./reduction.ts";
+import type { Build, NodeContext, OpRow } from "./node.ts";
+
+/** A scale or zero point so that it broadcasts against `x`. */
+function along(node: NodeContext, x: Value, given: Value): Value {
+  const { b } = node;
+  if (given.shape.length === 0 || (given.shape.length === 1 && given.shape[0] === 1 && x.shape.length !== 1))
+    return b.reshape(given, []);
+  const axis = node.axis(node.int("axis", 1), x.shape.length);
+  if (given.shape.length === 1)
+    return b.reshape(given, [given.shape[0]!, ...x.shape.slice(axis + 1).map(() => 1)]);
+  // Blocks: each number serves `block` places of the axis.
+  const block = node.int("block_size", 0) || Math.ceil(x.shape[axis]! / given.shape[axis]!);
+  const split = given.shape.flatMap((dim, at) => (at === axis ? [dim, 1] : [dim]));
+  const spread = given.shape.flatMap((dim, at) => (at === axis ? [dim, block] : [dim]));
+  const repeated = b.map("$0", [b.reshape(given, split)], { shape: spread });
+  const long = given.shape.map((dim, at) => (at === axis ? dim * block : dim));
+  const strides = long.map((_, at) => long.slice(at + 1).reduce((size, dim) => size * dim, 1));
+  return b.view(b.reshape(repeated, long), { shape: x.shape, strides, offset: 0 });
+}
+
+/** Numbers as integers: divided, rounded half to even, shifted, and held to the range. */
+export function quantized(
+  node: NodeContext,
+  x: Value,
+  scale: Value,
+  zero: Value | undefined,
+  dtype: Dtype,
+): Value {
+  const { b } = node;
+  const { min, max } = dtypeInfo(dtype);
+  const wide: Dtype = x.dtype === "i32" || !isFloating(x.dtype) ? "f32" : x.dtype === "f64" ? "f64" : "f32";
+  const low = `${wide}(${Number(min).toFixed(1)})`;
+  const high = `${wide}(${Number(max).toFixed(1)})`;
+  const shifted = zero
+    ? `round(${wide}($0) / ${wide}($1)) + ${wide}($2)`
+    : `round(${wide}($0) / ${wide}($1))`;
+  const inputs = [x, along(node, x, scale), ...(zero ? [along(node, x, zero)] : [])];
+  return b.map(`$T(clamp(${shifted}, ${low}, ${high}))`, inputs, { dtype });
+}
+
+const quantizeLinear: Build = (node) => {
+  const [x, scale] = [node.in(0), node.in(1)];
+  const zero = node.inputs[2];
+  const named = node.int("output_dtype", 0);
+  const dtype = zero?.dtype ?? (named === 0 ? "u8" : dtypeOf(named, "what a QuantizeLinear makes"));
+  return quantized(node, x, scale, zero, dtype);
+};
+
+/** (q - zero) · scale, the difference in whole numbers. */
+export function dequantized(node: NodeContext, q: Value, scale: Value, zero: Value | undefined): Value {
+  const { dtype } = scale;
+  const inputs = [q, along(node, q, scale), ...(zero ? [along(node, q, zero)] : [])];
+  const difference = zero ? "i32($0) - i32($2)" : "i32($0)";
+  return node.b.map(`$T(${difference}) * $1`, inputs, { dtype });
+}
+
+const dequantizeLinear: Build = (node) => dequantized(node, node.in(0), node.in(1), node.inputs[2]);
+
+/** A scale and zero point from the range of a tensor, 0 included. */
+const dynamicQuantizeLinear: Build = (node) => {
+  const { b } = node;
+  const x = node.in(0);
+  const axes = { reduced: x.shape.map(() => true), shape: [] };
+  const high = reduce(node, x, axes, { combine: "max" });
+  const low = reduce(node, x, axes, { combine: "min" });
+  const scale = b.map("(max($0, f32(0)) - min($1, f32(0))) / f32(255)", [high, low]);
+  const zero = b.map("u8(clamp(round((f32(0) - min($0, f32(0))) / $1), f32(0), f32(255)))", [low, scale], {
+    dtype: "u8",
+  });
+  return [quantized(node, x, scale, zero, "u8"), scale, zero];
+};
+
+/** Whole numbers without their zero point. A zero point of one axis belongs to `axis`. */
+function centered({ b }: NodeContext, x: Value, zero: Value | undefined, axis: number): Value {
+  const wide = b.cast(x, "i32");
+  if (!zero) return wide;
+  const count = zero.shape.reduce((size, dim) => size * dim, 1);
+  const shape = count === 1 ? [] : x.shape.map((_, at) => (at === axis ? count : 1));
+  return b.map("$0 - i32($1)", [wide, b.reshape(zero, shape)]);
+}
+
+const matmulInteger: Build = (node) => {
+  const [a, w] = [node.in(0), node.in(1)];
+  const left = centered(node, a, node.inputs[2], a.shape.length - 2);
+  return product(node, left, centered(node, w, node.inputs[3], w.shape.length - 1));
+};
+
+/** Integers of a product or convolution as a quantized tensor again. */
+function requantized(
+  node: NodeContext,
+  sum: Value,
+  scales: readonly Value[],
+  scale: Value,
+  zero: Value,
+): Value {
+  const { b } = node;
+  const [first, second] = scales as [Value, Value];
+  const factor = b.map("$0 * $1 / $2", [first, second, b.reshape(scale, [])]);
+  const { min, max } = dtypeInfo(zero.dtype);
+  const range = `f32(${Number(min).toFixed(1)}), f32(${Number(max).toFixed(1)})`;
+  return b.map(`$T(clamp(round(f32($0) * $1) + f32($2), ${range}))`, [sum, factor, b.reshape(zero, [])], {
+    dtype: zero.dtype,
+  });
+}
+
+const qLinearMatmul: Build = (node) => {
+  const { b } = node;
+  const [a, w] = [node.in(0), node.in(3)];
+  const left = centered(node, a, node.in(2), a.shape.length - 2);
+  const sum = product(node, left, centered(node, w, node.in(5), w.shape.length - 1));
+  const perRow = (scale: Value) =>
+    scale.shape.length === 1 && scale.shape[0]! > 1 ? b.reshape(scale, [scale.shape[0]!, 1]) : scale;
+  return requantized(node, sum, [perRow(node.in(1)), node.in(4)], node.in(6), node.in(7));
+};
+
+const convInteger: Build = (node) => {
+  const [x, w] = [node.in(0), node.in(1)];
+  return convolveNode(node, centered(node, x, node.inputs[2], 1), centered(node, w, node.inputs[3], 0));
+};
+
+const qLinearConv: Build = (node) => {
+  const { b } = node;
+  const [x, w] = [node.in(0), node.in(3)];
+  const plain = convolveNode(node, centered(node, x, node.in(2), 1), centered(node, w, node.in(5), 0));
+  const sum = node.has(8) ? addBias(node, plain, node.in(8)) : plain;
+  const scale = node.in(4);
+  const perChannel =
+    scale.shape.length === 1 && scale.shape[0]! > 1
+      ? b.reshape(scale, [scale.shape[0]!, ...x.shape.slice(2).map(() => 1)])
+      : b.reshape(scale, []);
+  return requantized(node, sum, [b.reshape(node.in(1), []), perChannel], node.in(6), node.in(7));
+};
+
+const row = (op: string, build: Build, since = 1): OpRow => ({ op, since, build });
+
+export const quantization: readonly OpRow[] = [
+  row("QuantizeLinear", quantizeLinear),
+  row("DequantizeLinear", dequantizeLinear),
+  row("DynamicQuantizeLinear", dynamicQuantizeLinear),
+  row("MatMulInteger", matmulInteger),
+  row("QLinearMatMul", qLinearMatmul),
+  row("ConvInteger", convInteger),
+  row("QLinearConv", qLinearConv),
+];
