@@ -39,6 +39,7 @@ export type {
   Explanation,
   Fact,
   KernelExplanation,
+  ScheduleStep,
   TargetExplanation,
 } from "./explain/explanation.ts";
 export type { SourceFile } from "../lang/source.ts";

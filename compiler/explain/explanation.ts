@@ -34,6 +34,15 @@ export interface ChosenValue {
   readonly from: "lock" | "first";
 }
 
+/** An annotation, and the loops once it and those before it are carried out. */
+export interface ScheduleStep {
+  /** As the source writes it, or could. */
+  readonly annotation: string;
+  /** The annotation, or the statement that it would stand before. */
+  readonly place?: SourcePlace;
+  readonly nest: string;
+}
+
 /** A line of emitted code and the source line that it comes from. */
 export interface CodeLine {
   readonly text: string;
@@ -51,6 +60,10 @@ export type TargetExplanation =
       /** What was proved besides the kernel's own facts, for annotations that are meant for this target. */
       readonly facts: readonly Fact[];
       readonly annotations: readonly AnnotationNote[];
+      /** Annotations that the compiler chose for nests without any, to be pasted before the statements named. */
+      readonly chosen: readonly { readonly place?: SourcePlace; readonly annotations: readonly string[] }[];
+      /** Every annotation, the source's and the compiler's, one after the other. */
+      readonly steps: readonly ScheduleStep[];
       /** The sizes that the lock file's values were found for; absent where it has none for this kernel. */
       readonly tunedFor?: Readonly<Record<string, number>>;
       /** The loop nest after all passes. */

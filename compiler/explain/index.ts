@@ -22,6 +22,7 @@ import type {
   TargetExplanation,
 } from "./explanation.ts";
 import { nestText } from "./nest.ts";
+import { scheduleSteps } from "./steps.ts";
 
 /**
  * Explains the kernels of a source, one instance of each: that of the settings, and of rank 1 where a kernel takes any.
@@ -92,6 +93,8 @@ async function explainTarget(
       facts: factsOf(kernel!.proof.facts).filter((fact) => !seen.has(factKey(fact))),
       annotations: annotationNotes(typed, target, artifact!.report),
       ...(artifact!.report.tuned && { tunedFor: artifact!.report.tuned.shape }),
+      chosen: kernel!.chosen.map(({ span, lines }) => ({ place: placeOf(span), annotations: lines })),
+      steps: scheduleSteps(kernel!.ir, target),
       nest: nestText(kernel!.prepared),
       code: codeLines(target, kernel!.text, kernel!.prepared),
       phases: artifact!.launch.phases.map((phase) => ({

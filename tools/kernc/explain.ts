@@ -26,6 +26,7 @@ export const explain: Command = {
       help: "Targets to show; all if nothing is said",
     },
     code: { kind: "flag", help: "Show the emitted code beside the source lines it comes from" },
+    steps: { kind: "flag", help: "Show the loops after each annotation" },
     json: { kind: "flag", help: "Print everything as JSON" },
   },
   async run(given, terminal) {
@@ -46,7 +47,8 @@ export const explain: Command = {
     if (given.has("json")) terminal.out(`${JSON.stringify(plain(explanation), undefined, 2)}\n`);
     else {
       report(explanation.diagnostics, terminal);
-      const options = { code: given.has("code"), width: process.stdout.columns ?? 120, file: opened.file };
+      const width = process.stdout.columns ?? 120;
+      const options = { code: given.has("code"), schedule: given.has("steps"), width, file: opened.file };
       for (const each of explanation.kernels) {
         showKernel(each, options, terminal);
         showRefusals(each, terminal);

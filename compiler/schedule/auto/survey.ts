@@ -14,7 +14,7 @@ import { evaluate } from "../../symbolic/evaluate.ts";
 import { sub, type Atom, type Poly } from "../../symbolic/poly.ts";
 
 /** Iterations of a loop, or the size of a dim, that nothing is known of. */
-export const assumedSize = 512;
+export const assumedSize = 1024;
 
 export interface LoopFacts {
   /** No iteration writes what another touches, and none hands a value on. */

@@ -8,6 +8,8 @@ import { showCode } from "./emitted.ts";
 
 export interface ShowOptions {
   readonly code: boolean;
+  /** Show the loops after each annotation. */
+  readonly schedule: boolean;
   readonly width: number;
   readonly file: SourceFile;
 }
@@ -124,10 +126,32 @@ function showTarget(target: TargetExplanation, options: ShowOptions, terminal: T
     terminal.out(
       `  ${yellow(`${annotation} is not applied`)}${place ? ` (line ${place.line})` : ""}: ${why}\n`,
     );
+  showChosen(target, options, terminal);
+  if (options.schedule)
+    for (const { annotation, nest } of target.steps)
+      terminal.out(`  ${dim("after")} ${bold(annotation)}\n${indent(indent(nest))}`);
+  if (options.schedule && target.steps.length > 0) terminal.out(dim("  after all passes\n"));
   terminal.out(indent(target.nest));
   if (options.code) {
     terminal.out("\n");
     showCode(target.code, options, terminal);
+  }
+}
+
+/** What the compiler chose, as lines to paste. */
+function showChosen(
+  { chosen }: Extract<TargetExplanation, { refused?: undefined }>,
+  { file }: ShowOptions,
+  { out, colors: { dim, cyan } }: Terminal,
+): void {
+  for (const { place, annotations } of chosen) {
+    const where = place
+      ? place.file === file.path
+        ? `line ${place.line}`
+        : `${place.file}:${place.line}`
+      : "the loops";
+    out(dim(`  scheduled without annotations; these say the same before ${where}:\n`));
+    for (const annotation of annotations) out(`    ${cyan(annotation)}\n`);
   }
 }
 
