@@ -84,7 +84,10 @@ class Costing {
     // Each value too many is stored and loaded again, and the engine's order of them gets worse.
     const spills = over * (over + 1) * (machine.load + machine.store) * this.innermost;
     const { work, loops, waiting } = this;
-    return { work, loops, waiting, spills, memory, total: Math.max(work + loops, waiting) + spills + memory };
+    const busy = Math.max(work + loops, waiting) + spills;
+    // Fetching goes on while the core computes, for the most part.
+    const total = Math.max(busy, memory) + Math.min(busy, memory) / 2;
+    return { work, loops, waiting, spills, memory, total };
   }
 
   // ---- statements ----
@@ -159,7 +162,7 @@ class Costing {
     const { body } = reductionChain(stmt);
     const steps = this.times(inner);
     if (this.shape.lanes?.reduction === at && isNarrowProduct(stmt, body) && this.shape.lanes!.width >= 8)
-      return this.pairs(body, inner);
+      return this.pairs(body, inner, this.copiesOf(this.everything(inner)));
     this.block(body, inner);
     const registers = this.accumulators(stmt, at);
     const step = combining(stmt, this.shape.lanes !== undefined);
@@ -181,16 +184,27 @@ class Costing {
   }
 
   /** A sum of products of 8-bit integers: two lanes share an accumulator, which one operation feeds. */
-  private pairs(body: Block, place: Place): void {
+  private pairs(body: Block, place: Place, accumulators: number): void {
     const { machine } = this.known;
-    const registers = Math.max((this.shape.lanes!.width * 2) / Math.max(machine.vectorBytes, 1), 1);
-    this.work += this.times(place) * registers * (2 * machine.load + 2);
+    const { lanes, copies } = this.shape;
+    const registers = Math.max((lanes!.width * 2) / Math.max(machine.vectorBytes, 1), 1);
+    const steps = this.times(place);
+    this.work += steps * registers * 2 * this.copiesOf(this.everything(place));
+    let loaded = 0;
     const visit = (expr: Expr): void => {
       const access = expr.kind === "load" ? this.known.accesses.get(expr) : undefined;
-      if (access) this.touched.push({ access, turns: place.turns, times: place.times, staged: false });
+      if (access) {
+        const staged = this.plan.stages.some(({ buffers }) => buffers.includes(access.buffer.name));
+        const count = distinctCopies(access, copies) * registers;
+        loaded = loaded === 0 ? count : Math.min(loaded, count);
+        this.work +=
+          this.executions(access.loops, place) * count * (machine.load + 1 + (staged ? 0 : machine.address));
+        this.touched.push({ access, turns: place.turns, times: place.times, staged });
+      }
       operandsOf(expr).forEach(visit);
     };
     for (const stmt of body) if (stmt.kind === "yield") stmt.values.forEach(visit);
+    this.note(accumulators * registers + loaded + 2, steps);
   }
 
   /** Registers that hold accumulators side by side, those of one point for each copy. */
@@ -204,7 +218,8 @@ class Costing {
     if (lanes.reduction === undefined) return count * Math.max(each, 1);
     if (lanes.reduction !== at) return count;
     const simple = stmt.op === "sum" || stmt.op === "prod" || stmt.op === "max" || stmt.op === "min";
-    return count * Math.max(each, simple ? 4 : 1);
+    // A point alone gets several sets, to hide the latency of one.
+    return count * Math.max(each, simple && count === stmt.results.length ? 4 : 1);
   }
 
   /** Vectors that a step of a reduction holds besides its accumulators: one operand of each copy, and one splat. */

@@ -29,6 +29,8 @@ export interface Machine {
   readonly farMiss: number;
   /** The same for a line on its own, that no prefetcher expects. */
   readonly scattered: number;
+  /** Fetching several rows side by side. */
+  readonly streams: number;
   /** Combining the lanes of a vector into one. */
   readonly across: number;
 }
@@ -48,5 +50,6 @@ export const wasmMachine: Machine = {
   nearMiss: 12,
   farMiss: 40,
   scattered: 2.5,
+  streams: 1.9,
   across: 12,
 };

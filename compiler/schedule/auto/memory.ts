@@ -6,7 +6,7 @@ import type { LoadExpr } from "../../ir/ir.ts";
 import { loopKey, type Plan } from "../plan.ts";
 import type { Shape, Turn } from "./levels.ts";
 import type { Machine } from "./machine.ts";
-import { footprint, type Subscripts } from "./subscripts.ts";
+import { footprint, movesLast, type Subscripts } from "./subscripts.ts";
 
 /** An access where it runs. */
 export interface Touched {
@@ -61,14 +61,14 @@ function misses(
   }
   for (const group of places.values()) {
     const { turns } = group[0]!;
-    let fits = 0;
-    while (
-      fits < turns.length &&
-      bytesInside(group, shape, turns, fits, machine, size === machine.near) > size
-    )
-      fits++;
-    const around = turns.slice(0, fits);
     for (const { access, staged, times } of group) {
+      let fits = 0;
+      while (
+        fits < turns.length &&
+        bytesInside(group, access, shape, turns.slice(fits), machine, size) > size
+      )
+        fits++;
+      const around = turns.slice(0, fits);
       const last = around.at(-1);
       const stays = last !== undefined && !access.loops.has(last.loop);
       const fetched = around
@@ -77,24 +77,35 @@ function misses(
       const { lines, run, elements } = footprint(access, spans(shape, turns, fits), machine.line);
       const apart = !staged && run < 2 * machine.line;
       const own = staged ? (elements * access.bytes) / machine.line : lines;
-      cost += fetched * own * price * (apart ? machine.scattered : 1);
+      // Rows that are read side by side are streams of their own, of which a core follows few.
+      const streams = staged ? 1 : [...shape.copies].filter(([loop]) => isRow(access, loop)).length;
+      const several = price === machine.farMiss && streams > 0 ? machine.streams : 1;
+      // What is written is fetched, and written back.
+      const ways = access.kind === "store" ? 2 : 1;
+      cost += fetched * own * price * ways * (apart ? machine.scattered : several);
     }
   }
   return cost;
 }
 
+/** Whether iterations of a loop lie in different rows. */
+const isRow = (access: Subscripts, loop: string): boolean =>
+  access.loops.has(loop) && !movesLast(access, loop);
+
+/** Bytes of cache that all data take inside of some turns; those of one access as its rows crowd its sets. */
 function bytesInside(
   group: readonly Touched[],
+  own: Subscripts,
   shape: Shape,
-  turns: readonly Turn[],
-  from: number,
-  { line }: Machine,
-  near: boolean,
+  inside: readonly Turn[],
+  { line, near }: Machine,
+  size: number,
 ): number {
-  const span = spans(shape, turns, from);
+  const span = spans(shape, inside, 0);
   return group.reduce((sum, { access, staged }) => {
     const { lines, elements, crowding } = footprint(access, span, line);
-    return sum + (staged ? elements * access.bytes : lines * line * (near ? crowding : 1));
+    const crowded = access === own && size === near;
+    return sum + (staged ? elements * access.bytes : lines * line * (crowded ? crowding : 1));
   }, 0);
 }
 

@@ -2,7 +2,8 @@
 // A nest that somebody has annotated, and what lies in it, is left alone.
 
 import type { Directive, ForStmt, IrKernel, ReduceStmt, Stmt } from "../../ir/ir.ts";
-import { readOnlyBuffers } from "../../ir/facts.ts";
+import { isTotal, readOnlyBuffers } from "../../ir/facts.ts";
+import { freeNames, namesIn } from "../../ir/names.ts";
 import { blocksOf, visitBlock, type Block } from "../../ir/walk.ts";
 import { zero } from "../../symbolic/poly.ts";
 import { bandOf, chainOf, reductionChain } from "../band.ts";
@@ -49,7 +50,7 @@ class Finder {
   readonly choices: Choice[] = [];
   private readonly known: Known;
   private readonly readOnly: ReadonlySet<string>;
-  private readonly sizes: ReadonlySet<string>;
+  private readonly sizes: Set<string>;
 
   constructor(kernel: IrKernel, known: Known) {
     this.known = known;
@@ -58,6 +59,14 @@ class Finder {
       ...kernel.dims.map(({ name }) => name),
       ...kernel.params.flatMap((param) => (param.kind === "scalar" ? [param.name] : [])),
     ]);
+    // What is computed from sizes at the top, the host computes as well.
+    for (const stmt of kernel.body)
+      if (
+        stmt.kind === "let" &&
+        isTotal(stmt.value) &&
+        [...namesIn(stmt.value)].every((name) => this.sizes.has(name))
+      )
+        this.sizes.add(stmt.name);
   }
 
   nest(stmt: ForStmt | ReduceStmt, top: boolean, times: number): void {
@@ -71,7 +80,12 @@ class Finder {
       sizes: this.sizes,
       ambiguous: ambiguousIn(stmt),
     };
-    if (!holdsLoops(body)) {
+    // Reductions whose loops have one name are annotated where they stand, each for itself.
+    const apart = body.some(
+      (each) =>
+        each.kind === "reduce" && reductionChain(each).loops.some(({ name }) => request.ambiguous.has(name)),
+    );
+    if (!holdsLoops(body) && !apart) {
       this.choices.push({ loop: stmt.name, candidates: bandCandidates(request), times });
       return;
     }
@@ -89,14 +103,16 @@ class Finder {
   }
 
   private inside(block: Block, times: number): void {
+    const together = neighbours(block);
     for (const stmt of block) {
-      if (stmt.kind === "for" || stmt.kind === "reduce") this.nest(stmt, false, times);
+      if (stmt.kind === "reduce") this.reduction(stmt, times, together.get(stmt));
+      else if (stmt.kind === "for") this.nest(stmt, false, times);
       else for (const inner of blocksOf(stmt)) this.inside(inner, times);
     }
   }
 
-  /** A reduction that stands alone: vectors over its innermost loop. */
-  private reduction(stmt: ReduceStmt, times: number): void {
+  /** A reduction that stands for itself: vectors over its innermost loop, narrower if others may run beside it. */
+  private reduction(stmt: ReduceStmt, times: number, together = 1): void {
     const { loops } = reductionChain(stmt);
     const [first] = loops;
     const last = loops.at(-1);
@@ -109,7 +125,7 @@ class Finder {
     const found = [rated([])];
     if ([...this.known.accesses.values()].some((access) => movesLast(access, last.name)))
       for (const times of [1, 2, 4])
-        if (width * times <= 2 * this.trips(last))
+        if (width * times <= this.trips(last) && (times === 1 || together === 1))
           found.push(
             rated([{ kind: "vectorize", loops: [{ loop: last.name }], width: width * times, tail: "mask" }]),
           );
@@ -141,6 +157,26 @@ class Finder {
   private trips(loop: ForStmt): number {
     return this.known.survey.loops.get(loop.name)?.trips ?? 1;
   }
+}
+
+/** How many reductions of a block don't wait for each other, for each of them: they may become one. */
+function neighbours(block: Block): ReadonlyMap<ReduceStmt, number> {
+  const found = new Map<ReduceStmt, number>();
+  let group: ReduceStmt[] = [];
+  let waiting = new Set<string>();
+  for (const stmt of block) {
+    if (stmt.kind === "let" && [...namesIn(stmt.value)].some((name) => waiting.has(name)))
+      waiting.add(stmt.name);
+    if (stmt.kind !== "reduce") continue;
+    if ([...freeNames([stmt])].some((name) => waiting.has(name))) {
+      group = [];
+      waiting = new Set();
+    }
+    group.push(stmt);
+    stmt.results.forEach(({ name }) => waiting.add(name));
+    for (const each of group) found.set(each, group.length);
+  }
+  return found;
 }
 
 const isVector = ({ kind }: Directive): boolean => kind === "vectorize";
