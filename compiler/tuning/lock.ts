@@ -13,6 +13,8 @@ export interface LockEntry {
   readonly features: readonly string[];
   /** The sizes that were measured. */
   readonly shape: Readonly<Record<string, number>>;
+  /** Dims whose sizes the code has as constants; it is for exactly these then. Absent for none. */
+  readonly fixed?: readonly string[];
   /** The fingerprint of the code that the values are for. */
   readonly source: string;
   /** Values by knob, as `knobsOf` names and writes them. */
@@ -49,7 +51,8 @@ export type Found =
 
 /**
  * The entry for a kernel whose known sizes are `shape`. Sizes match when they are in one bucket, and a dim whose
- * size isn't known matches any; of several entries the one that was measured on the largest sizes counts.
+ * size isn't known matches any; but a dim that an entry has fixed must be known, and the same. Of several entries the
+ * one with most fixed dims counts, and of those the one that was measured on the largest sizes.
  */
 export function entryFor(lock: Lock, key: LockKey, shape: Readonly<Record<string, number>>): Found {
   const own = lock.entries.filter(
@@ -62,13 +65,18 @@ export function entryFor(lock: Lock, key: LockKey, shape: Readonly<Record<string
     Object.values(entry.shape).reduce((product, size) => product * Math.max(size, 1), 1);
   const [entry] = current
     .filter((each) =>
-      Object.entries(each.shape).every(
-        ([dim, size]) => shape[dim] === undefined || bucketOf(shape[dim]) === bucketOf(size),
+      Object.entries(each.shape).every(([dim, size]) =>
+        each.fixed?.includes(dim)
+          ? shape[dim] === size
+          : shape[dim] === undefined || bucketOf(shape[dim]) === bucketOf(size),
       ),
     )
-    .toSorted((a, b) => volume(b) - volume(a));
+    .toSorted((a, b) => fixedDims(b).length - fixedDims(a).length || volume(b) - volume(a));
   return entry ? { kind: "entry", entry } : { kind: "none" };
 }
+
+/** The dims that an entry has as constants, sorted. */
+export const fixedDims = ({ fixed = [] }: Pick<LockEntry, "fixed">): readonly string[] => fixed.toSorted();
 
 /** The power of two nearest to a size on a logarithmic scale: 363 to 724 are one bucket, 512; 0 is one of its own. */
 export function bucketOf(size: number): number {
@@ -86,8 +94,12 @@ function sameFeatures(a: readonly string[], b: readonly string[]): boolean {
 
 /** The lock with an entry, which takes the place of one for the same bucket, and of all that are for other code. */
 export function withEntry(lock: Lock, entry: LockEntry): Lock {
-  const buckets = ({ shape }: LockEntry): string =>
-    JSON.stringify(Object.entries(sorted(shape)).map(([dim, size]) => [dim, bucketOf(size)]));
+  const buckets = ({ shape, fixed }: LockEntry): string =>
+    JSON.stringify(
+      Object.entries(sorted(shape)).map(([dim, size]) =>
+        fixed?.includes(dim) ? [dim, "fixed", size] : [dim, bucketOf(size)],
+      ),
+    );
   const stays = (each: LockEntry): boolean =>
     each.kernel !== entry.kernel ||
     each.target !== entry.target ||
@@ -103,6 +115,7 @@ export function printLock({ entries }: Lock): string {
     target: entry.target,
     features: lockFeatures(entry.features),
     shape: sorted(entry.shape),
+    ...(entry.fixed && entry.fixed.length > 0 && { fixed: fixedDims(entry) }),
     source: entry.source,
     values: sorted(entry.values),
     ...(entry.schedule && {
@@ -121,6 +134,7 @@ export function printLock({ entries }: Lock): string {
       entry.target,
       entry.features,
       Object.entries(entry.shape).map(([dim, size]) => [dim, String(size).padStart(10)]),
+      entry.fixed ?? [],
     ]),
   }));
   const ordered = keyed.toSorted((a, b) => (a.key < b.key ? -1 : 1)).map(({ entry }) => entry);
@@ -150,7 +164,7 @@ export function parseLock(text: string): Lock | string {
 
 function isEntry(given: unknown): given is LockEntry {
   if (!isRecord(given) || !isRecord(given.measured)) return false;
-  const { kernel, target, features, shape, source, values, schedule, measured } = given;
+  const { kernel, target, features, shape, fixed, source, values, schedule, measured } = given;
   const all = (record: unknown, type: "string" | "number"): boolean =>
     isRecord(record) && Object.values(record).every((value) => typeof value === type);
   return (
@@ -159,6 +173,7 @@ function isEntry(given: unknown): given is LockEntry {
     Array.isArray(features) &&
     features.every((value) => typeof value === "string") &&
     all(shape, "number") &&
+    (fixed === undefined || (Array.isArray(fixed) && fixed.every((dim) => typeof dim === "string"))) &&
     all(values, "string") &&
     (schedule === undefined || (Array.isArray(schedule) && schedule.every((each) => all(each, "string")))) &&
     all(measured, "number")

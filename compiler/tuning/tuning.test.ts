@@ -166,6 +166,28 @@ describe("a lock file", () => {
     expect([0, 1, 2, 3, 362, 363, 724, 725].map(bucketOf)).toEqual([0, 1, 2, 4, 256, 512, 512, 1024]);
   });
 
+  it("has entries for code with constants, which are for exactly these", () => {
+    const fixed = entry({ fixed: ["K"], values: { "@wasm.tile(i)": "2" } });
+    const lock = withEntry(withEntry(emptyLock, entry()), fixed);
+    expect(lock.entries).toHaveLength(2);
+    const { source: hash } = entry();
+    const key = { kernel: "product", target: "wasm", features: [], source: hash } as const;
+    const found = (shape: Record<string, number>) => {
+      const one = entryFor(lock, key, shape);
+      return one.kind === "entry" ? (one.entry.fixed ?? []) : one.kind;
+    };
+    expect(found({})).toEqual([]);
+    expect(found({ K: 512 })).toEqual(["K"]);
+    expect(found({ K: 500 })).toEqual([]);
+    expect(found({ K: 512, M: 64 })).toBe("none");
+    expect(withEntry(lock, entry({ fixed: ["K"], shape: { M: 512, N: 512, K: 500 } })).entries).toHaveLength(
+      3,
+    );
+    const read = parseLock(printLock(lock));
+    if (typeof read === "string") return expect.fail(read);
+    expect(read.entries.map((each) => each.fixed)).toEqual([["K"], undefined]);
+  });
+
   test.each([
     ["", "it is not JSON"],
     ["[]", "it is not a JSON object"],

@@ -1,7 +1,7 @@
 // `kernc bench`: one kernel at one size. Its results are compared with the interpreter's first; then the build for any size,
 // the build for this one, and both with threads are timed in turns, as calls through the runtime.
 
-import { evaluateShape, type Signature } from "../../compiler/artifact.ts";
+import { evaluateShape, type KernelReport, type Signature } from "../../compiler/artifact.ts";
 import { dtypeInfo, isFloat } from "../../lang/dtypes.ts";
 import { openDevice, type Device } from "../../runtime/index.ts";
 import { checkSmall, differs, interpretable } from "./benching/check.ts";
@@ -121,6 +121,7 @@ export const bench: Command = {
         show(terminal, figures, [
           `${small.agreed} small shapes agree with the interpreter`,
           whole ? "so does this one" : "this one is too large for it; the builds agree with each other",
+          ...tunedText(free.artifact("wasm").kernels[at]!.report),
         ]);
       return 0;
     } finally {
@@ -130,6 +131,13 @@ export const bench: Command = {
 };
 
 const anySize = ["any size", {}] as const;
+
+/** Whether the lock file had a part in what is measured. */
+function tunedText({ tuned }: KernelReport): readonly string[] {
+  if (!tuned) return [];
+  const sizes = Object.entries(tuned.shape).map(([name, size]) => `${name}=${size}`);
+  return [`with the lock file’s ${tuned.scheduled ? "schedule" : "values"} for ${sizes.join(" ")}`];
+}
 
 function unitOf({ params }: Signature): "GFLOP/s" | "Gop/s" {
   return params.some(({ dtype }) => isFloat(dtype)) ? "GFLOP/s" : "Gop/s";

@@ -46,6 +46,12 @@ export const tuneCommand: Command = {
   ],
   options: {
     shape: { kind: "value", multiple: true, value: "M=512,…", help: "The size of each dimension" },
+    fixed: {
+      kind: "value",
+      multiple: true,
+      value: "R,Q,…",
+      help: "Dimensions whose sizes the code has as constants: for compilations with the same --shape R=3,Q=3",
+    },
     schedules: {
       kind: "flag",
       help: "Search whole schedules, in the place of all annotations, instead of lists of values",
@@ -92,8 +98,8 @@ async function tuneKernel(
   const keep = !given.has("dry-run");
   if (keep) checkLock(path);
   const typed = instanceOf(opened, template, given);
-  const compile = { ...opened.options, shape: {} };
   const { shape: sizes = {} } = settingsOf(given);
+  const compile = { ...opened.options, shape: fixedOf(given, sizes) };
   // Without TurboFan's code from the first call on, short runs would compare how fast Liftoff is.
   setFlagsFromString("--no-liftoff");
   const plain = await compileTyped(
@@ -154,6 +160,15 @@ async function tuneKernel(
     process.removeListener("SIGINT", onSignal);
     for (const each of [interpreter, device]) each.close();
   }
+}
+
+/** The sizes that `--fixed` makes constants. */
+function fixedOf(given: Given, sizes: Readonly<Record<string, number>>): Record<string, number> {
+  const names = given.all("fixed").flatMap((text) => text.split(",").map((name) => name.trim()));
+  const unknown = names.find((name) => sizes[name] === undefined);
+  if (unknown !== undefined)
+    throw new UsageError(`\`--fixed\` names \`${unknown}\`, which has no size`, `--shape ${unknown}=…`);
+  return Object.fromEntries(names.map((name) => [name, sizes[name]!]));
 }
 
 const columns = (): number => process.stderr.columns ?? 80;

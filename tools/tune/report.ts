@@ -7,6 +7,7 @@ import type { TKernel } from "../../lang/typed.ts";
 import type { Terminal } from "../kernc/terminal.ts";
 import { milliseconds, spreadOf } from "../timing/statistics.ts";
 import type { Candidate } from "./candidate.ts";
+import { labelsOf } from "./labels.ts";
 import type { Outcome, Progress, Ranked } from "./search.ts";
 
 /** Bars of the table. */
@@ -56,7 +57,7 @@ export function showOutcome(outcome: Outcome, options: ReportOptions, terminal: 
   const { winner, baseline } = outcome;
   if (winner)
     terminal.out(
-      `${green("✓")} ${winner.candidate.label}: ${percent(1 - winner.standing!.ratio)} less time than ${inForce} (${noise})\n`,
+      `${green("✓")} ${winner.candidate.schedule ? "the first schedule" : winner.candidate.label}: ${percent(1 - winner.standing!.ratio)} less time than ${inForce} (${noise})\n`,
     );
   else if (outcome.ranked.length === 0 && baseline.standing === undefined)
     terminal.out(`${yellow("!")} nothing was timed\n`);
@@ -84,13 +85,17 @@ function table({ ranked, baseline }: Outcome, inForce: string, terminal: Termina
     ...ranked.slice(0, shown - 1),
   ].toSorted((a, b) => ratioOf(a) - ratioOf(b));
   const longest = Math.max(...rows.map(({ time }) => time.median));
-  const width = Math.min(Math.max(...rows.map(({ candidate }) => candidate.label.length)), widest);
-  for (const { candidate, time, standing, own, finalist } of rows) {
+  const labels = labelsOf(rows.map(({ candidate }) => candidate));
+  const name = ({ candidate }: Ranked): string => shortened(labels.of(candidate));
+  const width = Math.max(...rows.map((row) => name(row).length));
+  if (labels.common.length > 0) terminal.out(`  ${dim(`all schedules: ${labels.common.join(" ")}`)}\n`);
+  for (const row of rows) {
+    const { time, standing, own, finalist } = row;
     const bar = "█".repeat(Math.max(Math.round((time.median / longest) * barWidth), 1)).padEnd(barWidth);
     const ratio = own ? "  1.00×" : standing ? `${standing.ratio.toFixed(2).padStart(6)}×` : "      —";
     const note = own ? inForce : finalist ? "" : "left early";
     terminal.out(
-      `  ${shortened(candidate.label).padEnd(width)}  ${own ? green(bar) : bar} ${milliseconds(time.median).padStart(10)} ±${String(Math.round(spreadOf(time) * 100)).padStart(2)} %${ratio}  ${dim(note)}`.trimEnd() +
+      `  ${name(row).padEnd(width)}  ${own ? green(bar) : bar} ${milliseconds(time.median).padStart(10)} ±${String(Math.round(spreadOf(time) * 100)).padStart(2)} %${ratio}  ${dim(note)}`.trimEnd() +
         "\n",
     );
   }

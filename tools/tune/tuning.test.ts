@@ -14,6 +14,7 @@ import { main } from "../kernc/main.ts";
 import { lane } from "../timing/interleaved.ts";
 import type { Candidate } from "./candidate.ts";
 import { chart } from "./chart.ts";
+import { labelsOf } from "./labels.ts";
 import { saveEntry } from "./lock-file.ts";
 import { pasteText } from "./report.ts";
 import { subjectOf, tune } from "./tuning.ts";
@@ -48,20 +49,23 @@ interface Setup {
   /** Milliseconds of a candidate. */
   readonly speed?: (candidate: Candidate) => number;
   readonly sizes?: Readonly<Record<string, number>>;
+  /** Dims that are constants. */
+  readonly shape?: Readonly<Record<string, number>>;
 }
 
-async function prepared(text: string, { lock = emptyLock, schedules = false, sizes = dims }: Setup) {
+async function prepared(text: string, setup: Setup) {
+  const { lock = emptyLock, schedules = false, sizes = dims, shape = {} } = setup;
   const sink = new DiagnosticSink();
   const module = checked(text, {}, sink);
   const typed = module.instantiate(module.kernels[0]!.name, { comptime: {} }, sink)!;
-  const plain = await compileTyped(module, [typed], {}, sink);
+  const plain = await compileTyped(module, [typed], { shape }, sink);
   const { signature } = plain.artifact("wasm").kernels[0]!;
   const subject = await subjectOf({
     module,
     typed,
     signature,
     dims: sizes,
-    compile: {},
+    compile: { shape },
     lock,
     schedules,
     seed: 1,
@@ -197,6 +201,25 @@ describe("tuning", () => {
     expect(refused.diagnostics[0]!.message).toContain("the code has no `q`");
   });
 
+  test("has dims as constants where that is wanted", async () => {
+    const filter = `kernel filter(x: Tensor[f32, N], w: Tensor[f32, R], out y: Tensor[f32, N - R + 1]):
+    @wasm.unroll(r, [1, 2, 8])
+    @wasm.vectorize(i)
+    for i in range(N - R + 1):
+        y[i] = sum(x[i + r] * w[r] for r in range(R))
+`;
+    const speed = ({ values }: Candidate): number => (values["@wasm.unroll(1)"] === "2" ? 1 : 2);
+    const sizes = { N: 200, R: 3 };
+    const { entry } = await tuned(filter, { speed, sizes, shape: { R: 3 } });
+    expect(entry).toMatchObject({ shape: sizes, fixed: ["R"], values: { "@wasm.unroll(1)": "2" } });
+    const lock = printLock(withEntry(emptyLock, entry!));
+    const values = async (shape: Record<string, number>) =>
+      (await compile(filter, { lock, shape })).artifacts[0]!.kernels[0]!.report.tuned?.values;
+    expect(await values({ R: 3 })).toEqual({ "@wasm.unroll(1)": "2" });
+    expect(await values({ R: 5 })).toBeUndefined();
+    expect(await values({})).toBeUndefined();
+  });
+
   test("draws every candidate", async () => {
     const { outcome } = await tuned(product, { speed: favours("4 8") });
     const picture = chart(outcome, "product <17>", "the first values");
@@ -204,6 +227,23 @@ describe("tuning", () => {
     expect(picture).toContain("i=4 j=8");
     expect(picture).toContain("product &lt;17>");
   });
+});
+
+test("names of schedules say what they don't share", () => {
+  const schedule = (...annotations: string[]): Candidate => ({
+    key: annotations.join(),
+    label: annotations.join(" "),
+    values: {},
+    schedule: [],
+    annotations,
+  });
+  const values = { key: "v", label: "i=4", values: {} };
+  const one = schedule("@wasm.tile(i=4)", "@wasm.vectorize(j)");
+  const two = schedule("@wasm.tile(i=8)", "@wasm.vectorize(j)");
+  const labels = labelsOf([values, one, two, one]);
+  expect(labels.common).toEqual(["vectorize(j)"]);
+  expect([values, one, two].map(labels.of)).toEqual(["i=4", "tile(i=4)", "tile(i=8)"]);
+  expect(labelsOf([values, one]).of(one)).toBe("@wasm.tile(i=4) @wasm.vectorize(j)");
 });
 
 describe("the command", () => {

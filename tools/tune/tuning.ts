@@ -7,7 +7,14 @@ import { fixDims } from "../../compiler/fix-dims.ts";
 import { lower } from "../../compiler/lower/index.ts";
 import { prove } from "../../compiler/proofs/index.ts";
 import { fingerprint } from "../../compiler/tuning/fingerprint.ts";
-import { entryFor, lockFeatures, printLock, type Lock, type LockEntry } from "../../compiler/tuning/lock.ts";
+import {
+  entryFor,
+  fixedDims,
+  lockFeatures,
+  printLock,
+  type Lock,
+  type LockEntry,
+} from "../../compiler/tuning/lock.ts";
 import { lockedChoice } from "../../compiler/tuning/locked.ts";
 import { printSchedule } from "../../compiler/tuning/schedule-text.ts";
 import { knobsOf, type Knob } from "../../compiler/tuning/values.ts";
@@ -63,7 +70,10 @@ export async function subjectOf(options: SubjectOptions): Promise<Subject> {
   const warnings = new DiagnosticSink();
   const kernel = prove(fixDims(lower(typed, tuned, "ignored"), dims), new DiagnosticSink()).kernel;
   const { features = defaultFeatures } = compile;
-  const locked = lockedChoice(lock, typed, tuned, { features, shape: dims }, warnings);
+  // Of the entries only those for code of this kind: with the same dims as constants.
+  const fixed = Object.keys(compile.shape ?? {}).toSorted();
+  const alike = lock.entries.filter((each) => JSON.stringify(fixedDims(each)) === JSON.stringify(fixed));
+  const locked = lockedChoice({ entries: alike }, typed, tuned, { features, shape: dims }, warnings);
   const usable = locked && (await isUsable(options, locked.entry, warnings));
   const baseline = !usable
     ? candidateOf(knobs, {})
@@ -142,6 +152,7 @@ export async function tune(
       target: tuned,
       features: lockFeatures(compile.features ?? defaultFeatures),
       shape: dims,
+      fixed: Object.keys(compile.shape ?? {}),
       source: fingerprint(typed, tuned),
       values,
       ...(schedule && { schedule: printSchedule(schedule) }),
@@ -170,5 +181,5 @@ function sizesIn(space: Space): number[] {
 /** Whether an entry is for the code as it is now. */
 export function isCurrent(entry: LockEntry, typed: TKernel): boolean {
   const source = fingerprint(typed, entry.target);
-  return entryFor({ entries: [entry] }, { ...entry, source }, {}).kind === "entry";
+  return entryFor({ entries: [entry] }, { ...entry, source }, entry.shape).kind === "entry";
 }

@@ -39,8 +39,10 @@ export function casesFor(signature: Signature, tiles: readonly number[], wanted 
   const found: Case[] = [];
   const seen = new Set<string>();
   const word = randomWords(7);
+  const fixed = fixedSizes(signature);
   const pick = <V>(from: readonly V[]): V => from[word() % from.length]!;
-  const offer = (dims: Record<string, number>, seed: number): void => {
+  const offer = (free: Record<string, number>, seed: number): void => {
+    const dims = { ...free, ...fixed };
     const scalars = Object.fromEntries(
       signature.params.flatMap((param) =>
         param.kind === "scalar" ? [[param.name, scalarValue(param.dtype, word())]] : [],
@@ -59,6 +61,17 @@ export function casesFor(signature: Signature, tiles: readonly number[], wanted 
     offer(Object.fromEntries(names.map((name) => [name, pick(tries < 1000 ? sizes : wider)])), tries + 100);
   if (names.length === 0) offer({}, 1);
   return [...found, ...viewCases(signature, found)];
+}
+
+/** Dims that the code has as constants: constraints such as `R == 3` say so. */
+function fixedSizes({ constraints }: Signature): Record<string, number> {
+  return Object.fromEntries(
+    constraints.flatMap(({ expr }): [string, number][] => {
+      if (!Array.isArray(expr)) return [];
+      const [operator, dim, size] = expr as readonly ShapeExpr[];
+      return operator === "==" && typeof dim === "string" && typeof size === "number" ? [[dim, size]] : [];
+    }),
+  );
 }
 
 /** The largest case once more for each sort of view that its tensors can be. */
