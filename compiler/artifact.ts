@@ -109,9 +109,16 @@ export interface WasmLaunch {
   /** Bytes of scratch for each worker, and for the call as a whole. */
   readonly workerScratch: ShapeExpr;
   readonly callScratch: ShapeExpr;
-  /** Instruction-set extensions that the module needs. */
-  readonly features: readonly ("simd128" | "relaxed-simd" | "threads")[];
+  /** What the module needs of the engine. */
+  readonly features: readonly WasmFeature[];
 }
+/**
+ * What an engine may have beyond plain WebAssembly: extensions of the instruction set, and what the relaxed dot product of
+ * bytes was found to do. `relaxed-dot`: it is exact for bytes from 0 to 127 on the right; `relaxed-dot-u8`, `relaxed-dot-i8`:
+ * for all bytes there, unsigned or signed.
+ */
+export type WasmFeature =
+  "simd128" | "relaxed-simd" | "relaxed-dot" | "relaxed-dot-u8" | "relaxed-dot-i8" | "threads";
 
 export interface WgslPhase {
   readonly entryPoint: string;

@@ -275,6 +275,7 @@ async function emit(
   const prepared = kernels.map(({ ir }, at) =>
     runPasses(ir, [schedulePass(target), ...sharedPasses, ...target.passes], options.passes, sink, {
       notHonoured: (annotation, why, span) => dropped[at]!.push({ annotation, why, place: placeOf(span) }),
+      features: new Set(options.features ?? defaultFeatures),
     }),
   );
   const emitted: Emitted = await target.emit(

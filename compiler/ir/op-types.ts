@@ -74,7 +74,7 @@ export function opProblem(
   const info = opInfo(name);
   if (info.arity < 0 ? args.length === 0 : args.length !== info.arity)
     return `takes ${info.arity < 0 ? "at least 1" : info.arity} operands, not ${args.length}`;
-  const immediates = info.immediates ?? 0;
+  const immediates = info.optional && imm.length === 0 ? 0 : (info.immediates ?? 0);
   if (immediates < 0 ? imm.length === 0 : imm.length !== immediates)
     return `takes ${immediates < 0 ? "at least 1" : immediates} immediates, not ${imm.length}`;
   const operands = info.result === "select" ? args.slice(1) : args;

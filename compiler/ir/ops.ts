@@ -37,6 +37,8 @@ export interface OpInfo {
   readonly result: ResultRule;
   /** Number of immediates, -1 for any; 0 if absent. */
   readonly immediates?: number;
+  /** Immediates that may be left out. */
+  readonly optional?: true;
   readonly commutative?: true;
   /** Associative in exact arithmetic (floats: only as a declared reduction). */
   readonly associative?: true;
@@ -158,7 +160,7 @@ export const ops = {
   vmin: row({ band: "vector", arity: 1, operands: "number", result: "lanes", lanes: 1, cost: 4, vector: ([a], [t]) => [value.halve(a!, (x, y) => value.min(x, y, t!.dtype))], doc: "the smallest lane" }),
   vany: row({ band: "vector", arity: 1, operands: "bool", result: "lanes", lanes: 1, cost: 2, vector: ([a]) => [a!.some(Boolean)], doc: "whether any lane is true" }),
   vall: row({ band: "vector", arity: 1, operands: "bool", result: "lanes", lanes: 1, cost: 2, vector: ([a]) => [a!.every(Boolean)], doc: "whether every lane is true" }),
-  dot4: row({ band: "vector", arity: 3, operands: "integer", result: "special", typeOf: 2, check: dotted, cost: 2, vector: ([a, b, acc]) => acc!.map((sum, l) => [0, 1, 2, 3].reduce((total, q) => (total + Number(a![4 * l + q]) * Number(b![4 * l + q])) | 0, Number(sum))), doc: "acc[l] + the sum over q < 4 of a[4l+q] * b[4l+q], in i32; a and b are 8-bit, signed or not" }),
+  dot4: row({ band: "vector", arity: 3, operands: "integer", result: "special", immediates: 1, optional: true, typeOf: 2, check: dotted, cost: 2, vector: ([a, b, acc]) => acc!.map((sum, l) => [0, 1, 2, 3].reduce((total, q) => (total + Number(a![4 * l + q]) * Number(b![4 * l + q])) | 0, Number(sum))), doc: "acc[l] + the sum over q < 4 of a[4l+q] * b[4l+q], in i32; a and b are 8-bit, signed or not; bit 0 (1) of an immediate says that the lanes of a (b) lie in 0 … 127" }),
   dot2: row({ band: "vector", arity: 3, operands: "integer", result: "special", typeOf: 2, check: paired, cost: 2, vector: ([a, b, acc]) => acc!.map((sum, l) => [0, 1].reduce((total, q) => (total + Number(a![2 * l + q]) * Number(b![2 * l + q])) | 0, Number(sum))), doc: "acc[l] + the sum over q < 2 of a[2l+q] * b[2l+q], in i32; a and b are 8-bit, signed or not, or i16" }),
 } as const satisfies Record<string, OpInfo>;
 

@@ -55,7 +55,7 @@ export function runPasses(
   const shown = new Set([options.printAfter ?? []].flat());
   let current = kernel;
   for (const pass of passes) {
-    current = pass.run(current, { sink, notHonoured: report.notHonoured });
+    current = pass.run(current, { ...report, sink });
     if (options.verifyEach) verify(current, pass.name);
     if (shown.has(pass.name) || shown.has("all")) options.print?.(pass.name, printKernel(current));
   }

@@ -9,6 +9,8 @@ import { blocksOf, visitBlock, type Block } from "../ir/walk.ts";
 /** Where a pass reports an annotation that it could not honour; nothing is dropped in silence. */
 export interface PassReport {
   notHonoured(annotation: string, why: string, span?: Span): void;
+  /** Features of the target that code may use; absent, none. */
+  readonly features?: ReadonlySet<string>;
 }
 
 export const silent: PassReport = { notHonoured: () => undefined };

@@ -16,6 +16,7 @@ import {
   mapSame,
   type Block,
 } from "../ir/walk.ts";
+import type { Quads } from "../passes/vectorize/pair-sums.ts";
 import { jumpsOut, silent, Workspace, type PassReport } from "../passes/workspace.ts";
 import {
   bandOf,
@@ -37,9 +38,14 @@ import { loopKey, planOf, type Plan } from "./plan.ts";
 import { stage } from "./staging.ts";
 
 /** The kernel with its schedules applied; with `workgroups`, `threads` loops work together on what is staged. */
-export function applySchedules(kernel: IrKernel, report: PassReport = silent, workgroups = false): IrKernel {
+export function applySchedules(
+  kernel: IrKernel,
+  report: PassReport = silent,
+  workgroups = false,
+  quads?: Quads,
+): IrKernel {
   const workspace = new Workspace(kernel);
-  const scheduler = new Scheduler(workspace, kernel, report, workgroups);
+  const scheduler = new Scheduler(workspace, kernel, report, workgroups, quads);
   return workspace.finish(scheduler.block(kernel.body));
 }
 
@@ -67,6 +73,7 @@ export function serialThreads(kernel: IrKernel): IrKernel {
 class Scheduler {
   private readonly workspace: Workspace;
   private readonly report: PassReport;
+  private readonly quads: Quads | undefined;
   private readonly sizes: ReadonlySet<string>;
   private readonly workgroups: boolean;
   private places = 0;
@@ -75,7 +82,14 @@ class Scheduler {
   /** Statements around the one at hand. */
   private depth = 0;
 
-  constructor(workspace: Workspace, kernel: IrKernel, report: PassReport, workgroups: boolean) {
+  constructor(
+    workspace: Workspace,
+    kernel: IrKernel,
+    report: PassReport,
+    workgroups: boolean,
+    quads: Quads | undefined,
+  ) {
+    this.quads = quads;
     this.workgroups = workgroups;
     this.sizes = new Set([
       ...kernel.dims.map(({ name }) => name),
@@ -249,6 +263,7 @@ class Scheduler {
         const made = stage(this.workspace, buffer, band, band.levels, cx, this.places++, {
           shared,
           widen: !this.workgroups,
+          quads: this.quads,
           span: directive.span,
         });
         before.push(...made.statements);
@@ -282,6 +297,7 @@ class Scheduler {
         const made = stage(this.workspace, buffer, band, rest, cx, this.places++, {
           together: band.workgroups && this.outsideThreads(band, level),
           widen: !this.workgroups,
+          quads: this.quads,
           span: directive.span,
         });
         before.push(...made.statements);

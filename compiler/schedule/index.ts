@@ -2,6 +2,7 @@
 // checked before. `primitives.ts` is the table of them.
 
 import type { Pass } from "../passes/index.ts";
+import type { Quads } from "../passes/vectorize/pair-sums.ts";
 import type { Target } from "../targets/target.ts";
 import { applySchedules, dropSchedules, serialThreads } from "./apply.ts";
 
@@ -15,7 +16,9 @@ export function schedulePass(target: Target): Pass {
     run: (kernel, context) => {
       if (!target.schedules) return dropSchedules(kernel);
       const { workgroups } = target.capabilities;
-      const scheduled = applySchedules(kernel, context, workgroups);
+      const { features = new Set<string>() } = context;
+      const quads: Quads = (factors) => target.quads?.(factors, features) ?? false;
+      const scheduled = applySchedules(kernel, context, workgroups, quads);
       return workgroups ? scheduled : serialThreads(scheduled);
     },
   };

@@ -5,18 +5,23 @@
 import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
 import { op, type Buffer, type Expr, type LoadExpr } from "../ir/ir.ts";
 import { visitBlock, visitExprs, type Block } from "../ir/walk.ts";
-import { narrowOf } from "../passes/vectorize/pair-sums.ts";
+import { narrowFactor, narrowOf, type Quads } from "../passes/vectorize/pair-sums.ts";
 import { isReduction, type Level } from "./band.ts";
 
 /** The dtype for a panel of `buffer`, as `body` reads it inside the loops `rest`. */
-export function panelDtype(buffer: Buffer, body: Block, rest: readonly Level[]): Dtype {
+export function panelDtype(
+  buffer: Buffer,
+  body: Block,
+  rest: readonly Level[],
+  quads: Quads | undefined,
+): Dtype {
   if (dtypeInfo(buffer.dtype).bits !== 8 || buffer.dtype === "bool") return buffer.dtype;
   const summed = rest.some((level) => isReduction(level) && level.marks.vectorize);
-  return summed && onlyFactors(buffer.name, body) ? "i16" : buffer.dtype;
+  return summed && onlyFactors(buffer.name, body, quads) ? "i16" : buffer.dtype;
 }
 
 /** Whether every load of a buffer is a factor of a product of narrow integers that a sum is given. */
-function onlyFactors(buffer: string, body: Block): boolean {
+function onlyFactors(buffer: string, body: Block, quads: Quads | undefined): boolean {
   const factors = new Set<Expr>();
   visitBlock(body, (sum) => {
     if (sum.kind !== "reduce" || sum.op !== "sum") return;
@@ -24,7 +29,9 @@ function onlyFactors(buffer: string, body: Block): boolean {
       if (each.kind !== "yield") return;
       for (const value of each.values) {
         const narrow = value.kind === "op" && value.op === "mul" ? value.args.map(narrowOf) : [];
-        if (narrow.length > 0 && narrow.every(Boolean)) narrow.forEach((factor) => factors.add(factor!));
+        const [x, y] = narrow;
+        if (!x || !y || quads?.([narrowFactor(x), narrowFactor(y)])) continue;
+        factors.add(x).add(y);
       }
     });
   });

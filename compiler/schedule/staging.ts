@@ -7,6 +7,7 @@ import { load } from "../ir/build.ts";
 import { i32, int, ref, type Buffer, type Expr, type ForStmt, type LoopMarks, type Stmt } from "../ir/ir.ts";
 import { declaredIn, namesIn } from "../ir/names.ts";
 import { add, and, apply, ceilDiv, compare, intValue, mul, select } from "../passes/fold.ts";
+import type { Quads } from "../passes/vectorize/pair-sums.ts";
 import type { Workspace } from "../passes/workspace.ts";
 import { isPoint, isReduction, type Axis, type Band, type Level } from "./band.ts";
 import { letsOf, loadsOf, sideOf, subscriptOf, substituteAll, type Side } from "./box.ts";
@@ -55,6 +56,8 @@ export interface StageOptions {
   readonly together?: boolean;
   /** Bytes that feed pair products may be held as 16 bits. */
   readonly widen?: boolean;
+  /** … but for those whose products the target adds up in fours. */
+  readonly quads?: Quads | undefined;
   /** Of the annotation. */
   readonly span?: Span;
 }
@@ -67,7 +70,7 @@ export function stage(
   rest: readonly Level[],
   outer: Context,
   place: number,
-  { shared = false, together = false, widen = false, span }: StageOptions = {},
+  { shared = false, together = false, widen = false, quads, span }: StageOptions = {},
 ): Staged {
   const { body } = band;
   const axes = [...new Set(rest.map((level) => level.axis))];
@@ -102,7 +105,7 @@ export function stage(
     dimsOf(side, together ? forWorkgroup(rest) : lanesLast(rest), cx, spread),
   );
   const dims = all.filter((dim) => intValue(dim.extent) !== 1).toSorted((a, b) => a.rank - b.rank);
-  const dtype = widen ? panelDtype(buffer, body, rest) : buffer.dtype;
+  const dtype = widen ? panelDtype(buffer, body, rest, quads) : buffer.dtype;
   const panel = workspace.addBuffer({
     name: `${buffer.name}_panel`,
     dtype,

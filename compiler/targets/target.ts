@@ -8,6 +8,7 @@ import type { Span } from "../../lang/source.ts";
 import type { TargetName, WasmLaunch, WgslLaunch } from "../artifact.ts";
 import type { IrKernel } from "../ir/ir.ts";
 import type { Pass } from "../passes/index.ts";
+import type { Quads } from "../passes/vectorize/pair-sums.ts";
 
 /** Facts about a target that lowering, schedules and the cost model ask for. */
 export interface Capabilities {
@@ -61,6 +62,8 @@ export interface Target {
   readonly capabilities: Capabilities;
   /** Whether tiles, loop orders and staging are carried out for it; otherwise loops stay as they were written. */
   readonly schedules?: true;
+  /** Whether products of bytes are added up in fours as fast as they are, with these features; absent, never. */
+  readonly quads?: (factors: Parameters<Quads>[0], features: ReadonlySet<string>) => boolean;
   /** Run after the target-independent passes, in order. */
   readonly passes: readonly Pass[];
   /**

@@ -15,7 +15,7 @@ import { jumpsOut, silent, Workspace, type PassReport } from "../workspace.ts";
 import { worthVectorizing } from "./automatic.ts";
 import { divergenceOf } from "./divergence.ts";
 import { vectorizeLoop } from "./loop.ts";
-import { isPairSum } from "./pair-sums.ts";
+import { groupOf, type Quads } from "./pair-sums.ts";
 import { accumulatorSets, OpenReduction } from "./reductions.ts";
 import { defaultWidthOf, leastWidth, mostWidth } from "./width.ts";
 
@@ -25,6 +25,8 @@ const mostAccumulators = 8;
 export interface VectorizeOptions {
   /** Whether unmarked reductions are vectorized where that is worth it; yes if absent. */
   readonly automatic?: boolean;
+  /** Which products of bytes the target adds up in fours; absent, none. */
+  readonly quads?: Quads | undefined;
 }
 
 /** Vectorizes every marked loop of a kernel, and reductions by themselves. */
@@ -33,7 +35,7 @@ export function vectorize(
   report: PassReport = silent,
   options: VectorizeOptions = {},
 ): IrKernel {
-  const vectorizer = new Vectorizer(new Workspace(kernel), report, options.automatic ?? true);
+  const vectorizer = new Vectorizer(new Workspace(kernel), report, options);
   return vectorizer.workspace.finish(vectorizer.block(kernel.body, []));
 }
 
@@ -41,11 +43,13 @@ class Vectorizer {
   readonly workspace: Workspace;
   private readonly report: PassReport;
   private readonly automatic: boolean;
+  private readonly quads: Quads | undefined;
 
-  constructor(workspace: Workspace, report: PassReport, automatic: boolean) {
+  constructor(workspace: Workspace, report: PassReport, { automatic = true, quads }: VectorizeOptions) {
     this.workspace = workspace;
     this.report = report;
     this.automatic = automatic;
+    this.quads = quads;
   }
 
   /** A block inside reductions that are open, innermost last. */
@@ -131,6 +135,7 @@ class Vectorizer {
       width,
       tail,
       reductions,
+      quads: this.quads,
       sets: reductions.length === 0 ? 1 : sets,
     });
   }
@@ -140,7 +145,7 @@ class Vectorizer {
     const assigned = outsideAssigned(loop.body);
     const fed = open.filter(({ expanded }) => expanded.accumulators.some((name) => assigned.has(name)));
     const registers = (lanes: number): number =>
-      fed.reduce((sum, each) => sum + registersOf(each, loop.body, lanes), 0);
+      fed.reduce((sum, each) => sum + registersOf(each, loop.body, lanes, this.quads), 0);
     const trips = constantTrips(loop) ?? mostWidth;
     let width = this.widthOf(loop, fed.length > 0);
     while (width > leastWidth && width > trips) width /= 2;
@@ -219,8 +224,13 @@ function fedBy(loop: ForStmt, open: readonly OpenReduction[]): boolean {
 }
 
 /** Registers that one set of a reduction's accumulators takes. */
-function registersOf(open: OpenReduction, body: Block, width: number): number {
-  const lanes = isPairSum(open, body, width) ? width / 2 : width;
+function registersOf(
+  open: OpenReduction,
+  body: Block,
+  width: number,
+  quads: VectorizeOptions["quads"],
+): number {
+  const lanes = width / groupOf(open, body, width, quads);
   return open.reduce.results.reduce(
     (sum, { type }) => sum + Math.max((lanes * dtypeInfo(type.dtype).bits) / 128, 1),
     0,

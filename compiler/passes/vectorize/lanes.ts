@@ -59,10 +59,13 @@ export class Lanes {
   readonly values = new Map<string, LaneValue>();
   readonly variables = new Map<string, LaneVariable>();
   readonly buffers = new Map<string, LaneBuffer>();
-  /** Accumulators with a register of half the width, each lane for two neighbours. */
-  readonly pairSums = new Set<string>();
+  /** Accumulators each lane of whose register is for two or four neighbours. */
+  readonly groups = new Map<string, 2 | 4>();
   /** Where there are such: what named i32 values of the body were widened from. */
-  readonly narrow = new Map<string, { readonly widened: LetStmt; readonly value: Expr }>();
+  readonly narrow = new Map<
+    string,
+    { readonly widened: LetStmt; readonly value: Expr; readonly pair: Expr }
+  >();
   mask: Mask | undefined;
   /** Of the innermost loop; undefined where its jumps are every lane's. */
   frame: LoopFrame | undefined;

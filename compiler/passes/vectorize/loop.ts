@@ -10,7 +10,7 @@ import { jumpsOut, type Workspace } from "../workspace.ts";
 import { lowerBody } from "./control.ts";
 import { divergenceOf, type Divergence } from "./divergence.ts";
 import { Lanes } from "./lanes.ts";
-import { isPairSum } from "./pair-sums.ts";
+import { groupOf, type Quads } from "./pair-sums.ts";
 import type { OpenReduction } from "./reductions.ts";
 
 export interface LoopPlan {
@@ -20,6 +20,8 @@ export interface LoopPlan {
   readonly reductions: readonly OpenReduction[];
   /** Vectors in one turn of the main loop, each with accumulators of its own. */
   readonly sets: number;
+  /** Which products of bytes the target adds up in fours; absent, none. */
+  readonly quads?: Quads | undefined;
 }
 
 /** The loop as statements over vectors. Its body has no reductions left. */
@@ -89,9 +91,9 @@ class Splitter {
     const cx = new Lanes(this.workspace, width, this.divergence);
     cx.values.set(loop.name, { kind: "affine", base, stride: int(loop.step) });
     for (const open of plan.reductions) {
-      const pairs = isPairSum(open, loop.body, width);
-      const registers = open.set(pairs ? width / 2 : width, set);
-      if (pairs) open.expanded.accumulators.forEach((name) => cx.pairSums.add(name));
+      const group = groupOf(open, loop.body, width, plan.quads);
+      const registers = open.set(width / group, set);
+      if (group !== 1) open.expanded.accumulators.forEach((name) => cx.groups.set(name, group));
       open.expanded.accumulators.forEach((name, at) => cx.bindVariable(name, registers[at]!));
     }
     return cx.collect(undefined, () => {

@@ -1,30 +1,63 @@
 // Sums of products of 8- or 16-bit integers, widened to i32: neighbouring lanes share an accumulator, two of them fed by
-// the pair product `dot2`. Integer sums wrap, so the grouping changes nothing.
+// the pair product `dot2`, or four of bytes by `dot4` where the target has such. Integer sums wrap, so the grouping changes
+// nothing.
 
 import { dtypeInfo } from "../../../lang/dtypes.ts";
 import type { Expr, LetStmt, ReduceStmt, Stmt } from "../../ir/ir.ts";
+import { rangeOf } from "../../ir/ranges.ts";
 import { visitBlock, type Block } from "../../ir/walk.ts";
 import type { Expanded } from "../expand-reductions.ts";
 
-/** Fewest lanes that fill a vector of 16-bit pairs. */
-const leastLanes = 8;
+/** Fewest lanes that fill a vector of 16-bit pairs, and of bytes. */
+const leastLanes = { 2: 8, 4: 16 } as const;
 
-/** Whether every step of a reduction adds products that `dot2` computes. */
-export function isPairSum(
+/** Whether a target multiplies bytes in fours as fast as they are, for factors of these dtypes and ranges. */
+export type Quads = (factors: readonly [NarrowFactor, NarrowFactor]) => boolean;
+export interface NarrowFactor {
+  readonly dtype: LetStmt["value"]["type"]["dtype"];
+  /** Whether its values are known to lie in 0 … 127. */
+  readonly small: boolean;
+}
+
+/** How many neighbouring lanes share an accumulator of a reduction: 1, or 2 or 4 where every step adds such products. */
+export function groupOf(
   { reduce, expanded }: { readonly reduce: ReduceStmt; readonly expanded: Expanded },
   body: Block,
   width: number,
-): boolean {
-  if (width < leastLanes || reduce.op !== "sum") return false;
-  if (reduce.results.some(({ type }) => type.dtype !== "i32")) return false;
+  quads: Quads | undefined,
+): 1 | 2 | 4 {
+  if (width < leastLanes[2] || reduce.op !== "sum") return 1;
+  if (reduce.results.some(({ type }) => type.dtype !== "i32")) return 1;
   const names = new Set(expanded.accumulators);
   const lets = letsOf(body);
   let steps = 0;
   visitBlock(body, (statement) => {
     if (statement.kind === "assign" && names.has(statement.name)) steps += 1;
   });
-  const pairs = body.filter((each) => each.kind === "assign" && names.has(each.name) && pairOf(each, lets));
-  return steps > 0 && pairs.length === steps;
+  const pairs = body.flatMap((each) =>
+    each.kind === "assign" && names.has(each.name) ? [pairOf(each, lets)] : [],
+  );
+  if (steps === 0 || pairs.length < steps || !pairs.every(Boolean)) return 1;
+  const four =
+    width >= leastLanes[4] &&
+    quads !== undefined &&
+    pairs.every((pair) => {
+      const [x, y] = pair!.map((factor) => narrowFactor(sourceOf(factor, lets)!));
+      return x!.bits === 8 && y!.bits === 8 && quads([x!, y!]);
+    });
+  return four ? 4 : 2;
+}
+
+/** The narrow expression that a factor is. */
+function sourceOf(factor: Factor, lets: ReadonlyMap<string, LetStmt>): Expr | undefined {
+  return typeof factor === "string" ? narrowOf(lets.get(factor)!.value) : factor;
+}
+
+/** What is known of a narrow expression. */
+export function narrowFactor(narrow: Expr): NarrowFactor & { readonly bits: number } {
+  const { dtype } = narrow.type;
+  const { low, high } = rangeOf(narrow, new Map());
+  return { dtype, small: low >= 0 && high <= 127, bits: dtypeInfo(dtype).bits };
 }
 
 /** The values that a block names at its top, by name. */

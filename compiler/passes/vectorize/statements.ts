@@ -6,6 +6,7 @@ import { splat } from "../../ir/build.ts";
 import {
   i32,
   int,
+  op,
   ref,
   type AllocStmt,
   type AssignStmt,
@@ -19,7 +20,7 @@ import { jumpsOut } from "../workspace.ts";
 import { lowerFor, lowerIf, lowerJump, lowerWhile, stillLive } from "./control.ts";
 import { accessIndex, lowerExpr, lowerGuard, lowerVector, writeGuard } from "./expressions.ts";
 import type { Lanes } from "./lanes.ts";
-import { narrowOf, pairOf } from "./pair-sums.ts";
+import { narrowFactor, narrowOf, pairOf } from "./pair-sums.ts";
 
 /** Lowers statements in order under the current mask. Behind a jump of some lanes the rest runs for the others. */
 export function lowerBlock(cx: Lanes, block: Block): void {
@@ -37,11 +38,12 @@ function lowerStatement(cx: Lanes, statement: Stmt): void {
   const { span } = statement;
   switch (statement.kind) {
     case "let": {
-      const from = cx.pairSums.size > 0 ? narrowOf(statement.value) : undefined;
-      // The wide value is dead if pair products are all that it is for.
+      const from = cx.groups.size > 0 ? narrowOf(statement.value) : undefined;
+      // What nobody needs of the three forms is dead.
       if (from) {
-        const narrow = cx.name(statement.name, pairFactor(cx, from), span);
-        cx.narrow.set(statement.name, { widened: statement, value: narrow });
+        const value = cx.name(statement.name, lowerVector(cx, from), span);
+        const pair = cx.name(statement.name, inPairs(cx, lowerVector(cx, from)), span);
+        cx.narrow.set(statement.name, { widened: statement, value, pair });
       }
       const value = lowerExpr(cx, statement.value);
       // An affine value keeps its shape: only its base is computed here.
@@ -62,7 +64,7 @@ function lowerStatement(cx: Lanes, statement: Stmt): void {
       return;
     }
     case "assign": {
-      if (cx.pairSums.has(statement.name)) return lowerPair(cx, statement);
+      if (cx.groups.has(statement.name)) return lowerDot(cx, statement);
       const { name, varies, home } = cx.variable(statement.name);
       const value = lowerExpr(cx, statement.value);
       if (!varies) return cx.assign(name, cx.index(value), span);
@@ -99,24 +101,33 @@ function lowerStatement(cx: Lanes, statement: Stmt): void {
 }
 
 /** A factor of pair products in lanes of 16 bits, so that it is widened once for all of them. */
-function pairFactor(cx: Lanes, narrow: Expr): Expr {
-  const value = lowerVector(cx, narrow);
+function inPairs(cx: Lanes, value: Expr): Expr {
   return value.type.dtype === "i16" ? value : apply("convert", cx.typeOf("i16"), [value], value.span);
 }
 
-/** One step of a sum of products, two lanes in each lane of its register. */
-function lowerPair(cx: Lanes, statement: AssignStmt): void {
+/** One step of a sum of products, two or four lanes in each lane of its register. */
+function lowerDot(cx: Lanes, statement: AssignStmt): void {
   const lets = { get: (name: string) => cx.narrow.get(name)?.widened };
   const pair = pairOf(statement, lets);
-  if (!pair) return internalError("vectorize", `${statement.name} isn't a sum of pair products`);
+  if (!pair) return internalError("vectorize", `${statement.name} isn't a sum of products`);
+  const group = cx.groups.get(statement.name)!;
   const { name } = cx.variable(statement.name);
-  const half = { dtype: "i32", lanes: cx.width / 2 } as const;
-  const [x, y] = pair.map((factor) =>
-    typeof factor === "string" ? cx.narrow.get(factor)!.value : pairFactor(cx, factor),
-  ) as [Expr, Expr];
+  const type = { dtype: "i32", lanes: cx.width / group } as const;
+  const [x, y] = pair.map((factor) => {
+    const named = typeof factor === "string" ? cx.narrow.get(factor)! : undefined;
+    if (named) return group === 4 ? named.value : named.pair;
+    const value = lowerVector(cx, factor as Expr);
+    return group === 4 ? value : inPairs(cx, value);
+  }) as [Expr, Expr];
   // Lanes that are switched off add 0.
   const own = cx.mask ? select(cx.mask.expr, x, literal(0, x.type)) : x;
-  cx.assign(name, apply("dot2", half, [own, y, ref(name, half)], statement.span), statement.span);
+  const args = [own, y, ref(name, type)];
+  if (group === 2) return cx.assign(name, apply("dot2", type, args, statement.span), statement.span);
+  const small = pair.map((factor) =>
+    narrowFactor(typeof factor === "string" ? narrowOf(cx.narrow.get(factor)!.widened.value)! : factor),
+  );
+  const bits = small.reduce((sum, each, at) => sum + (each.small ? 2 ** at : 0), 0);
+  cx.assign(name, op("dot4", type, args, statement.span, bits > 0 ? [bits] : undefined), statement.span);
 }
 
 function lowerAlloc(cx: Lanes, statement: AllocStmt): void {

@@ -14,8 +14,15 @@ import { exportFunction, layoutsOf, phaseFunction } from "./function.ts";
 import { helperTexts } from "./helpers.ts";
 import { scratchOf } from "./scratch.ts";
 
-/** Features of the instruction set that change the code; others are no concern of this target. */
-const known = ["threads", "relaxed-simd"] as const;
+/** Features that change the code; others are no concern of this target. Dot products are told of in `dots.ts`. */
+const known = ["threads", "relaxed-simd", "relaxed-dot", "relaxed-dot-u8", "relaxed-dot-i8"] as const;
+
+/** The features among those asked for that a module's text makes use of. */
+function featuresOf(text: string, asked: ReadonlySet<string>): WasmLaunch["features"] {
+  const used = (name: (typeof known)[number]): boolean =>
+    name === "threads" || text.includes(name === "relaxed-simd" ? ".relaxed_" : ".relaxed_dot_");
+  return ["simd128", ...known.filter((name) => asked.has(name) && used(name))];
+}
 
 /** Emits one module for all kernels of a file. */
 export async function emitWasm(
@@ -30,12 +37,17 @@ export async function emitWasm(
     [...[...helpers].map((name) => helperTexts[name]!), ...written.map((each) => each.text)],
     features,
   );
+  const needed = featuresOf(text, features);
   const { binary, sourceMap } = await assemble(text, {
     names: kernels.map((kernel) => kernel.name).join(", "),
     features,
     optimize: options.optimize ?? true,
   });
-  return { code: binary, sourceMap, text, kernels: written };
+  const withFeatures = written.map((each) => ({
+    ...each,
+    launch: { ...(each.launch as WasmLaunch), features: needed },
+  }));
+  return { code: binary, sourceMap, text, kernels: withFeatures };
 }
 
 function moduleText(functions: readonly string[], features: ReadonlySet<string>): string {
@@ -64,7 +76,8 @@ function writeKernel(source: IrKernel, features: ReadonlySet<string>, helpers: S
     phases: list.map((phase) => launchOf(kernel, phase)),
     workerScratch: scratch.worker,
     callScratch: scratch.call,
-    features: ["simd128", ...known.filter((name) => features.has(name))],
+    // What the whole module needs is known when it's written.
+    features: [],
   };
   const text = [...functions, exportFunction(kernel, list.length)].join("\n");
   return {

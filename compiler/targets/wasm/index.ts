@@ -1,6 +1,7 @@
 // The WASM target.
 
 import type { Target } from "../target.ts";
+import { hasQuads } from "./dots.ts";
 import { emitWasm } from "./emit.ts";
 import { wasmPasses } from "./passes.ts";
 
@@ -10,6 +11,7 @@ export const wasmTarget: Target = {
   name: "wasm",
   capabilities: { unsupported: {}, vectorBytes: 16, vectorRegisters: 16, workgroups: false },
   schedules: true,
+  quads: hasQuads,
   passes: wasmPasses,
   emit: emitWasm,
 };

@@ -12,6 +12,13 @@ import { splatLoads } from "../../passes/splat-loads.ts";
 import { splitParallel } from "../../passes/split-parallel.ts";
 import { unroll } from "../../passes/unroll.ts";
 import { vectorize } from "../../passes/vectorize/index.ts";
+import { hasQuads } from "./dots.ts";
+
+/** Sums of byte products in fours where the engine's dot product is exact for them. */
+const vectorized: Pass["run"] = (kernel, context) =>
+  vectorize(kernel, context, { quads: (factors) => hasQuads(factors, context.features ?? noFeatures) });
+
+const noFeatures: ReadonlySet<string> = new Set();
 
 export const wasmPasses: readonly Pass[] = [
   // Before loops become vectors: the lanes of all results share one loop then.
@@ -21,7 +28,7 @@ export const wasmPasses: readonly Pass[] = [
   // Before vectorize, so that clamped and guarded accesses lie side by side in the interior; behind the chunks, since a
   // parallel loop in three parts would be three phases.
   { name: "split-borders", doc: "borders and interiors of vector loops", run: splitBorders },
-  { name: "vectorize", doc: "marked loops and reductions to vectors", run: vectorize },
+  { name: "vectorize", doc: "marked loops and reductions to vectors", run: vectorized },
   { name: "expand-reductions", doc: "what is left of reductions, to accumulators", run: expandReductions },
   // After vectorize, so that the copies are copies of vectors.
   { name: "unroll", doc: "copies of loop bodies", run: unroll },

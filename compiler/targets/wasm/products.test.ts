@@ -3,11 +3,14 @@
 
 import { describe, expect, it } from "vitest";
 import { argumentsFor, sameResults } from "../../../testing/equivalence.ts";
+import { dotLevels, simulatedDots } from "../../../testing/wasm-dots.ts";
 import { programOf, sameAsInterpreter } from "../../../testing/wasm-run.ts";
+import type { IrKernel } from "../../ir/ir.ts";
 import { parseKernel } from "../../ir/parse.ts";
 import { printKernel } from "../../ir/print.ts";
 import { runPasses, sharedPasses } from "../../passes/index.ts";
-import { applySchedules, dropSchedules } from "../../schedule/index.ts";
+import { applySchedules, dropSchedules, schedulePass } from "../../schedule/index.ts";
+import { wasmTarget } from "./index.ts";
 import { wasmPasses } from "./passes.ts";
 
 const product = (left: string, right: string, directives: string): string =>
@@ -24,7 +27,8 @@ const schedules = {
     "@tile(j: 8 4, i: 2, k: 8) @stage(b; j@0) @stage(a; i@0) @unroll(i: 0) @unroll(j: 0) @vectorize(k: mask)",
   "from panels of whole rows":
     "@tile(i: 2, j: 2) @stage(b; j@0) @stage(a; i@0) @unroll(i: 0) @unroll(j: 0) @vectorize(k: mask)",
-  "in wider steps": "@tile(i: 2, j: 2, k: 16) @stage(b; i@0) @unroll(i: 0) @unroll(j: 0) @vectorize(k: mask 8)",
+  "in wider steps":
+    "@tile(i: 2, j: 2, k: 16) @stage(b; i@0) @unroll(i: 0) @unroll(j: 0) @vectorize(k: mask 8)",
 };
 
 const sizes = [
@@ -73,6 +77,63 @@ describe.each(Object.entries(schedules))("%s", (_name, directives) => {
         const options = fill ? { fill } : {};
         sameResults({ before: dropSchedules(kernel), after: emitted }, dims, options);
         sameAsInterpreter(program, () => argumentsFor(emitted, dims, options), { shares: 2 });
+      }
+  });
+});
+
+/** A kernel's schedule and passes for a level of features. */
+function preparedFor(text: string, features: readonly string[]): { before: IrKernel; after: IrKernel } {
+  const kernel = parseKernel(text);
+  const report = { notHonoured: () => undefined, features: new Set(features) };
+  const after = runPasses(
+    kernel,
+    [schedulePass(wasmTarget), ...sharedPasses, ...wasmPasses],
+    { verifyEach: true },
+    undefined,
+    report,
+  );
+  return { before: dropSchedules(kernel), after };
+}
+
+const few = sizes.filter(({ M }) => [1, 2, 5, 6].includes(M));
+
+describe.each(dotLevels)("for engines with %s", (level) => {
+  const features = ["relaxed-simd", "relaxed-dot", level];
+  const wide = schedules["in wider steps"].replace("mask 8", "mask");
+  it.each([
+    ["u8", "i8", level !== "relaxed-dot"],
+    ["i8", "u8", level !== "relaxed-dot"],
+    ["i8", "i8", level !== "relaxed-dot"],
+    // Neither could be the signed one.
+    ["u8", "u8", false],
+    ["i16", "i8", false],
+  ])("%s × %s is exact", async (left, right, quads) => {
+    for (const directives of [wide, schedules["in registers"]]) {
+      const pair = preparedFor(product(left, right, directives), features);
+      expect(printKernel(pair.after).includes("dot4(")).toBe(quads);
+      const program = await simulatedDots(pair.after, level);
+      expect(program.emitted.text.includes("relaxed_dot")).toBe(quads);
+      for (const dims of few)
+        for (const fill of fills) {
+          const options = fill ? { fill } : {};
+          sameResults(pair, dims, options);
+          sameAsInterpreter(program, () => argumentsFor(pair.after, dims, options), { shares: 2 });
+        }
+    }
+  });
+
+  it("takes factors of 7 bits as they are", async () => {
+    const text = product("u8", "i8", wide).replace("i32(a[i, k])", "i32(a[i, k] & 127:u8)");
+    const pair = preparedFor(text, features);
+    expect(printKernel(pair.after)).toContain("dot4[1](");
+    const program = await simulatedDots(pair.after, level);
+    expect(program.emitted.text).toContain("relaxed_dot");
+    expect(program.emitted.text).not.toContain("v128.xor");
+    for (const dims of few)
+      for (const fill of fills) {
+        const options = fill ? { fill } : {};
+        sameResults(pair, dims, options);
+        sameAsInterpreter(program, () => argumentsFor(pair.after, dims, options), { shares: 2 });
       }
   });
 });

@@ -4,6 +4,7 @@ import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import type { IrType } from "../../ir/ir.ts";
 import { normalise } from "../../ir/values.ts";
 import type { OpName } from "../../ir/ops.ts";
+import { dotPlan, type DotPlan } from "./dots.ts";
 import {
   constantValue,
   laneOf,
@@ -57,7 +58,7 @@ export function shapeOp(
     case "vall":
       return scalarValue(test(op, first), "bool");
     case "dot4":
-      return dot4(args, type, w);
+      return dot4(args, type, imm[0] ?? 0, w);
     case "dot2":
       return dot2(args, type, w);
     default:
@@ -172,10 +173,14 @@ function test(op: "vany" | "vall", mask: Value): string {
 }
 
 /**
- * Four products of bytes a lane, by 16-bit pair products, which are exact for all operands: the pair sums of
- * the low and of the high eight bytes are then added crosswise.
+ * Four products of bytes a lane: by relaxed dot products where they are exact, else by 16-bit pair products, which are for all
+ * operands: the pair sums of the low and of the high eight bytes are then added crosswise.
  */
-function dot4([a, b, sum]: readonly Value[], type: IrType, w: Writer): Value {
+function dot4([a, b, sum]: readonly Value[], type: IrType, small: number, w: Writer): Value {
+  const factors = [a!, b!].map(({ type: { dtype } }, at) => ({ dtype, small: ((small >> at) & 1) === 1 }));
+  const plan = type.lanes > 1 ? dotPlan([factors[0]!, factors[1]!], w.features) : undefined;
+  if (plan) return relaxedDot([a!, b!, sum!], type, plan, w);
+
   const halves = (value: Value, part: number): [string, string] => {
     const sign = value.type.dtype === "u8" ? "u" : "s";
     const source = w.bindVector(value.parts[part]!);
@@ -184,7 +189,8 @@ function dot4([a, b, sum]: readonly Value[], type: IrType, w: Writer): Value {
   const even = byteNumbers([0, 2, 4, 6], 32).join(" ");
   const odd = byteNumbers([1, 3, 5, 7], 32).join(" ");
   if (type.lanes === 1) {
-    const whole = dot4([a!, b!, constantValue(0, { dtype: "i32", lanes: 4 })], { dtype: "i32", lanes: 4 }, w);
+    const four: IrType = { dtype: "i32", lanes: 4 };
+    const whole = dot4([a!, b!, constantValue(0, four)], four, small, w);
     return scalarValue(`(i32.add ${sum!.parts[0]} ${laneOf(whole, 0, w)})`, type.dtype);
   }
   const parts = sum!.parts.map((acc, part) => {
@@ -193,6 +199,26 @@ function dot4([a, b, sum]: readonly Value[], type: IrType, w: Writer): Value {
     const high = w.bindVector(`(i32x4.dot_i16x8_s ${x[1]} ${y[1]})`);
     const crossed = `(i32x4.add (i8x16.shuffle ${even} ${low} ${high}) (i8x16.shuffle ${odd} ${low} ${high}))`;
     return `(i32x4.add ${acc} ${crossed})`;
+  });
+  return { type, bits: 32, parts };
+}
+
+/** The same by relaxed dot products, the plan's first factor first. */
+function relaxedDot(
+  [a, b, sum]: readonly [Value, Value, Value],
+  type: IrType,
+  { first, moved }: DotPlan,
+  w: Writer,
+): Value {
+  const [left, right] = first === 0 ? [a, b] : [b, a];
+  const dot = "i32x4.relaxed_dot_i8x16_i7x16_add_s";
+  const half = "(v128.const i32x4 0x80808080 0x80808080 0x80808080 0x80808080)";
+  const parts = sum.parts.map((acc, part) => {
+    if (!moved) return `(${dot} ${left.parts[part]} ${right.parts[part]} ${acc})`;
+    // Bytes of the other sign are 128 off when their highest bit is flipped: x y = (x ± 128) y ∓ 128 y.
+    const y = w.bindVector(left.parts[part]!);
+    const shifted = `(v128.xor ${right.parts[part]} ${half})`;
+    return `(i32x4.sub (${dot} ${y} ${shifted} ${acc}) (${dot} ${y} ${half} (v128.const i32x4 0 0 0 0)))`;
   });
   return { type, bits: 32, parts };
 }

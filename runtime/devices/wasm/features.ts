@@ -1,8 +1,12 @@
-// What this engine can run beyond plain WebAssembly. Each feature is found by having the smallest module that uses it
-// checked, once.
+// What this engine can run beyond plain WebAssembly. Each extension is found by having the smallest module that uses it
+// checked, once; what relaxed dot products do, by trying (`dots.ts`).
 
-/** Extensions by the names that launch rules use. */
-export type WasmFeature = "simd128" | "relaxed-simd" | "threads";
+import type { WasmFeature } from "../../../compiler/artifact.ts";
+import { dotFeatures, relaxedDot } from "./dots.ts";
+
+export type { WasmFeature } from "../../../compiler/artifact.ts";
+
+type Extension = Exclude<WasmFeature, `relaxed-dot${string}`>;
 
 const magic = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 /** Sections: one type without parameters, one function of it. */
@@ -15,7 +19,7 @@ const i32 = 0x7f;
 /** i32.const 0, i8x16.splat */
 const zeros = [0x41, 0, 0xfd, 0x0f];
 
-const probes: Readonly<Record<WasmFeature, readonly number[]>> = {
+const probes: Readonly<Record<Extension, readonly number[]>> = {
   simd128: [...magic, ...functionOf(v128), ...body(...zeros)],
   // i8x16.relaxed_swizzle
   "relaxed-simd": [...magic, ...functionOf(v128), ...body(...zeros, ...zeros, 0xfd, 0x80, 2)],
@@ -25,12 +29,17 @@ const probes: Readonly<Record<WasmFeature, readonly number[]>> = {
 
 let found: readonly WasmFeature[] | undefined;
 
-/** The extensions that this engine runs; `threads` only where memory may be shared. */
+/** The extensions that this engine runs, `threads` only where memory may be shared, and what its dot products are good for. */
 export function wasmFeatures(): readonly WasmFeature[] {
-  found ??= (Object.keys(probes) as WasmFeature[]).filter(
+  found ??= detected();
+  return found;
+}
+
+function detected(): readonly WasmFeature[] {
+  const extensions = (Object.keys(probes) as Extension[]).filter(
     (feature) =>
       WebAssembly.validate(Uint8Array.from(probes[feature])) &&
       (feature !== "threads" || typeof SharedArrayBuffer === "function"),
   );
-  return found;
+  return extensions.includes("relaxed-simd") ? [...extensions, ...dotFeatures(relaxedDot())] : extensions;
 }
