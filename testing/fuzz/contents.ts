@@ -16,6 +16,8 @@ export interface Call {
   /** `M=3 N=17, views` */
   readonly title: string;
   readonly dims: Readonly<Record<string, number>>;
+  /** Whether NaNs and infinities are among the arguments. */
+  readonly special: boolean;
   /** Fresh arguments, the same each time. */
   readonly make: () => Arguments;
 }
@@ -48,6 +50,7 @@ export function callsOf(signature: Signature, seed: number, count = 3): Call[] {
         .map(([name, size]) => `${name}=${size}`)
         .join(" ")}${views ? ", views" : ""}`,
       dims,
+      special,
       make() {
         const own = new Dice(contents);
         return Object.fromEntries([
