@@ -3,7 +3,15 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { compile } from "../../../compiler/index.ts";
 import { closeTestGpu, skipReason, testGpu } from "../../../testing/webgpu.ts";
-import { KernError, tensor, valuesOf, type Kernel, type Tensor, type WebgpuDevice } from "../../index.ts";
+import {
+  KernError,
+  OpRegistry,
+  tensor,
+  valuesOf,
+  type Kernel,
+  type Tensor,
+  type WebgpuDevice,
+} from "../../index.ts";
 
 const opened = await testGpu();
 const device = opened as WebgpuDevice;
@@ -194,6 +202,18 @@ describe.skipIf(typeof opened === "string")(`the WebGPU device ${skipReason(open
     y!.dispose();
     expect(await codeOf(y!.data())).toBe("K0713");
     expect(await codeOf(scale({ x: y!, s: 1 }))).toBe("K0713");
+  });
+
+  test("ops of the library, but those that a shader can't hold", async () => {
+    const ops = new OpRegistry();
+    await ops.registerLibrary(device, ["linalg", "quantized"]);
+    expect(ops.names).toContain("kern::matmul");
+    expect(ops.names).not.toContain("kern::gemv_4bit");
+    const { c } = await ops.dispatch("kern::matmul", {
+      a: tensor(Float32Array.of(1, 2, 3, 4), [2, 2]),
+      b: tensor(Float32Array.of(0, 1, 1, 0), [2, 2]),
+    });
+    expect(await valuesOf(c!)).toEqual([2, 1, 4, 3]);
   });
 
   test("an allocation beyond the limit is an error, and the next call works", async () => {

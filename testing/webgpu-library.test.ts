@@ -1,0 +1,98 @@
+// Every kernel of the library on the GPU, from `.kern` text through the device, against the interpreter: a few awkward
+// shapes and a strided view each.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { afterAll, describe, expect, test } from "vitest";
+import type { Signature } from "../compiler/artifact.ts";
+import { compile, CompileError, type Compiled } from "../compiler/index.ts";
+import { KernError, openDevice, type Arguments, type Kernel, type WebgpuDevice } from "../runtime/index.ts";
+import { refusalOf } from "../tools/kernc/report.ts";
+import { argumentsFor, casesFor, describeCase, type Case } from "../tools/kernc/verifying/cases.ts";
+import { compare } from "../tools/kernc/verifying/compare.ts";
+import { closeTestGpu, skipReason, testGpu } from "./webgpu.ts";
+
+const opened = await testGpu();
+const gpu = opened as WebgpuDevice;
+const interp = await openDevice("interp");
+afterAll(closeTestGpu);
+
+const folder = new URL("../stdlib/", import.meta.url);
+const files = readdirSync(folder).filter((name) => name.endsWith(".kern"));
+
+/** Sizes of arrays, which a shader must know. */
+const arraySizes: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  "attention.kern": { D: 8, E: 8 },
+  "quantized.kern": { B: 2 },
+};
+
+/** One kernel for the GPU, at a fixed size where only that can be held. */
+async function compiledFor(name: string, kernel: string): Promise<Compiled> {
+  const source = { path: name, text: readFileSync(new URL(name, folder), "utf8") };
+  const options = { ...gpu.compileOptions, kernels: [kernel] };
+  try {
+    return await compile(source, options);
+  } catch (error) {
+    const shape = arraySizes[name];
+    if (!(error instanceof CompileError) || refusalOf(error) === undefined || !shape) throw error;
+    return compile(source, { ...options, shape });
+  }
+}
+
+type Outcome = Awaited<ReturnType<Kernel>> | { readonly stopped: string };
+
+async function outcome(kernel: Kernel, args: Arguments): Promise<Outcome> {
+  try {
+    return await kernel(args);
+  } catch (error) {
+    if (error instanceof KernError && error.code === "K0708") return { stopped: error.diagnostic.message };
+    throw error;
+  }
+}
+
+const stops = (each: Outcome): each is { readonly stopped: string } => typeof each["stopped"] === "string";
+
+/** What differs in one case. */
+async function problemsOf(
+  signature: Signature,
+  each: Case,
+  onGpu: Kernel,
+  right: Kernel,
+): Promise<readonly string[]> {
+  // Integers may be places: none beyond the smallest dimension.
+  const high = Math.max(1, Math.min(16, ...Object.values(each.dims).filter((size) => size > 0)));
+  const args = () => argumentsFor(signature, each, signature.asserts.length > 0 ? { low: 0, high } : {});
+  const [found, expected] = [await outcome(onGpu, args()), await outcome(right, args())];
+  const where = `${signature.instance} with ${describeCase(each)}`;
+  if (stops(found) || stops(expected))
+    return stops(found) === stops(expected) ? [] : [`${where}: only one of the two stops`];
+  const problems: string[] = [];
+  for (const [name, wanted] of Object.entries(expected)) {
+    const tolerance = { ...signature.tolerance, absolute: Math.max(signature.tolerance.absolute, 1e-6) };
+    const { worst } = await compare(name, found[name]!, wanted, tolerance);
+    if (worst !== undefined) problems.push(`${where}: ${worst}`);
+    found[name]!.dispose();
+  }
+  return problems;
+}
+
+describe.skipIf(typeof opened === "string")(`the library on the GPU ${skipReason(opened)}`, () => {
+  test.each(files)("%s", { timeout: 300_000 }, async (name) => {
+    const text = readFileSync(new URL(name, folder), "utf8");
+    const problems: string[] = [];
+    for (const [, kernel] of text.matchAll(/^kernel (\w+)/gm)) {
+      const compiled = await compiledFor(name, kernel!);
+      const [onGpu, right] = [await gpu.load(compiled), await interp.load(compiled)];
+      for (const { signature } of compiled.artifact("wgsl").kernels) {
+        if (Object.values(signature.packs).some((rank) => rank > 2)) continue;
+        const cases = casesFor(signature, [], 3);
+        const plain = cases.filter(({ layout }) => layout === "row-major");
+        const views = cases.filter(({ layout }) => layout === "sliced");
+        for (const each of [...plain.slice(0, 2), ...plain.slice(-4), ...views.slice(0, 1)])
+          problems.push(
+            ...(await problemsOf(signature, each, onGpu[signature.instance]!, right[signature.instance]!)),
+          );
+      }
+    }
+    expect(problems.join("\n")).toBe("");
+  });
+});
