@@ -1,6 +1,14 @@
 // Kernels with loops over threads, for the WGSL target: register tiles, staged panels, reductions across a workgroup, shared
 // arrays. Sizes lie around those of the tiles; all of a kernel's sizes run on one shader.
 
+import { expect } from "vitest";
+import { instanceRequests } from "../compiler/instances.ts";
+import type { IrKernel } from "../compiler/ir/ir.ts";
+import { lower } from "../compiler/lower/index.ts";
+import { prove } from "../compiler/proofs/index.ts";
+import { checkModule } from "../lang/check/index.ts";
+import { DiagnosticSink } from "../lang/diagnostics/diagnostic.ts";
+import { libraryHost } from "../stdlib/index.ts";
 import type { Comparison } from "./equivalence.ts";
 
 export interface SharedKernel extends Comparison {
@@ -8,6 +16,18 @@ export interface SharedKernel extends Comparison {
   readonly text: string;
   readonly set?: Readonly<Record<string, string>>;
   readonly dims: readonly Readonly<Record<string, number>>[];
+}
+
+/** A kernel proved for this target; its schedule is still to be carried out. */
+export function sharedKernelOf({ text, set = {} }: SharedKernel): IrKernel {
+  const sink = new DiagnosticSink();
+  const module = checkModule({ path: "shared.kern", text }, libraryHost(undefined), sink);
+  const template = module.kernels.at(-1)!;
+  const [request] = instanceRequests(template, set, sink);
+  const typed = module.instantiate(template.name, request!, sink)!;
+  const { kernel } = prove(lower(typed, "wgsl"), sink);
+  expect(sink.all.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
+  return kernel;
 }
 
 const products = [

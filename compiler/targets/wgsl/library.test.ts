@@ -9,8 +9,11 @@ import type { TypedModule } from "../../../lang/typed.ts";
 import { libraryHost } from "../../../stdlib/index.ts";
 import { argumentsFor } from "../../../testing/equivalence.ts";
 import { openWgslValidator } from "../../../testing/wgsl.ts";
-import { emitted, launchesOf, sameOnWgsl, scheduled } from "../../../testing/wgsl-equivalence.ts";
+import { racesOf } from "../../../testing/wgsl-races.ts";
+import { emitted, launchesOf, prepared, sameOnWgsl, scheduled } from "../../../testing/wgsl-equivalence.ts";
 import { openWgslRunner } from "../../../testing/wgsl-run.ts";
+import { limits } from "./limits.ts";
+import { prepare } from "./prepare.ts";
 import { fixDims } from "../../fix-dims.ts";
 import { instanceRequests } from "../../instances.ts";
 import type { IrKernel } from "../../ir/ir.ts";
@@ -109,6 +112,16 @@ describe.skipIf(typeof runner === "string")(`computes what the interpreter does 
     },
     300_000,
   );
+});
+
+describe("workgroups of the library", () => {
+  it.each(Object.entries(runs))("%s has no races", (path, dims) => {
+    for (const written of kernelsOf(path, read(path))) {
+      const kernel = withArrays(path, written);
+      const plan = prepare(prepared(scheduled(kernel)), limits);
+      expect(racesOf(plan, { ...dims, length: 5 }), kernel.name).toEqual([]);
+    }
+  });
 });
 
 describe("comments", () => {

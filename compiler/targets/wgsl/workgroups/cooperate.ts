@@ -35,7 +35,7 @@ import {
   type Nest,
   type Values,
 } from "./nests.ts";
-import { ownerKey, ownerOf, rangesIn } from "./ownership.ts";
+import { cyclicAxis, cyclicKey, ownerKey, ownerOf, rangesIn } from "./ownership.ts";
 import type { Cooperation, Step } from "./steps.ts";
 
 /** The body can't be run by a workgroup; the message says why, and one invocation runs it in order. */
@@ -316,12 +316,21 @@ class Planner {
       case "one":
         return this.accesses(step.statements, () => (step.kind === "one" ? "one" : undefined));
       case "fill":
-        return [{ buffer: step.alloc.buffer, write: true }];
+        // Filled element by element, as a loop over an axis would be.
+        return [
+          {
+            buffer: step.alloc.buffer,
+            write: true,
+            ...(this.isFilledByElement(step.alloc.buffer) && { owner: cyclicKey(0) }),
+          },
+        ];
       case "spread": {
         const { nest } = step;
         const ranges = rangesIn(nest);
         const steady = nest.loops.every(({ hi }) => this.isSteady(hi));
         return this.accesses([step.loop], (_buffer, index) => {
+          const axis = cyclicAxis(index, nest, this.values, this.size);
+          if (axis !== undefined) return cyclicKey(axis);
           const owner = steady ? ownerOf(index, nest, this.values, ranges) : undefined;
           return owner && ownerKey(owner, nest);
         });
@@ -329,6 +338,12 @@ class Planner {
       default:
         return [];
     }
+  }
+
+  /** Whether element n of an array is filled by invocation n: one axis, and no vectors that are filled as a whole. */
+  private isFilledByElement(buffer: string): boolean {
+    const single = (index: readonly Expr[]): boolean => index.every(({ type }) => type.lanes === 1);
+    return this.bufferNamed(buffer).shape.length === 1 && accessesIn(this.body, buffer).every(single);
   }
 
   /** An end that is the same wherever it stands. */

@@ -10,7 +10,7 @@ import { rangeOfLoop, type Ranges } from "../../../ir/ranges.ts";
 import { visitBlock } from "../../../ir/walk.ts";
 import { exprOfForm, rangeOfForm, type Linear } from "../../../passes/linear.ts";
 import { ramp } from "../../../ir/build.ts";
-import { formOf, type Nest, type Values } from "./nests.ts";
+import { formOf, resolved, type Nest, type Values } from "./nests.ts";
 
 /** How one subscript tells whose an element is: `loop` times `by`, and a rest from 0 up to `by`. */
 export interface Digit {
@@ -98,3 +98,31 @@ function baseOf(index: Expr): Expr | undefined {
 /** The same for two accesses that one invocation makes. */
 export const ownerKey = ({ digits }: Owner, nest: Nest): string =>
   JSON.stringify([digits, nest.loops.map(({ hi }) => printExpr(hi))]);
+
+/**
+ * The axis along which a subscript is the number of a nest's only thread, or that plus any number of whole turns: the element's
+ * place modulo the invocations says whose it is, whichever loop it stands in.
+ */
+export function cyclicAxis(
+  index: readonly Expr[],
+  nest: Nest,
+  values: Values,
+  size: number,
+): number | undefined {
+  const [only] = nest.loops;
+  if (nest.loops.length !== 1 || !only) return undefined;
+  const striding = new Set([only.name]);
+  visitBlock(nest.body, (stmt) => {
+    if (stmt.kind !== "for" || stmt.step !== size) return;
+    const lo = resolved(stmt.lo, values);
+    if (lo.kind === "ref" && lo.name === only.name) striding.add(stmt.name);
+  });
+  const axis = index.findIndex((part) => {
+    const whole = resolved(part, values);
+    return whole.kind === "ref" && striding.has(whole.name);
+  });
+  return axis < 0 ? undefined : axis;
+}
+
+/** What `cyclicAxis` says as a key: the same for all loops of a workgroup. */
+export const cyclicKey = (axis: number): string => `every ${axis}`;
