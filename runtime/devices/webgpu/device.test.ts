@@ -35,6 +35,11 @@ kernel bytes(x: Tensor[u8, M, N], out y: Tensor[u8, M, N]):
         for j in range(N):
             y[i, j] = 255 - x[i, j]
 
+kernel nibbles(x: Tensor[i4, N], out y: Tensor[i4, N]):
+    @parallel
+    for i in range(N):
+        y[i] = -x[i]
+
 kernel pick(x: Tensor[f32, N], at: Tensor[i32, K], out y: Tensor[f32, K]):
     @parallel
     for i in range(K):
@@ -129,6 +134,23 @@ describe.skipIf(typeof opened === "string")(`the WebGPU device ${skipReason(open
     expect([...(await y.data())]).toEqual([7, 7, 7, 7, 7, 7, 255, 254, 253, 7, 7, 250, 249, 248, 7]);
   });
 
+  test("elements below a byte, in views that begin and end inside one", async () => {
+    const nibbles = await load("nibbles");
+    const values = Array.from({ length: 13 }, (_, at) => (at % 15) - 7);
+    const x = tensor(values, [13], "i4");
+    const onDevice = await device.upload(x);
+    for (const each of [x, onDevice])
+      for (const view of [each.slice([1, 12]), each.slice([3, 13, 3])]) {
+        const { y } = await nibbles({ x: view });
+        expect(await valuesOf(y!)).toEqual((await valuesOf(view)).map((value) => 0 - Number(value)));
+      }
+    for (const y of [tensor(values, [13], "i4"), await device.upload(x)]) {
+      await nibbles({ x: onDevice.slice([0, 4]), y: y.slice([5, 13, 2]) });
+      const want = values.map((value, at) => (at >= 5 && at % 2 === 1 ? 0 - values[(at - 5) / 2]! : value));
+      expect(await valuesOf(y)).toEqual(want);
+    }
+  });
+
   test("a check that fails rejects with its line, and leaves the host's tensors alone", async () => {
     const pick = await load("pick");
     const at = (...values: number[]) => tensor(Int32Array.of(...values));
@@ -136,7 +158,7 @@ describe.skipIf(typeof opened === "string")(`the WebGPU device ${skipReason(open
     expect(await valuesOf(y!)).toEqual([7, 5]);
     const kept = floats(1, 1);
     await expect(pick({ x: floats(5, 6, 7), at: at(2, 3), y: kept })).rejects.toThrow(
-      /K0708.*\n.*kernel.kern:23/,
+      /K0708.*\n.*kernel.kern:28/,
     );
     expect(await valuesOf(kept)).toEqual([1, 1]);
     expect(await valuesOf((await pick({ x: floats(5), at: at(0) })).y!)).toEqual([5]);
