@@ -144,7 +144,7 @@ function merged(producer: MapStep, reader: MapStep): MapStep | undefined {
     inner = placed;
   }
   const own = reader.inputs.map((input) => (rootOf(input.value) === made ? -1 : place(input)));
-  if (inputs.length > widest) return undefined;
+  if (tensorCount(inputs) > widest) return undefined;
   const first = producer.ops.map((op) => moved(op, (at) => ({ input: inner![at]! }), 0));
   const last = producer.results[0]!;
   const rest = reader.ops.map((op) =>
@@ -157,6 +157,10 @@ function merged(producer: MapStep, reader: MapStep): MapStep | undefined {
     results: reader.results.map((at) => at + first.length),
   };
 }
+
+/** Inputs that aren't one constant number, which is passed by itself. */
+const tensorCount = (inputs: readonly Input[]): number =>
+  inputs.filter(({ value }) => !value.fixed || sizeProduct(value.shape) !== 1).length;
 
 const sizeProduct = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);
 
@@ -191,11 +195,12 @@ function withEpilogue(step: KernelStep, reader: MapStep): KernelStep | undefined
   if (reader.ops.some(({ dtype }) => dtype !== output!.dtype && dtype !== "bool")) return undefined;
   const inputs: Input[] = [{ value: output! }];
   const places = reader.inputs.map((input) => {
-    if (rootOf(input.value) === output) return !input.view && reshaped(input.value, reader) ? 0 : undefined;
+    if (rootOf(input.value) === output) return inOrder(input, shown!) ? 0 : undefined;
     const layout = reshapeLayout(broadcastLayout(input, shown!.shape), output!.shape);
     return layout ? inputs.push({ value: input.value, view: squeezed(layout) }) - 1 : undefined;
   });
-  if (places.includes(undefined) || step.inputs.length + inputs.length - 1 > widest) return undefined;
+  const count = tensorCount([...inputsOf(step), ...inputs.slice(1)]);
+  if (places.includes(undefined) || count > widest) return undefined;
   const ops = reader.ops.map((op) => moved(op, (at) => ({ input: places[at]! }), 0));
   const result: Value =
     shown!.shape.length === output!.shape.length &&
@@ -209,9 +214,11 @@ function withEpilogue(step: KernelStep, reader: MapStep): KernelStep | undefined
   };
 }
 
-/** Whether a map reads a value as it lies, not repeated. */
-const reshaped = (value: Value, { outputs }: MapStep): boolean =>
-  sizeProduct(value.shape) === sizeProduct(outputs[0]!.shape);
+/** Whether each element of a result comes from the element of an input at the same place in memory. */
+function inOrder({ value, view }: Input, { shape }: Value): boolean {
+  if (sizeProduct(value.shape) !== sizeProduct(shape)) return false;
+  return !view || (view.offset === 0 && sizeProduct(view.shape) === sizeProduct(shape) && isContiguous(view));
+}
 
 /** A layout whose repeated axes have one element, as steps expect what they broadcast. */
 function squeezed({ shape, strides, offset }: NonNullable<Input["view"]>): NonNullable<Input["view"]> {
@@ -261,7 +268,7 @@ function withPrologue(step: KernelStep, at: number, producer: MapStep): KernelSt
   if (hidden.some((dim) => typeof dim === "string" && !shown.includes(dim))) return undefined;
   const prologues = new Map(step.prologues).set(at, { inputs, ops: producer.ops });
   const made = { ...step, prologues };
-  return inputsOf(made).length > widest ? undefined : made;
+  return tensorCount(inputsOf(made)) > widest ? undefined : made;
 }
 
 /** Steps so that each comes after those whose outputs it reads. */

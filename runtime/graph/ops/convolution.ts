@@ -1,6 +1,7 @@
 // Convolutions, by the library's kernels. Bias and what follows become the kernel's epilogue.
 
 import type { Value } from "../program.ts";
+import { product } from "./matmul.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
 import { asImage, imageSize, pairOf, spatialShape, windowOf, type Pair, type Window } from "./window.ts";
 
@@ -16,8 +17,25 @@ export function convolveNode(node: NodeContext, x: Value, w: Value): Value {
   checkGroups(node, x, w.shape[1]! * group, group);
   const [image, weights] = [asImage(node, x), asImage(node, w)];
   const window = windowOf(node, x, weights.shape.slice(2) as unknown as Pair);
-  const y = convolve(node, image, weights, window, group);
+  const y = isProduct(window, group)
+    ? pointwise(node, image, weights)
+    : convolve(node, image, weights, window, group);
   return b.reshape(y, [x.shape[0]!, w.shape[0]!, ...spatialShape(x, window.out)]);
+}
+
+/** Windows of one pixel, side by side: a matrix product for each image. */
+function isProduct({ kernel, stride, before, after }: Window, group: number): boolean {
+  const all = (pair: Pair, value: number) => pair.every((each) => each === value);
+  return group === 1 && all(kernel, 1) && all(stride, 1) && all(before, 0) && all(after, 0);
+}
+
+function pointwise(node: NodeContext, x: Value, w: Value): Value {
+  const { b } = node;
+  const [batch, channels, height, width] = x.shape as [number, number, number, number];
+  const features = w.shape[0]!;
+  const weights = b.reshape(w, [features, channels]);
+  const pixels = b.reshape(x, [...(batch === 1 ? [] : [batch]), channels, height * width]);
+  return product(node, weights, pixels);
 }
 
 function checkGroups(node: NodeContext, x: Value, channels: number, group: number): void {
@@ -49,25 +67,26 @@ function convolve({ b }: NodeContext, x: Value, w: Value, window: Window, group:
   const set = settings
     .filter(([, value, otherwise]) => value !== otherwise)
     .map(([name, value]) => `${name}=${value}`);
-  const places = (axis: 0 | 1, size: string, taps: string) => {
-    const pad = before[axis] + after[axis];
-    const reach = dilation[axis] === 1 ? `(${taps} - 1)` : `${dilation[axis]} * (${taps} - 1)`;
-    return `(${size}${pad > 0 ? ` + ${pad}` : ""} - ${reach} - 1) // ${stride[axis]} + 1`;
-  };
-  const fits = (axis: 0 | 1, size: string, taps: string) =>
-    `${dilation[axis]} * (${taps} - 1) + 1 <= ${size} + ${before[axis] + after[axis]}`;
-  const where = `R >= 1, Q >= 1, R <= 1024, Q <= 1024, ${fits(0, "H", "R")}, ${fits(1, "W", "Q")}`;
-  const image = [places(0, "H", "R"), places(1, "W", "Q")];
-  const grouped = group > 1;
-  const kernel = grouped ? "convolve_grouped" : "convolve";
+  const reach = (axis: 0 | 1) => dilation[axis] * (window.kernel[axis] - 1);
+  const places = (axis: 0 | 1, size: string) =>
+    `(${size} + ${before[axis] + after[axis] - reach(axis) - 1}) // ${stride[axis]} + 1`;
+  const fits = (axis: 0 | 1, size: string) => `${reach(axis) + 1} <= ${size} + ${before[axis] + after[axis]}`;
+  const where = `${fits(0, "H")}, ${fits(1, "W")}`;
+  const image = [places(0, "H"), places(1, "W")];
+  // A window for each channel alone has a kernel of its own.
+  const depthwise = group > 1 && each === 1 && features === group;
+  const grouped = group > 1 && !depthwise;
+  const kernel = depthwise ? "convolve_depthwise" : grouped ? "convolve_grouped" : "convolve";
+  const groups = grouped ? ["G"] : [];
   const [y] = b.kernel(
     {
-      name: grouped ? "conv_groups" : "conv",
+      name: depthwise ? "conv_channels" : grouped ? "conv_groups" : "conv",
       inputs: [
-        { name: "x", dims: ["B", ...(grouped ? ["G"] : []), "C", "H", "W"] },
-        { name: "w", dims: [...(grouped ? ["G"] : []), "F", "C", "R", "Q"] },
+        { name: "x", dims: ["B", ...groups, "C", "H", "W"] },
+        // The window's size is a number, so that the loops over it are unrolled.
+        { name: "w", dims: depthwise ? ["C", r, q] : [...groups, "F", "C", r, q] },
       ],
-      outputs: [{ name: "y", dims: ["B", ...(grouped ? ["G"] : []), "F", ...image] }],
+      outputs: [{ name: "y", dims: ["B", ...groups, depthwise ? "C" : "F", ...image] }],
       scalars: [],
       where,
       body: [`${kernel}[${[`T=${dtype}`, ...set].join(", ")}EPILOGUE](x, w, y)`],
@@ -79,10 +98,22 @@ function convolve({ b }: NodeContext, x: Value, w: Value, window: Window, group:
           b.reshape(x, [batch, group, channels / group, height, width]),
           b.reshape(w, [group, features / group, each, r, q]),
         ]
-      : [x, w],
+      : [x, depthwise ? b.reshape(w, [features, r, q]) : w],
     [{ dtype, shape: [batch, ...(grouped ? [group, features / group] : [features]), ...out] }],
   );
   return y!;
+}
+
+/** A transposed convolution whose windows lie side by side: a product, and its columns put in place. */
+function blocks(node: NodeContext, x: Value, w: Value): Value {
+  const { b } = node;
+  const batch = x.shape[0]!;
+  const [channels, features, r, q] = w.shape as [number, number, number, number];
+  const [height, width] = imageSize(node, x);
+  const left = b.transpose(b.reshape(w, [channels, features * r * q]), [1, 0]);
+  const pixels = b.reshape(x, [...(batch === 1 ? [] : [batch]), channels, height * width]);
+  const parts = b.reshape(product(node, left, pixels), [batch, features, r, q, height, width]);
+  return b.reshape(b.transpose(parts, [0, 1, 4, 2, 5, 3]), [batch, features, height * r, width * q]);
 }
 
 const convTranspose: Build = (node) => {
@@ -118,6 +149,18 @@ const convTranspose: Build = (node) => {
     before = pairOf(node, pads.length > 0 ? pads.slice(0, rank) : undefined, 0, rank);
     const after = pairOf(node, pads.length > 0 ? pads.slice(rank) : undefined, 0, rank);
     out = [full[0] - before[0] - after[0], full[1] - before[1] - after[1]];
+  }
+  if (
+    stride[0] === r &&
+    stride[1] === q &&
+    full[0] === out[0] &&
+    full[1] === out[1] &&
+    extra[0] + extra[1] === 0 &&
+    dilation[0] * dilation[1] === 1 &&
+    group === 1
+  ) {
+    const placed = b.reshape(blocks(node, x, weights), [x.shape[0]!, each, ...spatialShape(x, out)]);
+    return node.has(2) ? addBias(node, placed, node.in(2)) : placed;
   }
   const set = [`T=${dtype}`, `SY=${stride[0]}`, `SX=${stride[1]}`, `LY=${dilation[0]}`, `LX=${dilation[1]}`];
   const [y] = b.kernel(

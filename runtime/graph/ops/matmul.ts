@@ -37,6 +37,7 @@ function stacked(
   // One matrix on the right serves every row on the left.
   if (sizeOf(right.shape.slice(0, -2)) === 1 && sizeOf(left.shape.slice(0, -2)) === count)
     return matrices(node, b.reshape(left, [count * m, k]), b.reshape(right, [k, n]));
+  if (count === 1) return matrices(node, b.reshape(left, [m, k]), b.reshape(right, [k, n]));
   const whole = (value: Value, rows: number, columns: number) =>
     b.reshape(expandTo(node, value, [...stack, rows, columns]), [count, rows, columns]);
   const [y] = b.kernel(
