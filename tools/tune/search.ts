@@ -63,8 +63,8 @@ export interface Outcome {
 /** Thrown where the values in force can't be compiled, or are wrong: there is nothing to compare with. */
 export class NoBaseline extends Error {}
 
-/** Parts of the budget that admitting and halving may take; the rest is the final's. */
-const parts = { admission: 0.45, halving: 0.8 } as const;
+/** Parts of the budget after which candidates, neighbours of leaders, and rungs end; the rest is the final's. */
+const parts = { admission: 0.35, neighbours: 0.65, halving: 0.8 } as const;
 const quick = { warmUp: 0, sample: 1 };
 const thorough = { warmUp: 200, sample: 2 };
 /** After Ctrl-C. */
@@ -75,7 +75,7 @@ const generations = 3;
 const firstRounds = 3;
 /** Where there is time, a rung has so many times the rounds that it must have. */
 const most = 4;
-const finalRounds = { least: 7, most: 80 } as const;
+const finalRounds = { least: 7, most: 40 } as const;
 /** What is so many times slower than the fastest at first sight isn't timed in turns. */
 const hopeless = 2.5;
 /** Differences below this are never called an improvement. */
@@ -146,7 +146,7 @@ class Search {
   /** The part of the budget until which a rung may take more samples than it must: what is left is shared among the rungs. */
   private share(rung: number, field: number): number {
     const halvings = Math.max(Math.ceil(Math.log2(field / finalists)), 1);
-    const rungs = halvings + (this.exhausted ? 0 : Math.max(generations - rung, 0));
+    const rungs = halvings + Math.max(generations - rung, 0);
     const now = this.spent / this.options.budget;
     return now + (parts.halving - now) / rungs;
   }
@@ -225,7 +225,7 @@ class Search {
     const before = this.racers.length;
     // With all values of lists tried, nothing is left; schedules always have some.
     for (const { candidate } of field.slice(0, 2))
-      await this.admitAll(this.options.space.neighbours(candidate), (parts.admission + parts.halving) / 2);
+      await this.admitAll(this.options.space.neighbours(candidate), parts.neighbours);
     const limit = hopeless * this.bestSight();
     return this.racers.slice(before).filter(({ sight }) => sight <= limit);
   }
