@@ -23,6 +23,7 @@ import {
   scheduledKernel,
   type ScheduledKernel,
 } from "./target-kernel.ts";
+import { wasmLevels } from "./targets/wasm/levels.ts";
 import { targetNamed } from "./targets/index.ts";
 import type { Emitted } from "./targets/target.ts";
 import type { LockEntry } from "./tuning/lock.ts";
@@ -64,6 +65,11 @@ export interface CompileOptions {
    * right on any number of threads, and the runtime fits its memory import to the device.
    */
   readonly features?: readonly string[];
+  /**
+   * WASM: makes an artifact, behind the one for `features`, for each level of relaxed SIMD whose code differs. Devices load
+   * the one that makes most of the engine.
+   */
+  readonly levels?: boolean;
   /** What the device to be used grants, by WebGPU's names (`device.limits`); what every device grants if nothing is said. */
   readonly limits?: Readonly<Record<string, number>>;
   /** The text of the source's lock file, `NAME.kern.lock`, in which `kernc tune` keeps the values it found. */
@@ -225,6 +231,7 @@ export async function compileTyped(
     const own = kernels.flatMap((kernel) => scheduledKernel(kernel, target, lock, options, sink) ?? []);
     if (sink.hasErrors) throw new CompileError(sink.all);
     emitted.push(await emit(target, own, options, sink));
+    if (options.levels && target === "wasm") await addLevels(emitted, own, options, sink);
   }
   if (sink.hasErrors) throw new CompileError(sink.all);
   const artifacts = emitted.map((each) => each.artifact);
@@ -232,14 +239,33 @@ export async function compileTyped(
     module,
     kernels,
     artifacts,
-    text: new Map(emitted.map(({ artifact, text }) => [artifact.target, text])),
-    targetKernels: new Map(emitted.map((each) => [each.artifact.target, each.kernels])),
+    text: new Map(emitted.toReversed().map(({ artifact, text }) => [artifact.target, text])),
+    targetKernels: new Map(emitted.toReversed().map((each) => [each.artifact.target, each.kernels])),
     diagnostics: sink.all,
     artifact: (target) =>
       artifacts.find((each) => each.target === target) ??
       internalError("compile", `no artifact for ${target}`),
     specialize: (more) => compileInstances(module, [more], options, new DiagnosticSink()),
   };
+}
+
+/** Code for further levels of features, as far as it needs other features than what there is already. */
+async function addLevels(
+  emitted: EmittedTarget[],
+  kernels: readonly ScheduledKernel[],
+  options: CompileOptions,
+  sink: DiagnosticSink,
+): Promise<void> {
+  const { features = defaultFeatures } = options;
+  const needs = ({ artifact: { kernels: own } }: EmittedTarget): string =>
+    own[0]?.launch.features.toSorted().join() ?? "";
+  const known = new Set(emitted.filter(({ artifact }) => artifact.target === "wasm").map(needs));
+  for (const level of wasmLevels) {
+    const made = await emit("wasm", kernels, { ...options, features: [...features, ...level] }, sink);
+    if (known.has(needs(made))) continue;
+    known.add(needs(made));
+    emitted.push(made);
+  }
 }
 
 interface EmittedTarget {

@@ -4,24 +4,35 @@
 import type { Manifest, TargetName } from "../compiler/artifact.ts";
 import type { Device, Kernels } from "./device.ts";
 import { kernError } from "./error.ts";
+import { bestFor } from "./source.ts";
 
 export interface FileAddresses {
   /** NAME.manifest.json */
   readonly manifest: URL;
   /** The code by target. */
   readonly code: Readonly<Partial<Record<TargetName, URL>>>;
+  /** Code for more features of the same target, by the file's name in the manifest. */
+  readonly levels?: Readonly<Record<string, URL>>;
 }
 
 const targetOf: Readonly<Record<string, TargetName>> = { wasm: "wasm", webgpu: "wgsl", tsp: "tsp" };
 
 /** Fetches the manifest and the code for the device, and loads the kernels. */
-export async function loadFiles(device: Device, { manifest, code }: FileAddresses): Promise<Kernels> {
+export async function loadFiles(device: Device, { manifest, code, levels }: FileAddresses): Promise<Kernels> {
   const target = targetOf[device.name];
   const address = target && code[target];
   if (!target || !address)
     throw kernError("K0714", { why: `they were not compiled for the device ${device.name}` });
-  const [json, bytes] = await Promise.all([readAddress(manifest), readAddress(address)]);
   const text = new TextDecoder();
+  if (levels) {
+    // Which file is the one says the manifest.
+    const list = JSON.parse(text.decode(await readAddress(manifest))) as Manifest;
+    const file = bestFor(list.artifacts, target, device.features)?.file ?? "";
+    const level = levels[file];
+    if (level) return device.load({ manifest: list, code: {}, levels: { [file]: await readAddress(level) } });
+    return device.load({ manifest: list, code: { [target]: await readAddress(address) } });
+  }
+  const [json, bytes] = await Promise.all([readAddress(manifest), readAddress(address)]);
   return device.load({
     manifest: JSON.parse(text.decode(json)) as Manifest,
     code: { [target]: target === "wasm" ? bytes : text.decode(bytes) },

@@ -1,6 +1,6 @@
 // What kernels are loaded from: what `compile()` returned, what `kernc compile` wrote, or one artifact.
 
-import type { Artifact, Manifest, TargetName } from "../compiler/artifact.ts";
+import type { Artifact, KernelArtifact, Manifest, TargetName } from "../compiler/artifact.ts";
 import type { IrKernel } from "../compiler/ir/ir.ts";
 import type { InstanceRequest, KernelTemplate, TKernel } from "../lang/typed.ts";
 import { kernError } from "./error.ts";
@@ -26,6 +26,8 @@ export interface CompiledFiles {
   readonly manifest: Manifest;
   /** Code by target. */
   readonly code: Readonly<Partial<Record<TargetName, Uint8Array | ArrayBuffer | string>>>;
+  /** Code for more features of the same target, by the file's name in the manifest. */
+  readonly levels?: Readonly<Record<string, Uint8Array | ArrayBuffer | string>>;
 }
 
 export type KernelSource = CompiledSource | CachedSource | CompiledFiles | Artifact;
@@ -37,8 +39,29 @@ export function compilationOf(source: KernelSource): (() => Promise<CompiledSour
   return "compiled" in source ? source.compiled : undefined;
 }
 
-/** The artifact for a target out of any kind of source. */
-export function artifactOf(source: KernelSource, target: TargetName): Artifact {
+/**
+ * The one of several artifacts for a target that needs the most of these features and nothing else; if there is none, the
+ * first. Code for threads runs without them too.
+ */
+export function bestFor<
+  A extends { readonly target: TargetName; readonly kernels: readonly KernelArtifact[] },
+>(artifacts: readonly A[], target: TargetName, features: readonly string[]): A | undefined {
+  const own = artifacts.filter((each) => each.target === target);
+  const needs = ({ kernels }: A): readonly string[] => [
+    ...new Set(kernels.flatMap(({ launch }) => launch.features)),
+  ];
+  const fitting = own.filter((each) =>
+    needs(each).every((name) => name === "threads" || features.includes(name)),
+  );
+  return fitting.toSorted((a, b) => needs(b).length - needs(a).length)[0] ?? own[0];
+}
+
+/** The artifact for a target, and for the features of a device, out of any kind of source. */
+export function artifactOf(
+  source: KernelSource,
+  target: TargetName,
+  features: readonly string[] = [],
+): Artifact {
   const none = (have: readonly string[]) =>
     kernError("K0714", {
       why: `they were compiled for ${have.length > 0 ? have.join(" and ") : "no target"}, this device runs ${target}`,
@@ -46,7 +69,7 @@ export function artifactOf(source: KernelSource, target: TargetName): Artifact {
   if (typeof source !== "object" || source === null)
     throw kernError("K0714", { why: `${String(source)} is not something that was compiled` });
   if ("artifacts" in source) {
-    const found = source.artifacts.find((each) => each.target === target);
+    const found = bestFor(source.artifacts, target, features);
     if (!found) throw none(source.artifacts.map((each) => each.target));
     return found;
   }
@@ -54,20 +77,23 @@ export function artifactOf(source: KernelSource, target: TargetName): Artifact {
     if (source.target !== target) throw none([source.target]);
     return source;
   }
-  return fileArtifact(source, target, none);
+  return fileArtifact(source, target, features, none);
 }
 
 function fileArtifact(
-  { manifest, code }: CompiledFiles,
+  { manifest, code, levels }: CompiledFiles,
   target: TargetName,
+  features: readonly string[],
   none: (have: readonly string[]) => Error,
 ): Artifact {
   if (!Array.isArray(manifest?.artifacts))
     throw kernError("K0714", { why: "this is not a manifest of kernc" });
   if (manifest.format !== 1)
     throw kernError("K0714", { why: `the manifest has format ${String(manifest.format)}, I read format 1` });
-  const found = manifest.artifacts.find((each) => each.target === target);
-  const given = code?.[target];
+  const [plain] = manifest.artifacts.filter((each) => each.target === target);
+  const there = manifest.artifacts.filter((each) => each === plain || levels?.[each.file] !== undefined);
+  const found = bestFor(there, target, features);
+  const given = found === plain ? code?.[target] : found && levels?.[found.file];
   if (!found) throw none(manifest.artifacts.map((each) => each.target));
   if (given === undefined)
     throw kernError("K0714", { why: `the code for ${target} (${found.file}) was not given` });

@@ -124,6 +124,7 @@ async function keyOf({ path, text }: SourceFile, options: CompileOptions): Promi
     sorted(options.shape),
     options.kernels ?? null,
     options.features ?? null,
+    options.levels ?? false,
     options.limits ? sorted(options.limits) : null,
     options.lock ?? null,
     options.host !== undefined,

@@ -1,5 +1,6 @@
 // One row of the benchmark: a workload, everyone who did it, and how Kern compares with the fastest peer.
 
+import { wasmFeatures } from "../../runtime/devices/wasm/features.ts";
 import type { Statistics } from "../timing/statistics.ts";
 import { mistakeIn } from "./check.ts";
 import type { Contestant } from "./contestants/contestant.ts";
@@ -69,6 +70,9 @@ export async function measureRow(workload: Workload, setup: Setup): Promise<Row>
   };
 }
 
+/** What this engine's relaxed instructions are good for, as Kern's devices find it out. */
+const relaxedFeatures = (): readonly string[] => wasmFeatures().filter((name) => name.startsWith("relaxed"));
+
 /** Who can do the work and gives the right result. Those who can't are named, with the reason. */
 async function admitted(
   workload: Workload,
@@ -77,7 +81,7 @@ async function admitted(
   notes: string[],
 ): Promise<Contestant[]> {
   const candidates: [string, () => Promise<Contestant>][] = [
-    ["kern", () => kernContestant(workload.kern, inputs, relaxedSimd ? ["relaxed-simd"] : [])],
+    ["kern", () => kernContestant(workload.kern, inputs, relaxedSimd ? relaxedFeatures() : [])],
     ...(workload.onnx ?? []).map((task): [string, () => Promise<Contestant>] => [
       "onnxruntime-web",
       () => onnxContestant(task, inputs),

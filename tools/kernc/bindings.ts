@@ -8,11 +8,16 @@ import { printShape } from "../../runtime/call/shape-text.ts";
 /** The text of NAME.js and NAME.d.ts. */
 export async function bindings(name: string, manifest: Manifest): Promise<{ js: string; dts: string }> {
   const head = `// Made by kernc from ${manifest.source}; changes are lost when it is compiled again.`;
+  const address = (file: string): string => `new URL(${JSON.stringify(`./${file}`)}, import.meta.url)`;
+  const isFirst = ({ target }: Manifest["artifacts"][number], at: number): boolean =>
+    manifest.artifacts.findIndex((each) => each.target === target) === at;
   const code = manifest.artifacts
-    .map(
-      ({ target, file }) =>
-        `${target satisfies TargetName}: new URL(${JSON.stringify(`./${file}`)}, import.meta.url)`,
-    )
+    .filter(isFirst)
+    .map(({ target, file }) => `${target satisfies TargetName}: ${address(file)}`)
+    .join(", ");
+  const more = manifest.artifacts
+    .filter((each, at) => !isFirst(each, at))
+    .map(({ file }) => `${JSON.stringify(file)}: ${address(file)}`)
     .join(", ");
   const js = `${head}
 import { loadFiles } from "kernc/runtime";
@@ -21,7 +26,7 @@ import { loadFiles } from "kernc/runtime";
 export function load(device) {
   return loadFiles(device, {
     manifest: new URL(${JSON.stringify(`./${name}.manifest.json`)}, import.meta.url),
-    code: { ${code} },
+    code: { ${code} },${more && `\n    levels: { ${more} },`}
   });
 }
 `;

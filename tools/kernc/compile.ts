@@ -8,7 +8,7 @@ import { bindings } from "./bindings.ts";
 import { oneOf, UsageError, type Command } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
 import { compileOptions, openFile } from "./kernels.ts";
-import { extensions, manifestOf } from "./manifest.ts";
+import { fileOf, manifestOf } from "./manifest.ts";
 import { writeFiles } from "./outputs.ts";
 import { fileTrouble, findSources } from "./sources.ts";
 import { webgpuBindings } from "./webgpu-bindings.ts";
@@ -32,6 +32,10 @@ export const compileCommand: Command = {
       help: "wasm, wgsl, or both with a comma; wasm if nothing is said",
     },
     out: { kind: "value", value: "DIR", help: "Where the files go; the current folder if nothing is said" },
+    levels: {
+      kind: "flag",
+      help: "WASM for engines with relaxed SIMD as well, NAME.relaxed-simd.wasm …; the bindings load what an engine can run",
+    },
     ...compileOptions,
   },
   async run(given, terminal) {
@@ -56,7 +60,7 @@ export const compileCommand: Command = {
       const opened = await openFile(path, given, terminal);
       const kernels = opened.module.kernels.map(({ name }) => name);
       if (kernels.length === 0) throw mistake("K0806", { file: path });
-      const compiled = await opened.compile(wanted, kernels);
+      const compiled = await opened.compile(wanted, kernels, { levels: given.has("levels") });
       const files = await outputFiles(names[at]!, opened.file.text, path, compiled);
       writeFiles(files.map(({ name, bytes }) => ({ path: join(folder, name), bytes })));
       if (terminal.interactive) terminal.err("\r\x1b[K");
@@ -98,15 +102,16 @@ async function outputFiles(
   { artifacts }: Compiled,
 ): Promise<{ name: string; bytes: Uint8Array | string }[]> {
   const manifest = manifestOf(name, { path, text }, artifacts);
-  const maps = artifacts.flatMap(({ target, sourceMap }) =>
-    sourceMap === undefined ? [] : [{ name: `${name}.${extensions[target]}.map`, bytes: sourceMap }],
+  const fileNames = artifacts.map((_, at) => fileOf(name, artifacts, at));
+  const maps = artifacts.flatMap(({ sourceMap }, at) =>
+    sourceMap === undefined ? [] : [{ name: `${fileNames[at]}.map`, bytes: sourceMap }],
   );
   const { js, dts } = await bindings(name, manifest);
   const plain = await webgpuBindings(manifest);
   return [
-    ...artifacts.map((artifact) => ({
-      name: `${name}.${extensions[artifact.target]}`,
-      bytes: codeOf(artifact, name),
+    ...artifacts.map((artifact, at) => ({
+      name: fileNames[at]!,
+      bytes: codeOf(artifact, fileNames[at]!),
     })),
     ...maps,
     { name: `${name}.manifest.json`, bytes: `${JSON.stringify(manifest, undefined, 2)}\n` },
@@ -122,13 +127,13 @@ async function outputFiles(
 }
 
 /** The code; WASM names its source map in a custom section, where debuggers look for it. */
-function codeOf({ code, sourceMap, target }: Artifact, name: string): Uint8Array | string {
+function codeOf({ code, sourceMap }: Artifact, file: string): Uint8Array | string {
   if (typeof code === "string" || sourceMap === undefined) return code;
   const section = (text: string): number[] => {
     const bytes = [...new TextEncoder().encode(text)];
     return [bytes.length, ...bytes];
   };
-  const url = `${name}.${extensions[target]}.map`;
+  const url = `${file}.map`;
   const body = [...section("sourceMappingURL"), ...section(url)];
   if (url.length > 127 || body.length > 127 || hasSourceMapUrl(code)) return code;
   return Uint8Array.from([...code, 0, body.length, ...body]);

@@ -99,7 +99,7 @@ export interface Opened {
   compile(
     targets: readonly TargetName[],
     kernels: readonly string[],
-    instead?: Pick<CompileOptions, "shape" | "schedule" | "features" | "limits">,
+    instead?: Pick<CompileOptions, "shape" | "schedule" | "features" | "limits" | "levels">,
   ): Promise<Compiled>;
   /** The same for a device: its target, features and limits. */
   compileFor(
@@ -136,7 +136,12 @@ export async function openFile(path: string, given: Given, terminal: Terminal): 
     options,
     compile: compileKernels,
     compileFor: ({ compileOptions: { target, ...own } }, kernels, instead = {}) =>
-      compileKernels([target].flat(), kernels, { ...own, ...instead }),
+      // What was asked for on the command line counts, whatever the device has.
+      compileKernels([target].flat(), kernels, {
+        ...own,
+        ...(options.features && { features: options.features }),
+        ...instead,
+      }),
   };
 }
 

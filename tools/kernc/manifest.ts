@@ -18,10 +18,23 @@ export function manifestOf(
     format: 1,
     source: basename(path),
     hash: createHash("sha256").update(text).digest("hex"),
-    artifacts: artifacts.map(({ target, kernels }) => ({
-      target,
-      file: `${name}.${extensions[target]}`,
-      kernels,
+    artifacts: artifacts.map((artifact, at) => ({
+      target: artifact.target,
+      file: fileOf(name, artifacts, at),
+      kernels: artifact.kernels,
     })),
   };
+}
+
+/** The name of an artifact's file: what it needs beyond the first one of its target stands in it. */
+export function fileOf(
+  name: string,
+  artifacts: readonly Pick<Artifact, "target" | "kernels">[],
+  at: number,
+): string {
+  const { target, kernels } = artifacts[at]!;
+  const first = artifacts.find((each) => each.target === target)!;
+  const needs = (own: Pick<Artifact, "kernels">): readonly string[] => own.kernels[0]?.launch.features ?? [];
+  const more = needs({ kernels }).filter((feature) => !needs(first).includes(feature));
+  return [name, ...more.slice(-1), extensions[target]].join(".");
 }

@@ -57,7 +57,11 @@ async function startPool(threads: number): Promise<WorkerPool> {
 export class WasmDevice implements Backend, Machine {
   readonly name = "wasm";
   readonly features = wasmFeatures();
-  readonly compileOptions = { target: "wasm" } as const;
+  readonly compileOptions = {
+    target: "wasm",
+    // Code for threads runs on any number of them.
+    features: ["threads", ...this.features.filter((name) => name !== "threads" && name !== "simd128")],
+  } as const;
   readonly memory: DeviceMemory;
   readonly pool: WorkerPool | undefined;
   readonly serialBelow: number;
@@ -81,7 +85,7 @@ export class WasmDevice implements Backend, Machine {
   }
 
   async instances(source: KernelSource): Promise<readonly Instance[]> {
-    const { code, kernels } = artifactOf(source, "wasm");
+    const { code, kernels } = artifactOf(source, "wasm", this.features);
     if (typeof code === "string")
       throw kernError("K0714", { why: "the code is text, not a WebAssembly module" });
     this.refuseFeatures(kernels);
