@@ -94,7 +94,7 @@ export class WebgpuDevice implements Backend, Machine {
     if (this.options.device)
       throw kernError(
         "K0726",
-        { what: "the GPU device", why: this.current.lost.message },
+        { what: "the GPU device", why: this.current.lost.diagnostic.message },
         { fix: { text: "open another: this one was given by the application" } },
       );
     this.opening ??= openGpu(this.options).then((opened) => (this.current = new GpuContext(opened)));

@@ -37,7 +37,7 @@ export class GpuStorage implements Storage {
     if (this.disposed) throw kernError("K0713", { what });
     const { lost } = this.context;
     if (lost?.code === "K0713") throw kernError("K0713", { what: `${what}’s device` });
-    if (lost) throw kernError("K0726", { what, why: lost.message });
+    if (lost) throw kernError("K0726", { what, why: lost.diagnostic.message });
     for (const { state } of this.outcomes) if (typeof state === "object") throw state;
   }
 
