@@ -33,14 +33,10 @@ const devices: Record<DeviceName, (options: DeviceOptions) => Promise<Device>> =
   wasm: async (options) => (await import("./devices/wasm/device.ts")).openWasmDevice(options),
   interp: async () => (await import("./devices/interp.ts")).openInterpDevice(),
   webgpu: async (options) => (await import("./devices/webgpu/device.ts")).openWebgpuDevice(options),
-  tsp: () => notBuilt("the tsp device"),
+  tsp: async () => (await import("./devices/tsp.ts")).openTspDevice(),
 };
 
-async function notBuilt(what: string): Promise<never> {
-  throw kernError("K0711", { what }, { notes: ["the devices `wasm`, `webgpu` and `interp` are there"] });
-}
-
-/** Opens a device by name: `wasm` (with `threads`), `webgpu` (of a page, of Node, or the application's own) or `interp`. */
+/** Opens a device by name: `wasm` (with `threads`), `webgpu` (of a page, of Node, or the application's own), `tsp` (simulated) or `interp`. */
 export async function openDevice(name: "webgpu", options?: WebgpuOptions): Promise<WebgpuDevice>;
 export async function openDevice(name?: DeviceName, options?: DeviceOptions): Promise<Device>;
 export async function openDevice(name: DeviceName = "wasm", options: DeviceOptions = {}): Promise<Device> {

@@ -158,4 +158,9 @@ export const callMessages = {
     name: "gpu-refuses",
     message: ({ what, why }) => `WebGPU refuses ${what}: ${why}`,
   }),
+  K0728: message<{ kernel: string; why: string }>({
+    severity: "error",
+    name: "not-for-tsp",
+    message: ({ kernel, why }) => `the TSP can’t run \`${kernel}\`: it has ${why}`,
+  }),
 };

@@ -141,4 +141,10 @@ GPU anew, unless the application gave the device: then it must open another itse
 tensor that depends on refused work fails with this error. A shader that is refused is a bug in kernc, or the code in the
 file was changed; refused commands may also come from a buffer of the application that was destroyed.`,
   ),
+  K0728: explained(
+    "K0728",
+    `The TSP streams rows through its units at times that are known before. So far kernels are lowered to it that
+compute each element from elements at the same place, with broadcasts, in up to 32-bit types; data-dependent loops and
+branches never can be.`,
+  ),
 };

@@ -178,7 +178,6 @@ describe("refuses, by name", () => {
     expect(await refusal(device.load({ ...artifact, code: Uint8Array.of(1, 2, 3) }))).toContain(
       "not a WebAssembly module",
     );
-    expect(await refusal(openDevice("tsp"))).toContain("the tsp device is not built yet");
     expect(await refusal(openDevice("wasn" as "wasm"))).toContain("did you mean `wasm`?");
     expect(await refusal(openDevice("wasm", { threads: 0 }))).toContain("a whole number from 1 to 64");
     device.close();

@@ -1,0 +1,97 @@
+// The simulated TSP as a device: a call lowers the kernel for its sizes and scalars, checks the program, and runs it in the
+// simulator. Like the interpreter it comes with the compiler, and runs what `compile()` returns.
+
+import type { IrKernel } from "../../compiler/ir/ir.ts";
+import type { Dtype } from "../../lang/dtypes.ts";
+import type { BoundCall } from "../call/bind.ts";
+import type { Backend, Device, Instance, Kernels } from "../device.ts";
+import { kernError } from "../error.ts";
+import { loadKernels } from "../load.ts";
+import { compilationOf, type KernelSource } from "../source.ts";
+import { copyElements } from "../tensor/copy.ts";
+import { contiguousStrides, sizeOf } from "../tensor/layout.ts";
+import type { HostStorage } from "../tensor/storage.ts";
+import { tensor, type Tensor } from "../tensor/tensor.ts";
+import { dataOf, valuesOf } from "../tensor/values.ts";
+
+/** Opens the simulated TSP, with the delays of `groqchip-cal`. */
+export async function openTspDevice(): Promise<Device> {
+  const [{ lowerElementwise }, { checkProgram }, { simulate }, { groqchipCal }, { signatureOf }] =
+    await Promise.all([
+      import("../../compiler/targets/tsp/lower/elementwise.ts"),
+      import("../../compiler/targets/tsp/assemble/check.ts"),
+      import("../../compiler/targets/tsp/simulate/index.ts"),
+      import("../../compiler/targets/tsp/machine/profile.ts"),
+      import("../../compiler/signature.ts"),
+    ]);
+
+  const run = async (ir: IrKernel, call: BoundCall): Promise<Map<string, Tensor>> => {
+    const kernel = call.signature.name;
+    const lowered = lowerElementwise(ir, knownOf(ir, call), groqchipCal);
+    if ("why" in lowered)
+      throw kernError("K0728", { kernel, why: lowered.why }, { ...(lowered.span && { span: lowered.span }) });
+    const values = new Map<string, ArrayLike<number>>();
+    for (const { param, tensor: given } of call.tensors)
+      if (given) values.set(param.name, (await valuesOf(given)).map(Number));
+    const { program } = lowered;
+    const simulated = simulate(program, { inputs: lowered.inputs((name) => values.get(name)!) });
+    const [fault] = [...checkProgram(program).faults, ...simulated.faults];
+    if (fault)
+      throw kernError("K0718", { kernel, why: `${fault.unit}, cycle ${fault.cycle}: ${fault.what}` });
+    const results = lowered.results(simulated.output);
+    return new Map(
+      call.tensors.flatMap(({ param, tensor: given, layout }): [string, Tensor][] => {
+        if (param.mode === "in") return [];
+        const found = results.get(param.name) ?? new Float64Array(sizeOf(layout.shape));
+        return [[param.name, resultOf(found, param.dtype, layout.shape, given)]];
+      }),
+    );
+  };
+
+  const device: Backend = {
+    name: "tsp",
+    features: [],
+    compileOptions: { target: [] },
+    load: (source: KernelSource): Promise<Kernels> => loadKernels(source, device),
+    async instances(source: KernelSource): Promise<readonly Instance[]> {
+      const compilation = compilationOf(source);
+      if (!compilation)
+        throw kernError("K0714", {
+          why: "the simulated TSP runs what `compile()` returns, since its programs are made for the sizes of a call",
+        });
+      return (await compilation()).kernels.map(({ typed, ir }) => ({
+        signature: signatureOf(typed, ir, []),
+        features: [],
+        run: (call) => run(ir, call),
+      }));
+    },
+    upload: async (given) => tensor(await given.data(), given.shape, given.dtype),
+    close() {},
+  };
+  return device;
+}
+
+/** Dims and scalar arguments by their names in the IR. */
+function knownOf(ir: IrKernel, call: BoundCall): ReadonlyMap<string, number> {
+  const known = new Map<string, number>();
+  for (const [at, { name }] of call.signature.dims.entries()) known.set(name, call.dims[at]!);
+  let scalar = 0;
+  for (const param of ir.params)
+    if (param.kind === "scalar") known.set(param.name, Number(call.scalars[scalar++]));
+  return known;
+}
+
+/** A new tensor, or the caller's `mut` tensor with its new elements. */
+function resultOf(
+  dense: Float64Array,
+  dtype: Dtype,
+  shape: readonly number[],
+  given: Tensor | undefined,
+): Tensor {
+  const data = dataOf([...dense], dtype);
+  if (!given) return tensor(data, shape, dtype);
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const flat = { shape: given.shape, strides: contiguousStrides(given.shape), offset: 0 };
+  copyElements(given.dtype, bytes, flat, (given.storage as HostStorage).bytes, given);
+  return given;
+}
