@@ -25,7 +25,7 @@ import {
 } from "./target-kernel.ts";
 import { wasmLevels } from "./targets/wasm/levels.ts";
 import { targetNamed } from "./targets/index.ts";
-import type { Emitted } from "./targets/target.ts";
+import type { Emitted, GpuReport } from "./targets/target.ts";
 import type { LockEntry } from "./tuning/lock.ts";
 import { lockOf } from "./tuning/locked.ts";
 import type { Choice } from "./tuning/values.ts";
@@ -120,6 +120,8 @@ export interface TargetKernel extends CompiledKernel {
   readonly prepared: IrKernel;
   /** Its part of the emitted text. */
   readonly text: string;
+  /** What it takes of a GPU, on targets that are one. */
+  readonly gpu: GpuReport | undefined;
 }
 
 export interface Compiled {
@@ -333,6 +335,7 @@ async function emit(
       ...kernel,
       prepared: prepared[at]!,
       text: emitted.kernels[at]!.text,
+      gpu: emitted.kernels[at]!.gpu,
     })),
   };
 }

@@ -76,3 +76,29 @@ it("tells what a target can't hold beside what another makes of it", async () =>
 it("rejects a source that is wrong", async () => {
   await expect(explain(source.replace("y[i] =", "y[i + 1] ="))).rejects.toBeInstanceOf(CompileError);
 });
+
+it("says what a kernel takes of a GPU, and which accesses are coalesced", async () => {
+  const text = `kernel turn(x: Tensor[f32, M, N], at: Tensor[i32, N], out y: Tensor[f32, N, M], out z: Tensor[f32, M]):
+    @parallel
+    for j, i in grid(N, M):
+        y[j, i] = x[i, j]
+    @parallel
+    for i in range(M):
+        @threads(j)
+        z[i] = sum(x[i, j] * x.get(i, at[j], default=0) for j in range(N))
+`;
+  const [kernel] = (await explain(text, { target: "wgsl" })).kernels;
+  const [wgsl] = kernel!.targets;
+  const gpu = wgsl?.refused ? undefined : wgsl?.gpu;
+  expect(gpu!.phases.map(({ invocations, workgroupBytes }) => [invocations, workgroupBytes])).toEqual([
+    [64, 0],
+    [128, 512],
+  ]);
+  const said = gpu!.accesses.map(
+    ({ subject, place, coalesced, why }) => `${place?.line} ${subject} ${coalesced ? "✓" : "✗"} ${why}`,
+  );
+  expect(said).toContain("4 x[i, j] ✗ neighbouring invocations are a row or more apart");
+  expect(said).toContain("4 y[j, i] ✓ neighbouring invocations have neighbouring elements");
+  expect(said).toContain("8 x[i, j] ✓ neighbouring invocations have neighbouring elements");
+  expect(said.filter((line) => line.includes("data, or more than a sum"))).toHaveLength(1);
+});

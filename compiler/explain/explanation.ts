@@ -1,6 +1,7 @@
 // What `explain` says, as plain data: JSON can hold it, and editors and pages show it as they like.
 
 import type { ShapeExpr, SourcePlace, TargetName } from "../artifact.ts";
+import type { GpuAccess, GpuReport } from "../targets/target.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 
 /** One thing that was proved, or that is checked at run time. */
@@ -73,6 +74,11 @@ export type TargetExplanation =
       readonly phases: readonly { readonly parallel: boolean; readonly extent: ShapeExpr }[];
       /** Optional features that a device must have. */
       readonly features: readonly string[];
+      /** On GPUs: each phase's workgroups and registers, and how invocations side by side access tensors. */
+      readonly gpu?: {
+        readonly phases: GpuReport["phases"];
+        readonly accesses: readonly (Omit<GpuAccess, "span"> & { readonly place?: SourcePlace })[];
+      };
     };
 
 export interface KernelExplanation {

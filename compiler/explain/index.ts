@@ -102,6 +102,12 @@ async function explainTarget(
         extent: phase.extent,
       })),
       features: artifact!.launch.features,
+      ...(kernel!.gpu && {
+        gpu: {
+          phases: kernel!.gpu.phases,
+          accesses: kernel!.gpu.accesses.map(({ span, ...access }) => ({ ...access, place: placeOf(span) })),
+        },
+      }),
     };
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;

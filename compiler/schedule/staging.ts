@@ -287,7 +287,7 @@ function fill(
     const read = load(buffer, index, guard);
     const value = outside && guard ? select(guard, read, outside) : read;
     const store: Stmt = { kind: "store", buffer: panel.name, index: at, value: widened(value) };
-    if (together) return [cooperative(store, dims, names, end)];
+    if (together) return [cooperative({ ...store, span: panel.span }, dims, names, end)];
     return dims.reduceRight<readonly Stmt[]>(
       (block, dim, number) => {
         const innermost = number === dims.length - 1;
@@ -328,7 +328,7 @@ function cooperative(
   const group = last && (intValue(last.extent) ?? 1) % copyWidth === 0 ? last : undefined;
   const loop = (dim: Dim, marks: LoopMarks, body: readonly Stmt[]): ForStmt => {
     const name = names[dims.indexOf(dim)]!;
-    return { kind: "for", name, lo: int(0), hi: end(dim), step: 1, marks, body };
+    return { kind: "for", name, lo: int(0), hi: end(dim), step: 1, marks, body, span: store.span };
   };
   const inner: Stmt = group
     ? loop(group, { vectorize: { width: copyWidth, tail: "exact" } }, [store])

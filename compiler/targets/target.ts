@@ -40,12 +40,37 @@ export interface EmittedKernel {
   readonly asserts: readonly { readonly message: string; readonly span?: Span }[];
   /** The emitted code as text, for `explain`. */
   readonly text: string;
+  /** For targets that are GPUs. */
+  readonly gpu?: GpuReport;
   /** Annotations that weren't honoured while emitting, and why; absent for none. */
   readonly notHonoured?: readonly {
     readonly annotation: string;
     readonly why: string;
     readonly span?: Span;
   }[];
+}
+
+/** How the invocations of a GPU that run side by side access a tensor at one place. */
+export interface GpuAccess {
+  /** As the source writes it, where that is known. */
+  readonly subject: string;
+  readonly write: boolean;
+  /** Whether memory serves neighbouring invocations at once, if the last axis is contiguous. */
+  readonly coalesced: boolean;
+  readonly why: string;
+  readonly span?: Span;
+}
+
+/** What a kernel takes of a GPU; registers are estimated. */
+export interface GpuReport {
+  readonly phases: readonly {
+    /** Of a workgroup. */
+    readonly invocations: number;
+    readonly workgroupBytes: number;
+    /** 32-bit values that an invocation keeps at once, before a driver's compiler improves on it. */
+    readonly registers: number;
+  }[];
+  readonly accesses: readonly GpuAccess[];
 }
 
 /** All kernels of one file. */

@@ -15,6 +15,7 @@ import { limits, limitsOf, type Limits } from "./limits.ts";
 import { NameSpace } from "./names.ts";
 import { wgslPasses } from "./passes.ts";
 import { prepare } from "./prepare.ts";
+import { gpuReport } from "./report.ts";
 
 export const wgslTarget: Target = {
   name: "wgsl",
@@ -53,6 +54,7 @@ export function emitModule(
       launch: code.launch,
       asserts: code.asserts,
       text: code.parts.join("\n\n"),
+      gpu: gpuReport(ready),
       notHonoured: [...ready.notHonoured, ...code.notHonoured],
     };
   });

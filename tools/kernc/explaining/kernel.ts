@@ -126,6 +126,7 @@ function showTarget(target: TargetExplanation, options: ShowOptions, terminal: T
     terminal.out(
       `  ${yellow(`${annotation} is not applied`)}${place ? ` (line ${place.line})` : ""}: ${why}\n`,
     );
+  if (target.gpu) showGpu(target.gpu, terminal);
   showChosen(target, options, terminal);
   if (options.schedule)
     for (const { annotation, nest } of target.steps)
@@ -135,6 +136,23 @@ function showTarget(target: TargetExplanation, options: ShowOptions, terminal: T
   if (options.code) {
     terminal.out("\n");
     showCode(target.code, options, terminal);
+  }
+}
+
+/** Workgroups, registers, and each access of a tensor by neighbouring invocations. */
+function showGpu(
+  { phases, accesses }: NonNullable<Extract<TargetExplanation, { refused?: undefined }>["gpu"]>,
+  { out, colors: { dim, green, yellow, cyan } }: Terminal,
+): void {
+  phases.forEach(({ invocations, workgroupBytes, registers }, at) => {
+    const name = phases.length > 1 ? `phase ${at + 1}: ` : "";
+    const memory = workgroupBytes > 0 ? `, ${workgroupBytes} bytes of workgroup memory` : "";
+    out(dim(`  ${name}${invocations} invocations a workgroup${memory}, about ${registers} registers each\n`));
+  });
+  for (const { subject, write, coalesced, why, place } of accesses) {
+    const mark = coalesced ? green("✓ coalesced") : yellow("✗ not coalesced");
+    const where = place ? `line ${place.line}: ` : "";
+    out(`  ${dim(where)}${cyan(subject)} ${write ? "written" : "read"}  ${mark}  ${dim(`— ${why}`)}\n`);
   }
 }
 
