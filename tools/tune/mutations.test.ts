@@ -33,6 +33,9 @@ test("sizes of tiles, panels and copies of the reduction change one at a time", 
       (factor) =>
         `@tile(j: 16 8, i: 4) @stage(b; j@0) @unroll(i: 0) @vectorize(j: mask) @unroll(k: ${factor})`,
     ),
+    ...["a;", "a; i@0", "a; j@0", "a; j@1"].map(
+      (panel) => `@tile(j: 16 8, i: 4) @stage(b; j@0) @unroll(i: 0) @vectorize(j: mask) @stage(${panel})`,
+    ),
     ...["j: 32 8, i: 4", "j: 16 7, i: 4", "j: 16 9, i: 4", "j: 16 4, i: 4"].map(
       (tile) => `@tile(${tile}) @stage(b; j@0) @unroll(i: 0) @vectorize(j: mask)`,
     ),
@@ -44,10 +47,30 @@ test("sizes of tiles, panels and copies of the reduction change one at a time", 
 });
 
 test("widths and factors double and halve", () => {
-  expect(near("@vectorize(k: mask 8)")).toEqual(["@vectorize(k: mask 4)", "@vectorize(k: mask 16)"]);
-  expect(near("@vectorize(j: mask) @unroll(k: 4)")).toEqual([
+  const others = (directives: string) => near(directives).filter((each) => !each.includes("@stage"));
+  expect(others("@vectorize(k: mask 8)")).toEqual(["@vectorize(k: mask 4)", "@vectorize(k: mask 16)"]);
+  expect(others("@vectorize(j: mask) @unroll(k: 4)")).toEqual([
     "@vectorize(j: mask)",
     "@vectorize(j: mask) @unroll(k: 2)",
     "@vectorize(j: mask) @unroll(k: 8)",
+  ]);
+});
+
+test("short loops of a reduction are unrolled together", () => {
+  const nine = source
+    .replace(
+      "(a[i, k] * b[k, j] for k in range(K))",
+      "(a[i, k + r] * b[k + q, j] for k in range(K - 2) for r in range(3) for q in range(2))",
+    )
+    .replace("product", "nine");
+  const own = new DiagnosticSink();
+  const typed = checked(nine, {}, own).instantiate("nine", { comptime: {} }, own)!;
+  const found = mutations(read("@vectorize(j: mask)"), lower(typed, "wasm", "ignored"));
+  const texts = found
+    .map((each) => printSchedule(each)[0]!.directives)
+    .filter((text) => text.includes("unroll"));
+  expect(texts).toEqual([
+    "@vectorize(j: mask) @unroll(r: 0, q: 0)",
+    ...[2, 4, 8].map((factor) => `@vectorize(j: mask) @unroll(q: ${factor})`),
   ]);
 });

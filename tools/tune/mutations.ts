@@ -2,9 +2,12 @@
 // unrolled reduction. They lie beyond what the automatic scheduler proposes, and nobody says that they are legal: every
 // candidate goes through the checker.
 
-import type { Directive, ForStmt, IrKernel } from "../../compiler/ir/ir.ts";
-import { visitBlock } from "../../compiler/ir/walk.ts";
+import { readOnlyBuffers } from "../../compiler/ir/facts.ts";
+import type { Directive, ForStmt, IrKernel, LoopRef, Stmt } from "../../compiler/ir/ir.ts";
+import { visitBlock, visitExprs } from "../../compiler/ir/walk.ts";
+import { constantTrips } from "../../compiler/passes/unroll.ts";
 import type { Schedule } from "../../compiler/schedule/auto/index.ts";
+import { chainOf } from "../../compiler/schedule/band.ts";
 
 /** Factors that reductions are unrolled by. */
 const factors = [2, 4, 8] as const;
@@ -17,6 +20,7 @@ export function mutations(schedule: Schedule, kernel: IrKernel): readonly Schedu
   return schedule.flatMap(({ loop, directives }, at) =>
     [
       ...unrolledReductions(directives, reductionLoops(kernel, loop)),
+      ...panels(directives, kernel, loop),
       ...directives.flatMap((each, number) =>
         changed(each).map((other) =>
           other ? directives.with(number, other) : directives.toSpliced(number, 1),
@@ -71,36 +75,84 @@ function sizesNear(size: number): readonly number[] {
 const fits = (sizes: readonly number[]): boolean =>
   sizes.every((size, level) => level === 0 || size < sizes[level - 1]!);
 
-/** Copies of the innermost loop of each reduction, where nothing is said of it yet. */
+/** Copies of the innermost loop of each reduction, and of all its short ones, where nothing is said of them yet. */
 function unrolledReductions(
   directives: readonly Directive[],
-  loops: readonly string[],
+  reductions: readonly (readonly ForStmt[])[],
 ): readonly (readonly Directive[])[] {
   const named = new Set(
     directives.flatMap((each) =>
       each.kind === "unroll" || each.kind === "vectorize" ? each.loops.map(({ loop }) => loop) : [],
     ),
   );
-  return loops
-    .filter((loop) => !named.has(loop))
-    .flatMap((loop) =>
-      factors.map((factor): Directive[] => [...directives, { kind: "unroll", loops: [{ loop }], factor }]),
-    );
+  const free = reductions.map((loops) => loops.filter(({ name }) => !named.has(name)));
+  const unrolled = (loops: readonly ForStmt[], factor: number): Directive[] => [
+    ...directives,
+    { kind: "unroll", loops: loops.map(({ name }) => ({ loop: name })), factor },
+  ];
+  return free.flatMap((loops) => {
+    const short = loops.filter((loop) => (constantTrips(loop) ?? Infinity) <= small);
+    const innermost = loops.slice(-1);
+    return [
+      ...(short.length > 0 ? [unrolled(short, 0)] : []),
+      ...(innermost.length > 0 ? factors.map((factor) => unrolled(innermost, factor)) : []),
+    ];
+  });
 }
 
-/** The innermost loops of the reductions in a statement, by their names in the IR. */
-function reductionLoops(kernel: IrKernel, statement: string): readonly string[] {
-  const found = new Set<string>();
-  const innermost = (loop: ForStmt): void => {
-    const [only] = loop.body.filter((stmt) => stmt.kind === "for");
-    if (only) innermost(only);
-    else found.add(loop.name);
-  };
-  visitBlock(kernel.body, (outer) => {
-    if (outer.kind !== "for" || outer.name !== statement) return;
-    visitBlock([outer], (stmt) => {
-      if (stmt.kind === "reduce") for (const each of stmt.body) if (each.kind === "for") innermost(each);
-    });
+/** The loops of each reduction in a statement, outermost first. */
+function reductionLoops(kernel: IrKernel, statement: string): readonly (readonly ForStmt[])[] {
+  const found: ForStmt[][] = [];
+  visitBlock(statementOf(kernel, statement), (stmt) => {
+    if (stmt.kind !== "reduce") return;
+    const loops: ForStmt[] = [];
+    for (let body = stmt.body; ;) {
+      const inner = body.find((each) => each.kind === "for");
+      if (inner?.kind !== "for") break;
+      loops.push(inner);
+      body = inner.body;
+    }
+    found.push(loops);
   });
-  return [...found];
+  return found;
+}
+
+/** One more panel: of each operand that nothing writes and that isn't staged yet, at each loop outside of points. */
+function panels(
+  directives: readonly Directive[],
+  kernel: IrKernel,
+  statement: string,
+): readonly (readonly Directive[])[] {
+  const [first] = statementOf(kernel, statement);
+  if (first?.kind !== "for") return [];
+  const staged = new Set(directives.flatMap((each) => (each.kind === "stage" ? each.buffers : [])));
+  const read = new Set<string>();
+  visitExprs([first], (expr) => expr.kind === "load" && read.add(expr.buffer));
+  const constant = readOnlyBuffers(kernel);
+  const operands = [...read].filter((buffer) => constant.has(buffer) && !staged.has(buffer));
+  const levels = new Map(
+    directives.flatMap((each) =>
+      each.kind === "tile" ? each.sizes.map(({ loop, sizes }): [string, number] => [loop, sizes.length]) : [],
+    ),
+  );
+  const places = chainOf(first).loops.flatMap(({ name }): LoopRef[] => {
+    const count = levels.get(name);
+    return count === undefined
+      ? [{ loop: name }]
+      : Array.from({ length: count }, (_, level) => ({ loop: name, level }));
+  });
+  return operands.flatMap((buffer) =>
+    [undefined, ...places].map((at): Directive[] => [
+      ...directives,
+      { kind: "stage", buffers: [buffer], ...(at && { at }) },
+    ]),
+  );
+}
+
+function statementOf(kernel: IrKernel, loop: string): readonly Stmt[] {
+  let found: readonly Stmt[] = [];
+  visitBlock(kernel.body, (stmt) => {
+    if (stmt.kind === "for" && stmt.name === loop) found = [stmt];
+  });
+  return found;
 }

@@ -116,7 +116,7 @@ class Search {
     this.baseline = await this.admittedBaseline(baseline);
     await this.admitAll(first);
     this.exhausted = await this.admitAll(space.candidates());
-    let field = this.racers.filter(({ sight }) => sight <= hopeless * this.bestSight());
+    let field = this.hopeful(this.racers);
     for (let rung = 0, rounds = firstRounds; field.length > finalists && this.within(parts.halving); rung++) {
       await this.rung(rung, field, rounds, this.share(rung, field.length));
       field = this.bySpeed(field).slice(0, Math.max(Math.ceil(field.length / 2), finalists));
@@ -209,9 +209,8 @@ class Search {
 
   /** Milliseconds that the first rung will take with those who are admitted so far. */
   private costOfTurns(): number {
-    const limit = hopeless * this.bestSight();
-    return this.racers.reduce(
-      (sum, { sight }) => sum + (sight > limit ? 0 : firstRounds * (sight + Math.max(sight, quick.sample))),
+    return this.hopeful(this.racers).reduce(
+      (sum, { sight }) => sum + firstRounds * (sight + Math.max(sight, quick.sample)),
       0,
     );
   }
@@ -226,8 +225,14 @@ class Search {
     // With all values of lists tried, nothing is left; schedules always have some.
     for (const { candidate } of field.slice(0, 2))
       await this.admitAll(this.options.space.neighbours(candidate), parts.neighbours);
+    return this.hopeful(this.racers.slice(before));
+  }
+
+  /** Those who may win by what they took at first sight; a few in any case, whose neighbours may be better. */
+  private hopeful(racers: readonly Racer[]): Racer[] {
     const limit = hopeless * this.bestSight();
-    return this.racers.slice(before).filter(({ sight }) => sight <= limit);
+    const sorted = racers.toSorted((a, b) => a.sight - b.sight);
+    return sorted.filter(({ sight }, at) => at < 2 * finalists || sight <= limit);
   }
 
   // ---- turns ----

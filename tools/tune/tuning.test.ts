@@ -49,6 +49,8 @@ interface Setup {
   /** Milliseconds of a candidate. */
   readonly speed?: (candidate: Candidate) => number;
   readonly sizes?: Readonly<Record<string, number>>;
+  /** Milliseconds, of which a candidate takes 400. */
+  readonly budget?: number;
   /** Dims that are constants. */
   readonly shape?: Readonly<Record<string, number>>;
 }
@@ -74,7 +76,7 @@ async function prepared(text: string, setup: Setup) {
 }
 
 async function tuned(text: string, setup: Setup) {
-  const { on = device, speed = () => 1, sizes = dims } = setup;
+  const { on = device, speed = () => 1, sizes = dims, budget = 100_000 } = setup;
   const { subject, plain } = await prepared(text, setup);
   const { signature } = subject;
   let clock = 0;
@@ -82,12 +84,14 @@ async function tuned(text: string, setup: Setup) {
     device: on,
     interp: (await interpreter.load(plain))[signature.instance]!,
     args: argumentsAt(signature, sizes, {}),
-    measure: (_, candidate) =>
-      lane(async (times) => {
+    measure: (_, candidate) => {
+      clock += 400;
+      return lane(async (times) => {
         clock += times * speed(candidate);
         return times * speed(candidate);
-      }),
-    budget: 100_000,
+      });
+    },
+    budget,
     now: () => clock,
     pause: async () => undefined,
   });
@@ -179,7 +183,12 @@ describe("tuning", () => {
       JSON.stringify(schedule ?? []).includes('"sizes":[4]') && JSON.stringify(schedule).includes("stage");
     const sizes = { M: 64, K: 64, N: 64 };
     const speed = (candidate: Candidate): number => (wanted(candidate) ? 1 : 2);
-    const { entry, outcome, subject } = await tuned(product, { schedules: true, speed, sizes });
+    const { entry, outcome, subject } = await tuned(product, {
+      schedules: true,
+      speed,
+      sizes,
+      budget: 16_000,
+    });
     expect(outcome.wrong).toEqual([]);
     expect(subject.space.size).toBeGreaterThan(10);
     expect(entry?.schedule).toEqual([
