@@ -232,7 +232,7 @@ export async function compileTyped(
   for (const target of wanted) {
     const own = kernels.flatMap((kernel) => scheduledKernel(kernel, target, lock, options, sink) ?? []);
     if (sink.hasErrors) throw new CompileError(sink.all);
-    emitted.push(await emit(target, own, options, sink));
+    emitted.push(await emitOrUndo(target, own, options, sink));
     if (options.levels && target === "wasm") await addLevels(emitted, own, options, sink);
   }
   if (sink.hasErrors) throw new CompileError(sink.all);
@@ -263,7 +263,7 @@ async function addLevels(
     own[0]?.launch.features.toSorted().join() ?? "";
   const known = new Set(emitted.filter(({ artifact }) => artifact.target === "wasm").map(needs));
   for (const level of wasmLevels) {
-    const made = await emit("wasm", kernels, { ...options, features: [...features, ...level] }, sink);
+    const made = await emitOrUndo("wasm", kernels, { ...options, features: [...features, ...level] }, sink);
     if (known.has(needs(made))) continue;
     known.add(needs(made));
     emitted.push(made);
@@ -284,6 +284,23 @@ const tunedBy = ({ values, shape, schedule }: LockEntry): NonNullable<KernelArti
 
 const placed = ({ span, lines }: AnnotationText): NonNullable<KernelArtifact["report"]["schedule"]> =>
   lines.map((annotation) => ({ annotation, place: placeOf(span) }));
+
+/** Emits; kernels that a target can't hold as the compiler has scheduled them are emitted as they were. */
+async function emitOrUndo(
+  target: TargetName,
+  kernels: readonly ScheduledKernel[],
+  options: CompileOptions,
+  sink: DiagnosticSink,
+): Promise<EmittedTarget> {
+  const own = new DiagnosticSink();
+  const emitted = await emit(target, kernels, options, own);
+  if (own.hasErrors && kernels.some(({ plain }) => plain)) {
+    const undone = kernels.map((kernel) => (kernel.plain ? { ...kernel.plain, chosen: [] } : kernel));
+    return emit(target, undone, options, sink);
+  }
+  own.all.forEach((found) => sink.add(found));
+  return emitted;
+}
 
 type Dropped = KernelArtifact["report"]["notHonoured"][number];
 

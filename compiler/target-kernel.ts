@@ -96,6 +96,8 @@ export function provedKernel(
 export interface ScheduledKernel extends CompiledKernel {
   readonly locked?: LockEntry;
   readonly chosen: readonly AnnotationText[];
+  /** The same without what the compiler chose by itself, should the target not hold that. */
+  readonly plain?: CompiledKernel;
 }
 
 /** The instance with a target's annotations, and with those that the compiler or the caller chose. */
@@ -125,7 +127,8 @@ export function scheduledKernel(
 function automatic(own: CompiledKernel, target: TargetName, { schedule }: CompileOptions): ScheduledKernel {
   const found = schedule === "none" ? undefined : chooseSchedule(own, target);
   if (!found) return { ...own, chosen: [] };
-  return { ...own, ir: found.proof.kernel, proof: withFacts(own.proof, found.proof), chosen: found.texts };
+  const proof = withFacts(own.proof, found.proof);
+  return { ...own, ir: found.proof.kernel, proof, chosen: found.texts, plain: own };
 }
 
 /** With a schedule; what is wrong with it goes to `sink`. */

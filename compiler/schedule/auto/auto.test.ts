@@ -142,6 +142,40 @@ describe("what is chosen", () => {
   });
 });
 
+describe("for workgroups", () => {
+  const texts = (source: string): string[] => {
+    const kernel = scheduledKernel(source, { target: "wgsl" });
+    return (chooseSchedule(kernel, "wgsl")?.texts ?? []).flatMap(({ lines }) => lines);
+  };
+  it("products get tiles whose operands are staged", () => {
+    const product = matmul(
+      "    for i, j in grid(M, N):\n        c[i, j] = sum(a[i, k] * b[k, j] for k in range(K))\n",
+    );
+    expect(texts(product)).toEqual([
+      "@wgsl.tile(i=(64, 4), j=(64, 4), k=16)",
+      "@wgsl.parallel(i.tile, j.tile)",
+      "@wgsl.threads(i.tile[1], j.tile[1])",
+      "@wgsl.stage(a, b, at=k.tile)",
+      "@wgsl.unroll(i)",
+      "@wgsl.vectorize(j, width=4)",
+    ]);
+  });
+  it("neighbouring invocations touch neighbours", () => {
+    expect(
+      texts(
+        "kernel k(x: Tensor[f32, M, N], out y: Tensor[f32, M, N]):\n    for j in range(N):\n        for i in range(M):\n            y[i, j] = x[i, j] * 2\n",
+      ),
+    ).toEqual(["@wgsl.order(i, j)", "@wgsl.parallel(i, j)"]);
+  });
+  it("a workgroup shares a row", () => {
+    expect(
+      texts(
+        "kernel k(x: Tensor[f32, M, N], out y: Tensor[f32, M, N]):\n    for i in range(M):\n        let peak = max(x[i, j] for j in range(N))\n        for j in range(N):\n            y[i, j] = x[i, j] - peak\n",
+      ),
+    ).toEqual(["@wgsl.parallel", "@wgsl.vectorize", "@wgsl.vectorize"]);
+  });
+});
+
 describe("an annotation", () => {
   const two = (first: string, second: string): string =>
     `kernel k(x: Tensor[f32, N], out y: Tensor[f32, N], out z: Tensor[f32, N]):\n${first}    for i in range(N):\n        y[i] = x[i] + 1\n${second}    for j in range(N):\n        z[j] = x[j] * 2\n`;
@@ -204,9 +238,9 @@ describe.each(kernels)("the text for %s", (_name, source, dims) => {
     expect(printKernel(applySchedules(pasted.lowered))).toBe(own);
   });
 
-  it("and every proposal computes what the source says", () => {
-    const kernel = scheduledKernel(source);
-    const proposals = proposeSchedules(kernel.ir, "wasm");
+  it.each(["wasm", "wgsl"] as const)("and every proposal for %s computes what the source says", (target) => {
+    const kernel = scheduledKernel(source, { target });
+    const proposals = proposeSchedules(kernel.ir, target);
     expect(proposals.map(({ cost }) => cost)).toEqual(
       proposals.map(({ cost }) => cost).toSorted((a, b) => a - b),
     );

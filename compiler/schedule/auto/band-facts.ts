@@ -20,6 +20,8 @@ export interface BandRequest {
   readonly readOnly: ReadonlySet<string>;
   /** Names of dims and scalar parameters. */
   readonly sizes: ReadonlySet<string>;
+  /** Whether something is checked at run time in the nest around it. */
+  readonly checked: boolean;
   /** Names in the IR by which an annotation can't tell a loop, since another in the statement has its name. */
   readonly ambiguous: ReadonlySet<string>;
 }
@@ -132,6 +134,29 @@ export class BandFacts {
     return this.accesses.some(
       (access) => access.buffer.name === buffer && (strideOf(access, loop) ?? 1) !== 0,
     );
+  }
+
+  /** Whether two loops move the same reads: a tile over both would share nothing. */
+  sameReads(a: string, b: string): boolean {
+    return this.readsMovedBy(a).join(" ") === this.readsMovedBy(b).join(" ");
+  }
+
+  /** Whether no read is moved by both loops: each tensor is shared along one of them. */
+  apart(a: string, b: string): boolean {
+    const others = new Set(this.readsMovedBy(b));
+    return !this.readsMovedBy(a).some((name) => others.has(name));
+  }
+
+  private readsMovedBy(loop: string): string[] {
+    return this.accesses
+      .filter(({ kind, loops }) => kind === "load" && loops.has(loop))
+      .map(({ buffer }) => buffer.name)
+      .toSorted();
+  }
+
+  /** A loop of the band by its name. */
+  loopOf(name: string): ForStmt {
+    return this.band.axes.find(({ loop }) => loop.name === name)!.loop;
   }
 
   /** With the outermost loops shared among workers, where that may be. */

@@ -13,7 +13,7 @@ import { prove, type ProofResult } from "../../proofs/index.ts";
 import { annotate, type Schedule, type StatementSchedule } from "./annotate.ts";
 import type { Candidate } from "./candidates.ts";
 import type { Known } from "./cost.ts";
-import { wasmMachine, type Machine } from "./machine.ts";
+import { wasmMachine, wgslMachine, type Machine } from "./machine.ts";
 import { choicesOf, unscheduledLoops, type Choice } from "./nests.ts";
 import { subscriptsOf } from "./subscripts.ts";
 import { surveyOf } from "./survey.ts";
@@ -47,7 +47,7 @@ export interface Schedulable {
   readonly ir: IrKernel;
 }
 
-const machines: Partial<Record<TargetName, Machine>> = { wasm: wasmMachine };
+const machines: Partial<Record<TargetName, Machine>> = { wasm: wasmMachine, wgsl: wgslMachine };
 
 /** Everything that is open in a kernel, choice by choice; none where nests are annotated or the target has no schedules. */
 export function scheduleChoices(kernel: IrKernel, target: TargetName): readonly Choice[] {

@@ -53,3 +53,6 @@ export const wasmMachine: Machine = {
   streams: 1.9,
   across: 12,
 };
+
+/** Without vectors: invocations are lanes, and `gpu.ts` counts in its own way. */
+export const wgslMachine: Machine = { ...wasmMachine, vectorBytes: 0 };

@@ -9,7 +9,9 @@ import { zero } from "../../symbolic/poly.ts";
 import { bandOf, chainOf, reductionChain } from "../band.ts";
 import { planOf } from "../plan.ts";
 import { isScheduled } from "./annotate.ts";
+import type { BandRequest } from "./band-facts.ts";
 import { bandCandidates, type Candidate } from "./candidates.ts";
+import { gpuCandidates } from "./gpu.ts";
 import { costOfBand, type Known } from "./cost.ts";
 import { movesLast } from "./subscripts.ts";
 
@@ -42,7 +44,7 @@ function eachNest(block: Block, found: (stmt: ForStmt | ReduceStmt, top: boolean
 /** Every choice of a kernel, in the order of the source. */
 export function choicesOf(kernel: IrKernel, known: Known): readonly Choice[] {
   const finder = new Finder(kernel, known);
-  eachNest(kernel.body, (stmt, top) => finder.nest(stmt, top, 1));
+  eachNest(kernel.body, (stmt, top) => finder.outermost(stmt, top));
   return finder.choices;
 }
 
@@ -50,6 +52,8 @@ class Finder {
   readonly choices: Choice[] = [];
   private readonly known: Known;
   private readonly readOnly: ReadonlySet<string>;
+  /** Whether something is checked at run time in the nest at hand. */
+  private checked = false;
   private readonly sizes: Set<string>;
 
   constructor(kernel: IrKernel, known: Known) {
@@ -69,7 +73,16 @@ class Finder {
         this.sizes.add(stmt.name);
   }
 
-  nest(stmt: ForStmt | ReduceStmt, top: boolean, times: number): void {
+  /** Everything that is open in a nest of the kernel. */
+  outermost(stmt: ForStmt | ReduceStmt, top: boolean): void {
+    this.checked = false;
+    visitBlock([stmt], (each) => {
+      if (each.kind === "assert") this.checked = true;
+    });
+    this.nest(stmt, top, 1);
+  }
+
+  private nest(stmt: ForStmt | ReduceStmt, top: boolean, times: number): void {
     if (stmt.kind === "reduce") return this.reduction(stmt, times);
     const { loops, body } = chainOf(stmt);
     const request = {
@@ -78,6 +91,7 @@ class Finder {
       known: this.known,
       readOnly: this.readOnly,
       sizes: this.sizes,
+      checked: this.checked,
       ambiguous: ambiguousIn(stmt),
     };
     // Reductions whose loops have one name are annotated where they stand, each for itself.
@@ -86,7 +100,7 @@ class Finder {
         each.kind === "reduce" && reductionChain(each).loops.some(({ name }) => request.ambiguous.has(name)),
     );
     if (!holdsLoops(body) && !apart) {
-      this.choices.push({ loop: stmt.name, candidates: bandCandidates(request), times });
+      this.choices.push({ loop: stmt.name, candidates: this.candidates(request), times });
       return;
     }
     const iterations = loops.reduce((product, loop) => product * this.trips(loop), times);
@@ -94,7 +108,7 @@ class Finder {
     this.inside(body, iterations);
     const inner = this.choices.splice(before);
     const vectors = inner.some(({ candidates }) => candidates[0]!.directives.some(isVector));
-    const outer = bandCandidates(request).filter(({ directives }) =>
+    const outer = this.candidates(request).filter(({ directives }) =>
       directives.every(({ kind }) => kind === "parallel" || (!vectors && kind === "vectorize")),
     );
     this.choices.push({ loop: stmt.name, candidates: outer, times });
@@ -118,6 +132,7 @@ class Finder {
     const last = loops.at(-1);
     if (!first || !last || holdsLoops(last.body)) return;
     const width = this.known.machine.vectorBytes / 4;
+    if (width === 0) return this.shareReduction(first, last, times);
     const rated = (directives: readonly Directive[]): Candidate => ({
       directives,
       cost: this.costOfReduction(stmt, first, directives),
@@ -131,6 +146,15 @@ class Finder {
           );
     const candidates = found.toSorted((a, b) => a.cost.total - b.cost.total);
     this.choices.push({ loop: first.name, candidates, times });
+  }
+
+  /** On GPUs a reduction beside other statements is shared by a workgroup's invocations. */
+  private shareReduction(first: ForStmt, last: ForStmt, times: number): void {
+    const moves = [...this.known.accesses.values()].some((access) => movesLast(access, last.name));
+    if (!moves || this.checked) return;
+    const cost = { work: 0, loops: 0, waiting: 0, spills: 0, memory: 1, total: 1 };
+    const directives: Directive[] = [{ kind: "vectorize", loops: [{ loop: last.name }], tail: "mask" }];
+    this.choices.push({ loop: first.name, candidates: [{ directives, cost }], times });
   }
 
   /** The cost of a reduction as the block of a loop that runs once. */
@@ -152,6 +176,10 @@ class Finder {
       },
     };
     return costOfBand(bandOf(once, plan), plan, known);
+  }
+
+  private candidates(request: BandRequest): readonly Candidate[] {
+    return this.known.machine.vectorBytes === 0 ? gpuCandidates(request) : bandCandidates(request);
   }
 
   private trips(loop: ForStmt): number {

@@ -135,5 +135,6 @@ function sizeOf(poly: Poly): { readonly size: number; readonly exact: boolean } 
     return Math.min(Math.max(assumedSize, atom.lo), atom.hi);
   };
   const size = evaluate(poly, guess) ?? assumedSize;
-  return { size: size > 0 ? size : 1, exact: false };
+  // A difference of two guesses says nothing.
+  return { size: size > 1 ? size : assumedSize, exact: false };
 }

@@ -22,7 +22,7 @@ export function registerTiles(facts: BandFacts): RegisterTile[] {
   const found: RegisterTile[] = [];
   const copies = facts.unrolledReductions();
   for (const vector of facts.vectorAxes) {
-    const rows = facts.axes.filter((loop) => loop !== vector && !sameReads(facts, loop, vector));
+    const rows = facts.axes.filter((loop) => loop !== vector && !facts.sameReads(loop, vector));
     for (const width of facts.widths) {
       if (width > 2 * facts.trips(vector) || width > 32) continue;
       const lanes: Directive = { kind: "vectorize", loops: [{ loop: vector }], tail: "mask" };
@@ -141,17 +141,6 @@ function rowTile(
     rows: undefined,
     height,
   };
-}
-
-/** Whether two loops move the same reads: a tile over both would share nothing. */
-function sameReads(facts: BandFacts, a: string, b: string): boolean {
-  const moved = (loop: string): string =>
-    facts.accesses
-      .filter(({ kind, loops }) => kind === "load" && loops.has(loop))
-      .map(({ buffer }) => buffer.name)
-      .toSorted()
-      .join(" ");
-  return moved(a) === moved(b);
 }
 
 /** A register tile inside of tiles whose operands stay in a cache, packed in the order of use. */
