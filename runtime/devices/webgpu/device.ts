@@ -110,9 +110,10 @@ export class WebgpuDevice implements Backend, Machine {
   }
 
   async instances(source: KernelSource): Promise<readonly Instance[]> {
-    const { code, kernels } = artifactOf(source, "wgsl");
-    if (typeof code !== "string") throw kernError("K0714", { why: "the code is not WGSL, which is text" });
     const context = await this.context();
+    const { code: given, kernels } = artifactOf(source, "wgsl", this.features);
+    // Files may come as the bytes that they are.
+    const code = typeof given === "string" ? given : new TextDecoder().decode(given);
     this.refuseFeatures(kernels);
     if (kernels.length > 0) await programOf(context, code).check();
     return kernels.map((kernel) => ({

@@ -93,6 +93,12 @@ describe.skipIf(typeof opened === "string")(`failures on the GPU ${skipReason(op
     expect(await valuesOf((await (await scaleOn(device))({ x: floats(3), s: 2 })).y!)).toEqual([6]);
   });
 
+  test("code may come as the bytes of a file", async () => {
+    const code = new TextEncoder().encode(artifact.code as string);
+    const scale = await scaleOn(device, { ...artifact, code });
+    expect(await valuesOf((await scale({ x: floats(3), s: 2 })).y!)).toEqual([6]);
+  });
+
   test("an entry point that its pipeline refuses", async () => {
     const missing = (artifact.code as string).replace("fn scale(", "fn scala(");
     const kernel = await scaleOn(device, { ...artifact, code: missing });
