@@ -1,7 +1,7 @@
 // Pass `lanes`: the lanes of a GPU are its invocations. Where an iteration of a parallel loop has no threads of its own, its
 // vectorized loops become loops over threads, and a workgroup runs the iteration; so do those of a phase that isn't parallel.
-// A loop that is both parallel and vectorized is parallel, an invocation a lane. Short loops, and those inside of threads, keep
-// their mark and become vectors of a few lanes.
+// A loop that is both parallel and vectorized is parallel, an invocation a lane. Short loops, those inside of threads and
+// those beside run-time checks keep their mark and become vectors of a few lanes.
 //
 // Assumes nothing further: what makes iterations independent lanes makes them independent threads.
 
@@ -18,10 +18,17 @@ const widest = 4;
 export function lanesToThreads(kernel: IrKernel): IrKernel {
   const values = valuesOf(kernel.body);
   const body = mapSame(kernel.body, (stmt) => {
-    const plain = hasThreads([stmt]) ? turns(stmt) : spread(stmt, values);
+    const plain = hasThreads([stmt]) ? turns(stmt) : hasChecks(stmt) ? stmt : spread(stmt, values);
     return narrowed(plain);
   });
   return withBody(kernel, body);
+}
+
+/** An invocation whose run-time check fails stops, and may not leave others waiting for it. */
+function hasChecks(stmt: Stmt): boolean {
+  let found = false;
+  visitBlock([stmt], (each) => each.kind === "assert" && (found = true));
+  return found;
 }
 
 /** Nests over threads without a loop over tiles take turns. */
