@@ -17,6 +17,7 @@ import { resizing } from "./resize.ts";
 import { sampling } from "./sampling.ts";
 import { scanning } from "./scanning.ts";
 import { selecting } from "./selecting.ts";
+import { transformers } from "./transformer.ts";
 import { pooling } from "./pooling.ts";
 import { reduction } from "./reduction.ts";
 
@@ -37,6 +38,7 @@ const rows: readonly OpRow[] = [
   ...sampling,
   ...scanning,
   ...selecting,
+  ...transformers,
   ...products,
   ...reduction,
 ];

@@ -1,0 +1,326 @@
+// Operators of transformers: attention with its options, rotary positions, normalizations with a residual, products with weights of
+// four bits. ONNX's own since version 23, and those of `com.microsoft` in exported models.
+
+import { contiguousStrides, sizeOf } from "../../tensor/layout.ts";
+import type { Value } from "../program.ts";
+import { concatenate, expandTo } from "./layout.ts";
+import { product } from "./matmul.ts";
+import { onRows } from "./normalization.ts";
+import type { Build, NodeContext, OpRow } from "./node.ts";
+
+// ---- attention ---------------------------------------------------------------------------------------------
+
+/** [B, S, N · D] as [B, N, S, D]; of four axes already, as it is. */
+function heads(node: NodeContext, x: Value, count: number): Value {
+  if (x.shape.length === 4) return x;
+  const [batch, length, width] = x.shape as [number, number, number];
+  if (count <= 0 || width % count !== 0) node.fail(`${width} elements don’t make ${count} heads`);
+  return node.b.transpose(node.b.reshape(x, [batch, length, count, width / count]), [0, 2, 1, 3]);
+}
+
+/** Softmax of q k' · scale with masks, times v: outputs, present key and value, scores. */
+const attention: Build = async (node) => {
+  const { b } = node;
+  const flat = node.in(0).shape.length === 3;
+  const q = heads(node, node.in(0), node.int("q_num_heads", 0));
+  const appended = (at: number, past: number): Value => {
+    const fresh = heads(node, node.in(at), node.int("kv_num_heads", 0));
+    return node.has(past) ? concatenate(node, [node.in(past), fresh], 2) : fresh;
+  };
+  const [key, value] = [appended(1, 4), appended(2, 5)];
+  const [batch, count, rows, size] = q.shape as [number, number, number, number];
+  const [, groups, columns] = key.shape as [number, number, number];
+  const { dtype } = q;
+  // Grouped heads: several of the query share one of key and value.
+  const shared = (x: Value): Value => {
+    if (groups === count) return x;
+    if (count % groups !== 0) node.fail(`${count} heads of the query can’t share ${groups}`);
+    const [, , length, width] = x.shape as [number, number, number, number];
+    const apart = b.reshape(x, [batch, groups, 1, length, width]);
+    const spread = expandTo(node, apart, [batch, groups, count / groups, length, width]);
+    return b.reshape(spread, [batch, count, length, width]);
+  };
+  const scale = node.float("scale", 0) || 1 / Math.sqrt(size);
+  const raw = product(node, q, b.transpose(shared(key), [0, 1, 3, 2]));
+  let scores = b.map("$0 * $1", [raw, b.scalar(dtype, scale)]);
+  const past = columns - node.in(1).shape.at(-2)!;
+  if (node.flag("is_causal")) scores = causal(node, scores, rows, columns, past);
+  const masked = node.has(3) ? withMask(node, scores, node.in(3)) : scores;
+  const cap = node.float("softcap", 0);
+  const capped =
+    cap > 0
+      ? b.map("$1 * tanh($0 / $1)", [masked, b.scalar(dtype, cap)], { uses: ["std.math.tanh"] })
+      : masked;
+  const weights = b.reshape(
+    onRows(node, b.reshape(capped, [batch * count * rows, columns]), "softmax"),
+    capped.shape,
+  );
+  const y = product(node, weights, shared(value));
+  const width = value.shape[3]!;
+  const result = flat ? b.reshape(b.transpose(y, [0, 2, 1, 3]), [batch, rows, count * width]) : y;
+  const modes = [raw, masked, capped, weights];
+  return [result, key, value, modes[node.int("qk_matmul_output_mode", 0)]];
+};
+
+/** No query sees a key behind its own place. */
+function causal({ b }: NodeContext, scores: Value, rows: number, columns: number, past: number): Value {
+  const range = (count: number) => Array.from({ length: count }, (_, at) => at);
+  const [row, column] = [
+    b.literal("i32", range(rows), [rows, 1]),
+    b.literal("i32", range(columns), [1, columns]),
+  ];
+  return b.map("$0 if $2 <= $1 + $3 else $4", [
+    scores,
+    row,
+    column,
+    b.scalar("i32", past),
+    b.scalar(scores.dtype, -Infinity),
+  ]);
+}
+
+/** Added, or as truth values: where it is false, nothing is seen. */
+function withMask({ b }: NodeContext, scores: Value, mask: Value): Value {
+  if (mask.dtype !== "bool") return b.map("$0 + $1", [scores, mask]);
+  return b.map("$0 if $1 else $2", [scores, mask, b.scalar(scores.dtype, -Infinity)]);
+}
+
+// ---- rotary positions --------------------------------------------------------------------------------------
+
+/** Pairs of elements turned by angles that grow with the position. */
+function rotary(node: NodeContext, x: Value, cos: Value, sin: Value, positions: Value | undefined): Value {
+  const { b } = node;
+  const flat = x.shape.length === 3;
+  const all = heads(node, x, flat ? node.int("num_heads", 0) : 1);
+  const [batch, count, length, size] = all.shape as [number, number, number, number];
+  const turned = node.int("rotary_embedding_dim", 0) || size;
+  const half = turned / 2;
+  const apart = node.flag("interleaved");
+  const [first, second] = apart ? ["2 * k", "2 * k + 1"] : ["k", "k + U"];
+  // The caches are tables by position, or already a row for each place.
+  const table = (cache: Value) => b.reshape(cache, [sizeOf(cache.shape.slice(0, -1)), cache.shape.at(-1)!]);
+  const places = positions
+    ? b.cast(positions, "i32")
+    : b.literal(
+        "i32",
+        Array.from({ length: batch * length }, (_, at) => at),
+        [batch, length],
+      );
+  const rows =
+    sizeOf(places.shape) === 1
+      ? // One number is where the sequence begins.
+        b.map(
+          "$0 + $1",
+          [
+            b.reshape(places, [1, 1]),
+            b.literal(
+              "i32",
+              Array.from({ length }, (_, at) => at),
+              [1, length],
+            ),
+          ],
+          { shape: [batch, length] },
+        )
+      : expandTo(node, places, [batch, length]);
+  const [y] = b.kernel(
+    {
+      name: "turn_pairs",
+      inputs: [
+        { name: "x", dims: ["B", "N", "S", "D"] },
+        { name: "cosines", dims: ["P", "U"] },
+        { name: "sines", dims: ["P", "U"] },
+        { name: "rows", dims: ["B", "S"] },
+      ],
+      outputs: [{ name: "y", dims: ["B", "N", "S", "D"] }],
+      scalars: [],
+      where: "2 * U <= D, U <= 1048576",
+      body: [
+        "@parallel(b, n)",
+        "for b, n, s in grid(B, N, S):",
+        "    let at = rows[b, s]",
+        '    assert 0 <= at and at < P, "a position is beyond the table"',
+        "    for k in range(U):",
+        `        let left = x[b, n, s, ${first}]`,
+        `        let right = x[b, n, s, ${second}]`,
+        `        y[b, n, s, ${first}] = left * cosines[at, k] - right * sines[at, k]`,
+        `        y[b, n, s, ${second}] = left * sines[at, k] + right * cosines[at, k]`,
+        "    for k in range(D - 2 * U):",
+        "        y[b, n, s, 2 * U + k] = x[b, n, s, 2 * U + k]",
+      ],
+    },
+    [all, firstColumns(node, table(cos), half), firstColumns(node, table(sin), half), rows],
+    [{ dtype: x.dtype, shape: all.shape }],
+  );
+  return flat ? b.reshape(b.transpose(y!, [0, 2, 1, 3]), [batch, length, count * size]) : y!;
+}
+
+function firstColumns({ b }: NodeContext, x: Value, count: number): Value {
+  const [rows, columns] = x.shape as [number, number];
+  return columns === count
+    ? x
+    : b.view(x, { shape: [rows, count], strides: contiguousStrides(x.shape), offset: 0 });
+}
+
+// ---- normalizations with a residual ------------------------------------------------------------------------
+
+/** A sum of a tensor, what skipped a block, and a bias; normalized. Gives the sum as its fourth output. */
+function skipNormalization(simplified: boolean): Build {
+  return (node) => {
+    const { b } = node;
+    const bias = node.inputs[simplified ? 3 : 4];
+    const added = b.map("$0 + $1", [node.in(0), node.in(1)]);
+    const sum = bias ? b.map("$0 + $1", [added, bias]) : added;
+    const epsilon = node.float("epsilon", 1e-5);
+    const normal = normalizedRows(
+      node,
+      sum,
+      node.in(2),
+      simplified ? undefined : node.inputs[3],
+      epsilon,
+      simplified,
+    );
+    return [normal, undefined, undefined, sum];
+  };
+}
+
+const simplifiedNormalization: Build = (node) =>
+  normalizedRows(node, node.in(0), node.in(1), undefined, node.float("epsilon", 1e-5), true);
+
+function normalizedRows(
+  { b }: NodeContext,
+  x: Value,
+  scale: Value,
+  shift: Value | undefined,
+  epsilon: number,
+  simplified: boolean,
+): Value {
+  const columns = x.shape.at(-1)!;
+  const rows = sizeOf(x.shape) / columns;
+  const middle = simplified ? `${x.dtype}(0)` : "mean(READ(x, i, j) for j in range(N))";
+  const [y] = b.kernel(
+    {
+      name: simplified ? "rms_rows" : "normal_rows",
+      inputs: [
+        { name: "x", dims: ["M", "N"] },
+        { name: "scale", dims: ["N"] },
+        ...(shift ? [{ name: "shift", dims: ["N"] }] : []),
+      ],
+      outputs: [{ name: "y", dims: ["M", "N"] }],
+      scalars: [{ name: "epsilon", dtype: "f32", value: epsilon }],
+      hook: { indices: 2 },
+      body: [
+        "@parallel",
+        "for i in range(M):",
+        ...(simplified ? [] : ["    @vectorize"]),
+        `    let middle = ${middle}`,
+        "    @vectorize",
+        "    let spread = mean((READ(x, i, j) - middle) * (READ(x, i, j) - middle) for j in range(N))",
+        `    let factor = rsqrt(spread + ${x.dtype}(epsilon))`,
+        "    @vectorize",
+        "    for j in range(N):",
+        `        let result = (READ(x, i, j) - middle) * factor * scale[j]${shift ? " + shift[j]" : ""}`,
+        "        y[i, j] = POST(result, i, j)",
+      ],
+      uses: ["std.math.rsqrt"],
+    },
+    [
+      b.reshape(x, [rows, columns]),
+      b.reshape(scale, [columns]),
+      ...(shift ? [b.reshape(shift, [columns])] : []),
+    ],
+    [{ dtype: x.dtype, shape: [rows, columns] }],
+  );
+  return b.reshape(y!, x.shape);
+}
+
+// ---- weights of four bits ----------------------------------------------------------------------------------
+
+/** a [.., K] times weights [N, K] in blocks along K: each block has a scale and a zero point, eight where none is given. */
+const matmulNBits: Build = (node) => {
+  const { b } = node;
+  const [a, w, scales] = [node.in(0), node.in(1), node.in(2)];
+  const [k, n, bits, block] = [
+    node.int("K", 0),
+    node.int("N", 0),
+    node.int("bits", 4),
+    node.int("block_size", 32),
+  ];
+  if (bits !== 4) node.fail(`weights of ${bits} bits are not supported, those of 4 are`);
+  if (node.has(4)) node.fail("groups in another order (g_idx) are not supported");
+  const blocks = Math.ceil(k / block);
+  const zeros = node.inputs[3];
+  if (zeros && zeros.dtype !== "u8") node.fail("zero points are supported as packed u8");
+  const rows = sizeOf(a.shape) / k;
+  const low = `i32(w[j, t, u] & 15)`;
+  const high = `i32(w[j, t, u] >> 4)`;
+  const zero = zeros ? "i32((zeros[j, t // 2] >> (4 if t % 2 == 1 else 0)) & 15)" : "8";
+  const [y] = b.kernel(
+    {
+      name: "product_4bit",
+      inputs: [
+        { name: "a", dims: ["M", "K"] },
+        { name: "w", dims: ["N", "T", "U"] },
+        { name: "scales", dims: ["N", "T"] },
+        ...(zeros ? [{ name: "zeros", dims: ["N", "Z"] }] : []),
+      ],
+      outputs: [{ name: "y", dims: ["M", "N"] }],
+      scalars: [],
+      hook: { indices: 2 },
+      where: `T * U <= 1073741823${zeros ? ", T <= 2 * Z" : ""}`,
+      body: [
+        "@parallel",
+        "for i, j in grid(M, N):",
+        "    var total = f32(0)",
+        "    for t in range(T):",
+        `        let zero = ${zero}`,
+        `        let part = sum(f32(a.get(i, (t * U + u) * 2, default=0)) * f32(${low} - zero) + f32(a.get(i, (t * U + u) * 2 + 1, default=0)) * f32(${high} - zero) for u in range(U))`,
+        "        total = total + f32(scales[j, t]) * part",
+        `    let result = ${a.dtype}(total)`,
+        "    y[i, j] = POST(result, i, j)",
+      ],
+    },
+    [
+      b.reshape(a, [rows, k]),
+      b.reshape(w, [n, blocks, sizeOf(w.shape) / (n * blocks)]),
+      b.reshape(scales, [n, blocks]),
+      ...(zeros ? [b.reshape(zeros, [n, sizeOf(zeros.shape) / n])] : []),
+    ],
+    [{ dtype: a.dtype, shape: [rows, n] }],
+  );
+  const shaped = b.reshape(y!, [...a.shape.slice(0, -1), n]);
+  return node.has(5) ? b.map("$0 + $1", [shaped, node.in(5)]) : shaped;
+};
+
+// ---- activations of com.microsoft --------------------------------------------------------------------------
+
+const gelu =
+  (name: "gelu_of" | "gelu_tanh_of"): Build =>
+  (node) => {
+    const { b } = node;
+    const x = node.has(1) ? b.map("$0 + $1", [node.in(0), node.in(1)]) : node.in(0);
+    return b.map(`${name}($0)`, [x], { uses: [`std.activations.${name}`] });
+  };
+
+const quickGelu: Build = (node) => {
+  const x = node.in(0);
+  return node.b.map("$0 * sigmoid($0 * $1)", [x, node.b.scalar(x.dtype, node.float("alpha", 1.702))], {
+    uses: ["std.math.sigmoid"],
+  });
+};
+
+const row = (op: string, build: Build, since = 1): OpRow => ({ op, since, build });
+
+export const transformers: readonly OpRow[] = [
+  row("Attention", attention, 23),
+  row("RotaryEmbedding", (node) => rotary(node, node.in(0), node.in(1), node.in(2), node.inputs[3]), 23),
+  row("com.microsoft::RotaryEmbedding", (node) =>
+    rotary(node, node.in(0), node.in(2), node.in(3), node.in(1)),
+  ),
+  row("com.microsoft::SkipLayerNormalization", skipNormalization(false)),
+  row("com.microsoft::SkipSimplifiedLayerNormalization", skipNormalization(true)),
+  row("SimplifiedLayerNormalization", simplifiedNormalization),
+  row("com.microsoft::MatMulNBits", matmulNBits),
+  row("com.microsoft::Gelu", gelu("gelu_of")),
+  row("com.microsoft::BiasGelu", gelu("gelu_of")),
+  row("com.microsoft::FastGelu", gelu("gelu_tanh_of")),
+  row("com.microsoft::QuickGelu", quickGelu),
+];
