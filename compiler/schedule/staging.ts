@@ -6,7 +6,7 @@ import type { Span } from "../../lang/source.ts";
 import { load } from "../ir/build.ts";
 import { i32, int, ref, type Buffer, type Expr, type ForStmt, type LoopMarks, type Stmt } from "../ir/ir.ts";
 import { declaredIn, namesIn } from "../ir/names.ts";
-import { add, and, apply, ceilDiv, compare, intValue, mul, select } from "../passes/fold.ts";
+import { add, and, apply, ceilDiv, compare, intValue, literal, mul, select } from "../passes/fold.ts";
 import type { Quads } from "../passes/vectorize/pair-sums.ts";
 import type { Workspace } from "../passes/workspace.ts";
 import { isPoint, isReduction, type Axis, type Band, type Level } from "./band.ts";
@@ -282,26 +282,49 @@ function fill(
   };
   const loops = (masked: boolean): readonly Stmt[] => {
     const guards = [...(masked ? partial.map(({ beyond }) => beyond) : []), ...inside, ...exists];
-    const guard = guards.length > 0 ? guards.reduce(and) : undefined;
     const at = names.map((name) => ref(name, i32));
-    const read = load(buffer, index, guard);
-    const value = outside && guard ? select(guard, read, outside) : read;
-    const store: Stmt = { kind: "store", buffer: panel.name, index: at, value: widened(value) };
-    if (together) return [cooperative({ ...store, span: panel.span }, dims, names, end)];
-    return dims.reduceRight<readonly Stmt[]>(
-      (block, dim, number) => {
-        const innermost = number === dims.length - 1;
-        const extent = intValue(dim.extent);
-        const contiguous = innermost && dim.scale === 1 && dim.side.axis === sides.length - 1;
-        const marks: LoopMarks = {
-          ...(shared && number === 0 && { parallel: true as const }),
-          ...(contiguous && { vectorize: { tail: "mask" as const } }),
-          ...(innermost && !guard && extent !== undefined && extent <= mostCopies && { unroll: 0 }),
-        };
-        return [{ kind: "for", name: names[number]!, lo: int(0), hi: end(dim), step: 1, marks, body: block }];
-      },
-      [store],
-    );
+    const store = (value: Expr): Stmt => ({
+      kind: "store",
+      buffer: panel.name,
+      index: at,
+      value: widened(value),
+    });
+    const copied = (tests: readonly Expr[]): Stmt => {
+      const guard = tests.length > 0 ? tests.reduce(and) : undefined;
+      const read = load(buffer, index, guard);
+      return store(outside && guard ? select(guard, read, outside) : read);
+    };
+    if (together) return [cooperative({ ...copied(guards), span: panel.span }, dims, names, end)];
+    const loop = (number: number, block: Stmt, tests: readonly Expr[]): Stmt => {
+      const dim = dims[number]!;
+      const innermost = number === dims.length - 1;
+      const extent = intValue(dim.extent);
+      const contiguous = innermost && dim.scale === 1 && dim.side.axis === sides.length - 1;
+      const marks: LoopMarks = {
+        ...(shared && number === 0 && { parallel: true as const }),
+        ...(contiguous && { vectorize: { tail: "mask" as const } }),
+        ...(innermost && tests.length === 0 && extent !== undefined && extent <= mostCopies && { unroll: 0 }),
+      };
+      return { kind: "for", name: names[number]!, lo: int(0), hi: end(dim), step: 1, marks, body: [block] };
+    };
+    const last = dims.length - 1;
+    if (last < 0) return [copied(guards)];
+    // Whether a line lies outside as a whole is asked once, except where lines are elements of a shared loop.
+    const asksLine = (test: Expr): boolean => !namesIn(test).has(names[last]!) && !(shared && last === 0);
+    const ofLine = guards.filter(asksLine);
+    const ofElement = guards.filter((test) => !asksLine(test));
+    const line = loop(last, copied(ofElement), ofElement);
+    const empty = loop(last, store(outside ?? literal(0, load(buffer, index).type)), []);
+    const lines: Stmt =
+      ofLine.length === 0
+        ? line
+        : {
+            kind: "if",
+            cond: ofLine.reduce(and),
+            then: [line],
+            orelse: workspace.copy([empty], new Map()),
+          };
+    return [dims.slice(0, last).reduceRight((block, _, number) => loop(number, block, guards), lines)];
   };
   if (partial.length === 0) return [...before, ...loops(false)];
   if (shared || partial.some(({ full }) => !full)) return [...before, ...loops(true)];
