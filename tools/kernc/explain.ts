@@ -4,6 +4,7 @@
 import type { Explanation, KernelExplanation, TargetExplanation, TargetName } from "../../compiler/index.ts";
 import { oneOf, UsageError, type Command, type Given } from "./command.ts";
 import { explainCode, isCode } from "./explaining/code-entry.ts";
+import { explainTsp } from "./explaining/tsp.ts";
 import { showKernel } from "./explaining/kernel.ts";
 import { chooseKernel, compileOptions, kernelArgument, openFile, settingsOf } from "./kernels.ts";
 import { render, report } from "./report.ts";
@@ -22,12 +23,13 @@ export const explain: Command = {
     target: {
       kind: "value",
       multiple: true,
-      value: "wasm,wgsl",
-      help: "Targets to show; all if nothing is said",
+      value: "wasm,wgsl|tsp",
+      help: "Targets to show; wasm and wgsl if nothing is said. tsp needs every dim: --shape N=512",
     },
     code: { kind: "flag", help: "Show the emitted code beside the source lines it comes from" },
     steps: { kind: "flag", help: "Show the loops after each annotation" },
     json: { kind: "flag", help: "Print everything as JSON" },
+    picture: { kind: "value", value: "FILE.svg", help: "With --target tsp: draw the units over time" },
   },
   async run(given, terminal) {
     const [first] = given.positionals;
@@ -36,6 +38,7 @@ export const explain: Command = {
     const { path, kernel } = kernelArgument("explain", given);
     const opened = await openFile(path, given, terminal);
     const kernels = kernel === undefined ? undefined : [chooseKernel(opened, kernel).name];
+    if (given.all("target").includes("tsp")) return explainTsp(opened, kernels, given, terminal);
     const { explain: explainSource } = await import("../../compiler/index.ts");
     const explanation = await explainSource(opened.file, {
       ...settingsOf(given),
@@ -64,7 +67,7 @@ function targetsOf(given: Given): readonly TargetName[] {
   const asked = given.all("target").flatMap((text) => text.split(","));
   if (asked.length === 0) return targetNames;
   return asked.map((name) => {
-    if (name === "tsp") throw new UsageError("the target `tsp` is not built yet");
+    if (name === "tsp") throw new UsageError("the target `tsp` is explained by itself: --target tsp");
     return oneOf("target", name, targetNames);
   });
 }

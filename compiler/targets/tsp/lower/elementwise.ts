@@ -345,7 +345,7 @@ function run(
   for (let row = 0; row < words.length;) {
     const step = (words[row + 1] ?? 0) - words[row]!;
     let end = row + 1;
-    while (end < words.length && words[end]! - words[end - 1]! === step) end += 1;
+    while (end < words.length && words[end] === words[end - 1]! + step) end += 1;
     // One more than the words that follow by this step, unless a larger step than `repeat` has is asked for.
     const count = Math.abs(step) < 2048 ? end - row : 1;
     builder.repeated(at + row * interval, queue, make(words[row]!), count, { period: interval, step });

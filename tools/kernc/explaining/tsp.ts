@@ -1,0 +1,70 @@
+// `kernc explain --target tsp`: the program that kernels become for given sizes, its cycles and what bounds them, and a
+// picture of the units over time.
+
+import { writeFileSync } from "node:fs";
+import { UsageError, type Given } from "../command.ts";
+import { mistake } from "../diagnostic-error.ts";
+import { settingsOf, type Opened } from "../kernels.ts";
+import { fileHost } from "../sources.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** Lowers the kernels for the sizes of `--shape` and shows what comes of it; the exit code. */
+export async function explainTsp(
+  opened: Opened,
+  kernels: readonly string[] | undefined,
+  given: Given,
+  terminal: Terminal,
+): Promise<number> {
+  const [{ compile }, { lowerElementwise }, { groqchipCal }, { pictureOf, reportOf }] = await Promise.all([
+    import("../../../compiler/index.ts"),
+    import("../../../compiler/targets/tsp/lower/elementwise.ts"),
+    import("../../../compiler/targets/tsp/machine/profile.ts"),
+    import("../../../compiler/targets/tsp/report.ts"),
+  ]);
+  const settings = settingsOf(given);
+  const compiled = await compile(opened.file, {
+    set: settings.set,
+    host: fileHost(opened.file.path),
+    target: [],
+    ...(kernels && { kernels }),
+  });
+  const picture = given.get("picture");
+  let refused = 0;
+  for (const { typed, ir } of compiled.kernels) {
+    const missing = ir.dims.map(({ name }) => name).filter((name) => settings.shape?.[name] === undefined);
+    if (missing.length > 0)
+      throw new UsageError(
+        `\`${typed.name}\` needs --shape ${missing.map((name) => `${name}=…`).join(",")} for the TSP`,
+      );
+    const known = new Map(Object.entries(settings.shape ?? {}));
+    // Any value will do that isn't simplified away, as 0 and 1 are.
+    for (const param of ir.params) if (param.kind === "scalar") known.set(param.name, 3);
+    const lowered = lowerElementwise(ir, known, groqchipCal);
+    if ("why" in lowered) {
+      refused += 1;
+      terminal.out(`${typed.name}: not for the TSP, it has ${lowered.why}\n`);
+      continue;
+    }
+    const { cycles, lastTile, profile, uses, bound, lines } = reportOf(lowered.program);
+    terminal.out(
+      `${typed.name} (TSP, simulated, ${profile}): ${cycles} cycles, ${lastTile} at the last tile; ` +
+        `${lowered.rows} rows, one every ${lowered.interval}\n` +
+        `  bound: ${bound.name}, ${bound.busiest} cycles; ${cycles - bound.busiest} above it\n`,
+    );
+    for (const { name, busiest, done, width } of uses)
+      terminal.out(
+        `  ${name.padEnd(11)} busiest ${String(busiest).padStart(7)} cycles, ${((100 * done) / width / cycles).toFixed(1)} % of all\n`,
+      );
+    for (const { place, issued } of lines.slice(0, 10)) terminal.out(`  ${place}: ${issued} instructions\n`);
+    if (picture !== undefined) write(picture, pictureOf(lowered.program));
+  }
+  return refused > 0 ? 1 : 0;
+}
+
+function write(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw mistake("K0802", { path, why: (error as Error).message });
+  }
+}
