@@ -189,7 +189,7 @@ export class Expansion {
     const others = new Map([...arrays].filter(([name]) => name !== result.name));
     const results = places.map(() => ({ name: this.workspace.name(result.name), type: result.type }));
     const steps = (inner: Context): readonly Stmt[] => {
-      // Missing steps of a sum whose loads give zeros there add nothing.
+      // Missing steps of a sum whose loads give zeros there add nothing. The points themselves are all there.
       const vanishing =
         inner.guarded.length > 0 &&
         reduce.op === "sum" &&
@@ -197,7 +197,7 @@ export class Expansion {
         vanishes(last, inner.guarded);
       const made = this.emitter.allPoints(points, inner)!.map((point) => {
         const whole = [...this.arriving(body, others, at(point)), ...body];
-        return this.instantiate(vanishing ? this.loadsGuarded(whole, inner) : whole, point);
+        return this.instantiate(vanishing ? this.loadsGuarded(whole, new Map(), inner) : whole, point);
       });
       const values = made.flatMap((block) => {
         const given = block.at(-1);
@@ -251,7 +251,7 @@ export class Expansion {
     );
     const whole = [...this.arriving(body, others, at), ...body];
     const total = apart && cx.guarded.length > 0 && canRunBeyond(whole);
-    const made = this.instantiate(total ? this.loadsGuarded(whole, cx) : whole, cx);
+    const made = this.instantiate(total ? this.loadsGuarded(whole, others, cx) : whole, cx);
     const combined = mapBlock(made, (each) => {
       if (each.kind !== "yield" || each.into !== into) return each;
       const held = own.map((buffer) => load(buffer, at));
@@ -307,9 +307,10 @@ export class Expansion {
   }
 
   /** Loads that the missing points of a tile would make outside are switched off instead of the whole block. */
-  private loadsGuarded(block: Block, cx: Context): Block {
+  private loadsGuarded(block: Block, kept: ReadonlyMap<string, Buffer>, cx: Context): Block {
     const moving = new Map(cx.guarded.map((axis) => [axis.loop.name, this.exists(axis, cx)]));
     const dependent = new Map<string, Expr>(moving);
+    const whole = [...moving.values()].reduce(and);
     const condition = (expr: Expr): Expr | undefined => {
       let cond: Expr | undefined;
       for (const name of namesIn(expr)) {
@@ -329,7 +330,9 @@ export class Expansion {
         }),
       );
       if (stmt.kind === "let") {
-        const cond = condition(stmt.value);
+        // What was kept for a point is there only if the point is.
+        const own = stmt.value.kind === "load" && kept.get(stmt.name)?.name === stmt.value.buffer;
+        const cond = own ? whole : condition(stmt.value);
         if (cond) dependent.set(stmt.name, cond);
       }
       return changed;

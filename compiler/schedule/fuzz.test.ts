@@ -108,6 +108,11 @@ function source(seed: number): string {
     window: [
       `c[i, j] += sum(a.get(i + k - 1, 2 * j + k - 2, default=${pick([0, 3])}) * b[k, j] for k in range(K))`,
     ],
+    // An index that is kept for each point: there is none for points beyond the end.
+    kept: [
+      "let at = (j * 5 + i) % N // 3",
+      "c[i, j] = sum(a[i, k] for k in range(K)) - sum(b[k, at] for k in range(K))",
+    ],
     triangle: ["c[i, j] = sum(a[i, k] * b[k, j] for k in range(j % 5, K))"],
   };
   return [
