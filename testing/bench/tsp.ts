@@ -2,6 +2,7 @@
 // node scripts/bench.mjs testing/bench/tsp.ts. All figures are simulated; the profile stands in each row.
 
 import { checkProgram } from "../../compiler/targets/tsp/assemble/index.ts";
+import { chipsMatmul } from "../../compiler/targets/tsp/lower/chips.ts";
 import { matmul, type MatmulShape } from "../../compiler/targets/tsp/lower/matmul.ts";
 import {
   constantNames,
@@ -11,7 +12,7 @@ import {
   type Profile,
 } from "../../compiler/targets/tsp/machine/profile.ts";
 import { vectorAdd } from "../../compiler/targets/tsp/machine/vector-add.ts";
-import { simulate, type SimulateOptions } from "../../compiler/targets/tsp/simulate/index.ts";
+import { simulate, simulateChips, type SimulateOptions } from "../../compiler/targets/tsp/simulate/index.ts";
 
 const row = (...cells: readonly (string | number)[]): void => console.log(`| ${cells.join(" | ")} |`);
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
@@ -110,6 +111,21 @@ for (const [n, model] of [
       percent((2304 * 4096 * n) / 102_400 / cycles),
     );
   }
+
+console.log("\nint8 1024×1280×10240 over a line of chips, A on the first (groqchip-cal):\n");
+row("chips", "predicted cycles", "simulated cycles", "times as fast as one");
+row("---", "---", "---", "---");
+let alone = 0;
+for (const chips of [1, 2, 4, 8]) {
+  const made = chipsMatmul(groqchipCal, { type: "i8", m: 1024, k: 1280, n: 10_240 }, chips);
+  if (typeof made === "string") throw new Error(made);
+  const results = simulateChips(made.programs, made.cables, [], { compute: false });
+  for (const { faults } of results) if (faults.length > 0) throw new Error(JSON.stringify(faults[0]));
+  const predicted = Math.max(...made.programs.map((program) => checkProgram(program).cycles));
+  const simulated = Math.max(...results.map(({ cycles }) => cycles));
+  alone ||= simulated;
+  row(chips, predicted, simulated, (alone / simulated).toFixed(2));
+}
 
 console.log("\nSimulator:\n");
 row("program", "issued instructions", "millions a second of processor time", "predicted = simulated");

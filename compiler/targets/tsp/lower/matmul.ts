@@ -42,7 +42,7 @@ export interface Matmul {
 }
 
 /** A plane's part: rows `from` … `from + rows - 1` of A. */
-interface Share {
+export interface Share {
   readonly side: Side;
   readonly plane: number;
   /** 0 or 1: which of the hemisphere's. */
@@ -51,7 +51,7 @@ interface Share {
   readonly rows: number;
 }
 
-interface Plan {
+export interface Plan {
   readonly shape: MatmulShape;
   readonly float: 0 | 1;
   readonly delays: Delays;
@@ -74,9 +74,7 @@ export function matmul(profile: Profile, shape: MatmulShape): Matmul | string {
   const plan = planned(profile, shape);
   if (typeof plan === "string") return plan;
   const builder = programBuilder(profile);
-  for (const share of plan.shares) regions(builder, plan, share);
-  for (const side of sides)
-    if (plan.shares.some((share) => share.side === side)) hemisphere(builder, plan, side);
+  emitMatmul(builder, plan, 0, true);
   return {
     program: builder.finish(),
     inputs: (a, b) => ({ a: beatsOfA(plan, a), b: beatsOfB(plan, b) }),
@@ -84,7 +82,29 @@ export function matmul(profile: Profile, shape: MatmulShape): Matmul | string {
   };
 }
 
-function planned(profile: Profile, shape: MatmulShape): Plan | string {
+/** Adds a product that starts in cycle `offset`; A's words are the host's, or get into memory some other way. */
+export function emitMatmul(builder: ProgramBuilder, plan: Plan, offset: number, hostA: boolean): void {
+  for (const share of plan.shares) regions(builder, plan, share, hostA);
+  for (const side of sides)
+    if (plan.shares.some((share) => share.side === side)) hemisphere(builder, plan, side, offset);
+}
+
+/** Where A's words lie: runs of words in slices, in the order of `beatsOfA`. */
+export const wordsOfA = (
+  plan: Plan,
+): readonly { readonly queue: number; readonly address: number; readonly words: number }[] =>
+  plan.shares.flatMap((share) =>
+    Array.from({ length: plan.storedK }, (_, tile) => tile).flatMap((tile) =>
+      Array.from({ length: plan.float + 1 }, (_, byte) => ({
+        queue: memQueue(share.side, rowSlice(plan, share, tile) + byte),
+        address: wordOf(plan, share, tile),
+        words: share.rows,
+      })),
+    ),
+  );
+
+/** Shares, tiles and places for a product, or why it doesn't fit. */
+export function planned(profile: Profile, shape: MatmulShape): Plan | string {
   const { type, m, k, n } = shape;
   if (m === 0 || k === 0 || n === 0) return "a dimension is zero: there is nothing to stream";
   const float = type === "f16" ? 1 : 0;
@@ -137,12 +157,18 @@ const resultSlice = (plan: Plan, { index }: Share, tile: number): number =>
 const wordOf = ({ tilesOfSlice }: Plan, { rows }: Share, tile: number): number =>
   (tile % tilesOfSlice) * rows;
 
-function regions(builder: ProgramBuilder, plan: Plan, share: Share): void {
-  const { float, storedK, tilesN } = plan;
+function inputsOfA(builder: ProgramBuilder, plan: Plan, share: Share): void {
+  for (let tile = 0; tile < plan.storedK; tile++)
+    for (let byte = 0; byte <= plan.float; byte++) {
+      const queue = memQueue(share.side, rowSlice(plan, share, tile) + byte);
+      builder.input("a", queue, wordOf(plan, share, tile), share.rows);
+    }
+}
+
+function regions(builder: ProgramBuilder, plan: Plan, share: Share, hostA: boolean): void {
+  const { storedK, tilesN } = plan;
   const { side, rows } = share;
-  for (let tile = 0; tile < storedK; tile++)
-    for (let byte = 0; byte <= float; byte++)
-      builder.input("a", memQueue(side, rowSlice(plan, share, tile) + byte), wordOf(plan, share, tile), rows);
+  if (hostA) inputsOfA(builder, plan, share);
   for (let tile = 0; tile < tilesN; tile++)
     for (let byte = 0; byte < 4; byte++)
       builder.output(
@@ -164,18 +190,17 @@ const readFor = (slice: number, at: number, delays: Delays): number =>
   at - delays.outward - hopsToEdge(slice, delays) - delays.read;
 
 /** All phases of one hemisphere. */
-function hemisphere(builder: ProgramBuilder, plan: Plan, side: Side): void {
+function hemisphere(builder: ProgramBuilder, plan: Plan, side: Side, offset: number): void {
   const { delays, float, chunk, tilesK, tilesN, shape } = plan;
   const shares = plan.shares.filter((share) => share.side === side);
   const most = Math.max(...shares.map(({ rows }) => rows));
   // The first weights and rows: read as early as the furthest of their slices allows.
   const blocksOf = (tileN: number): number =>
     Math.ceil(Math.min(lanes, shape.n - tileN * lanes) / columnsOfBlock(float));
-  let load = Math.max(
-    -readFor(firstWeights, 0, delays),
-    -readFor(0, 0, delays) - delays.install - blocksOf(0),
-  );
-  let free = 0;
+  let load =
+    offset +
+    Math.max(-readFor(firstWeights, 0, delays), -readFor(0, 0, delays) - delays.install - blocksOf(0));
+  let free = offset;
   for (let first = 0; first < most; first += chunk)
     for (let tileN = 0; tileN < tilesN; tileN++)
       for (let tileK = 0; tileK < tilesK; tileK++) {
@@ -258,7 +283,7 @@ function feed(
 
 // ---- the host's part -------------------------------------------------------------------------------------------
 
-function beatsOfA({ shape, float, shares, storedK }: Plan, a: ArrayLike<number>): readonly Beat[] {
+export function beatsOfA({ shape, float, shares, storedK }: Plan, a: ArrayLike<number>): readonly Beat[] {
   const found: Beat[] = [];
   for (const { from, rows } of shares)
     for (let tile = 0; tile < storedK; tile++) {
@@ -273,7 +298,10 @@ function beatsOfA({ shape, float, shares, storedK }: Plan, a: ArrayLike<number>)
   return found;
 }
 
-function beatsOfB({ shape, float, shares, storedK, tilesN }: Plan, b: ArrayLike<number>): readonly Beat[] {
+export function beatsOfB(
+  { shape, float, shares, storedK, tilesN }: Plan,
+  b: ArrayLike<number>,
+): readonly Beat[] {
   const width = float + 1;
   const perBlock = columnsOfBlock(float);
   const slices: Beat[][] = Array.from({ length: 16 }, () => []);
@@ -291,7 +319,7 @@ function beatsOfB({ shape, float, shares, storedK, tilesN }: Plan, b: ArrayLike<
   return shares.filter(({ index }) => index === 0).flatMap(() => slices.flat());
 }
 
-function valuesOfC({ shape, float, shares, tilesN }: Plan, words: readonly Beat[]): Float64Array {
+export function valuesOfC({ shape, float, shares, tilesN }: Plan, words: readonly Beat[]): Float64Array {
   const found = new Float64Array(shape.m * shape.n);
   let at = 0;
   for (const { from, rows } of shares)
