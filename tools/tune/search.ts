@@ -1,6 +1,6 @@
 // The search: candidates are admitted (compiled, compared with what is right) in random order while time allows; then
-// they take turns at short samples, and after each rung the faster half goes on, with more samples; what one value away from
-// the leaders wasn't tried yet joins them. In the end a few finalists are measured at length beside the values in force and a twin of
+// those one step away from the fastest join them; then they take turns at short samples, and after each rung the faster half
+// goes on, with more samples. In the end a few finalists are measured at length beside the values in force and a twin of
 // those, whose distance from its original is what the measurements waver by. No clock and no compiler of its own: all
 // of that is given, so that a test can say how fast everything is.
 
@@ -70,8 +70,8 @@ const thorough = { warmUp: 200, sample: 2 };
 /** After Ctrl-C. */
 const hurried = { warmUp: 50, sample: 2 };
 const finalists = 4;
-/** After so many rungs the leaders' neighbours are looked at. */
-const generations = 3;
+/** Neighbours are tried of who is at most so many times slower than the fastest. */
+const promising = 1.3;
 const firstRounds = 3;
 /** Where there is time, a rung has so many times the rounds that it must have. */
 const most = 4;
@@ -116,11 +116,11 @@ class Search {
     this.baseline = await this.admittedBaseline(baseline);
     await this.admitAll(first);
     this.exhausted = await this.admitAll(space.candidates());
+    await this.climb();
     let field = this.hopeful(this.racers);
     for (let rung = 0, rounds = firstRounds; field.length > finalists && this.within(parts.halving); rung++) {
-      await this.rung(rung, field, rounds, this.share(rung, field.length));
+      await this.rung(rung, field, rounds, this.share(field.length));
       field = this.bySpeed(field).slice(0, Math.max(Math.ceil(field.length / 2), finalists));
-      if (rung < generations) field = [...field, ...(await this.neighboursOf(field))];
       rounds = Math.ceil(rounds * 1.6);
     }
     field = this.bySpeed(field).slice(0, finalists);
@@ -144,9 +144,8 @@ class Search {
   }
 
   /** The part of the budget until which a rung may take more samples than it must: what is left is shared among the rungs. */
-  private share(rung: number, field: number): number {
-    const halvings = Math.max(Math.ceil(Math.log2(field / finalists)), 1);
-    const rungs = halvings + Math.max(generations - rung, 0);
+  private share(field: number): number {
+    const rungs = Math.max(Math.ceil(Math.log2(field / finalists)), 1);
     const now = this.spent / this.options.budget;
     return now + (parts.halving - now) / rungs;
   }
@@ -219,13 +218,21 @@ class Search {
     return this.racers.reduce((least, { sight }) => Math.min(least, sight), this.baseline.sight);
   }
 
-  /** What differs from the leaders in one value and wasn't tried yet, as far as time allows. */
-  private async neighboursOf(field: readonly Racer[]): Promise<Racer[]> {
-    const before = this.racers.length;
-    // With all values of lists tried, nothing is left; schedules always have some.
-    for (const { candidate } of field.slice(0, 2))
-      await this.admitAll(this.options.space.neighbours(candidate), parts.neighbours);
-    return this.hopeful(this.racers.slice(before));
+  /**
+   * Tries what is one step away from the fastest at first sight, then from the next, or from a neighbour that is faster
+   * still, while time allows. With all values of lists tried, no step is left; schedules always have some.
+   */
+  private async climb(): Promise<void> {
+    const done = new Set<Racer>();
+    while (this.within(parts.neighbours)) {
+      const limit = promising * this.racers.reduce((least, { sight }) => Math.min(least, sight), Infinity);
+      const [next] = this.racers
+        .filter((racer) => !done.has(racer) && racer.sight <= limit)
+        .toSorted((one, other) => one.sight - other.sight);
+      if (!next) return;
+      done.add(next);
+      await this.admitAll(this.options.space.neighbours(next.candidate), parts.neighbours);
+    }
   }
 
   /** Those who may win by what they took at first sight; a few in any case, whose neighbours may be better. */
