@@ -32,6 +32,7 @@ import {
 import { CannotApply, openContext, valuesOf, type Context } from "./context.ts";
 import { LoopEmitter } from "./emitter.ts";
 import { Expansion, guardedBy } from "./expansion.ts";
+import { Fitting } from "./fitting.ts";
 import { fuse } from "./fusion.ts";
 import { withoutDetour } from "./panel-dtype.ts";
 import { loopKey, planOf, type Plan } from "./plan.ts";
@@ -76,6 +77,7 @@ class Scheduler {
   private readonly quads: Quads | undefined;
   private readonly sizes: ReadonlySet<string>;
   private readonly workgroups: boolean;
+  private readonly fitting: Fitting;
   private places = 0;
   /** Directives that have made a panel. */
   private readonly staged = new Set<Directive>();
@@ -91,6 +93,7 @@ class Scheduler {
   ) {
     this.quads = quads;
     this.workgroups = workgroups;
+    this.fitting = new Fitting(kernel);
     this.sizes = new Set([
       ...kernel.dims.map(({ name }) => name),
       ...kernel.params.flatMap((param) => (param.kind === "scalar" ? [param.name] : [])),
@@ -115,7 +118,7 @@ class Scheduler {
     if (stmt.kind !== "for" || !stmt.schedule) return [this.inside(stmt)];
     const { schedule, ...loop } = stmt;
     try {
-      const fused = fuse(this.workspace, loop, schedule);
+      const fused = fuse(this.workspace, this.fitting, loop, schedule);
       const plan = planOf(fused.directives);
       const made = this.nest(fused.loop, plan);
       for (const { directive } of plan.stages)

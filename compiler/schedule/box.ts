@@ -155,6 +155,7 @@ export function sideOf(
   const spare =
     intValue(room) !== undefined ||
     [...first.moving.keys()].some((each) => maskedTiles(band, rest, each).length > 0);
+  // An extent that 32 bits can't count is no danger: the host works out the size of scratch exactly, and has no room for it.
   if (isExtent(room, cx))
     return { ...side, extent: room, used: partial ? used : undefined, roomy: true, spare };
   // What is read lies in the buffer, so its own extent is room enough for points that exist.

@@ -4,11 +4,12 @@
 import { i32, int, ref, type Directive, type ForStmt, type LoopMarks, type Stmt } from "../ir/ir.ts";
 import { namesIn, substituteIn } from "../ir/names.ts";
 import { mapBlocksOf, mapSame } from "../ir/walk.ts";
-import { add, apply, max, mul } from "../passes/fold.ts";
+import { add, apply, ceilDiv, max, mul, sub } from "../passes/fold.ts";
 import { tripCount } from "../passes/trips.ts";
 import { jumpsOut, type Workspace } from "../passes/workspace.ts";
 import { chainOf } from "./band.ts";
 import { CannotApply } from "./context.ts";
+import type { Fitting } from "./fitting.ts";
 
 export interface Fused {
   /** What the loop needs before it. */
@@ -18,7 +19,12 @@ export interface Fused {
 }
 
 /** Carries out the `fuse` directives of a nest; the others are left, without the loops that are gone. */
-export function fuse(workspace: Workspace, nest: ForStmt, directives: readonly Directive[]): Fused {
+export function fuse(
+  workspace: Workspace,
+  fitting: Fitting,
+  nest: ForStmt,
+  directives: readonly Directive[],
+): Fused {
   const before: Stmt[] = [];
   let loop = nest;
   for (const each of directives) {
@@ -33,7 +39,7 @@ export function fuse(workspace: Workspace, nest: ForStmt, directives: readonly D
     const visit = (stmt: Stmt): Stmt => {
       if (!done && stmt.kind === "for" && names.includes(stmt.name)) {
         done = true;
-        return fusedLoop(workspace, stmt, names, before);
+        return fusedLoop(workspace, fitting, stmt, names, before);
       }
       return mapBlocksOf(stmt, (block) => mapSame(block, visit));
     };
@@ -57,7 +63,13 @@ function reshapes(directive: Directive, names: readonly string[]): boolean {
   return directive.kind === "stage" && directive.at !== undefined && names.includes(directive.at.loop);
 }
 
-function fusedLoop(workspace: Workspace, outer: ForStmt, names: readonly string[], before: Stmt[]): ForStmt {
+function fusedLoop(
+  workspace: Workspace,
+  fitting: Fitting,
+  outer: ForStmt,
+  names: readonly string[],
+  before: Stmt[],
+): ForStmt {
   const { loops } = chainOf(outer);
   const chosen = loops.slice(0, names.length);
   if (chosen.length < names.length || !chosen.every((loop) => names.includes(loop.name)))
@@ -73,6 +85,8 @@ function fusedLoop(workspace: Workspace, outer: ForStmt, names: readonly string[
     )
   )
     throw new CannotApply("the bounds of one of the loops change");
+  if (!fitting.fits(chosen.map(({ lo, hi, step }) => ceilDiv(sub(hi, lo), step))))
+    throw new CannotApply("the number of their iterations together may not fit 32 bits");
   const name = workspace.name(chosen.map((loop) => loop.name).join("_"));
   const at = ref(name, i32, outer.span);
   let left: typeof at | ReturnType<typeof apply> = at;

@@ -33,7 +33,7 @@ export const primitives: readonly Primitive[] = [
   {
     name: "fuse",
     operands: "perfectly nested loops",
-    legal: "always: the iterations keep their order",
+    legal: "always, as the iterations keep their order; applied where their number is proved to fit 32 bits",
     effect: "one loop over all iterations, whose number says where each of the loops stands",
     before: copy("  @fuse(i, j)\n"),
     after: kernel(`  for i_j as i_j in 0..M * N {

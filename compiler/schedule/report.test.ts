@@ -34,3 +34,26 @@ it.each([
   ])
     sameResults(pair, { M: M!, N: N! });
 });
+
+it("fuses what the size of a tensor says to fit 32 bits, and nothing else", () => {
+  const text = (
+    shape: string,
+  ): string => `kernel k(x: in i32[M], w: in i32[N], y: mut i32[${shape}]) dims(M = x.0, N = w.0) {
+    @fuse(i, j) for i in 0..M { for j in 0..N { y[i, ${shape === "M, N" ? "j" : "0"}] = x[i] + w[j] } }
+  }`;
+  const reasons = (shape: string): string[] => {
+    const found: string[] = [];
+    const pair = applied(text(shape), (each) =>
+      applySchedules(each, { notHonoured: (_, why) => found.push(why) }),
+    );
+    for (const [M, N] of [
+      [0, 2],
+      [3, 5],
+      [5, 4],
+    ])
+      sameResults(pair, { M: M!, N: N! });
+    return found;
+  };
+  expect(reasons("M, N")).toEqual([]);
+  expect(reasons("M, 1")).toEqual(["the number of their iterations together may not fit 32 bits"]);
+});
