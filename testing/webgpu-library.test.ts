@@ -8,7 +8,7 @@ import { compile, CompileError, type Compiled } from "../compiler/index.ts";
 import { KernError, openDevice, type Arguments, type Kernel, type WebgpuDevice } from "../runtime/index.ts";
 import { refusalOf } from "../tools/kernc/report.ts";
 import { argumentsFor, casesFor, describeCase, type Case } from "../tools/kernc/verifying/cases.ts";
-import { compare } from "../tools/kernc/verifying/compare.ts";
+import { compare, openInWgsl } from "../tools/kernc/verifying/compare.ts";
 import { closeTestGpu, skipReason, testGpu } from "./webgpu.ts";
 
 const opened = await testGpu();
@@ -68,7 +68,7 @@ async function problemsOf(
   const problems: string[] = [];
   for (const [name, wanted] of Object.entries(expected)) {
     const tolerance = { ...signature.tolerance, absolute: Math.max(signature.tolerance.absolute, 1e-6) };
-    const { worst } = await compare(name, found[name]!, wanted, tolerance);
+    const { worst } = await compare(name, found[name]!, wanted, tolerance, undefined, openInWgsl);
     if (worst !== undefined) problems.push(`${where}: ${worst}`);
     found[name]!.dispose();
   }

@@ -13,7 +13,7 @@ import { chooseKernel, compileOptions, kernelArgument, openFile, type Opened } f
 import { refusalOf } from "./report.ts";
 import type { Terminal } from "./terminal.ts";
 import { argumentsFor, casesFor, describeCase, type Case } from "./verifying/cases.ts";
-import { compare, identical, same, worse, type Difference } from "./verifying/compare.ts";
+import { compare, identical, openInWgsl, same, worse, type Difference } from "./verifying/compare.ts";
 import { spreadOf, type Shaken } from "./verifying/spread.ts";
 import { chosenSizes, tileSizes } from "./verifying/tile-sizes.ts";
 
@@ -24,7 +24,8 @@ export const verify: Command = {
     "Runs a kernel, or all kernels of a file, on every target over awkward shapes and strided views, and compares with the interpreter.",
   details: [
     "Integers must agree exactly, floats within the kernel’s tolerance, one and two threads bit for bit.",
-    "WebGPU runs the same cases where there is an adapter; where there is none, WGSL is compiled.",
+    "WebGPU runs the same cases where there is an adapter; where there is none, WGSL is compiled. What isn’t finite is left",
+    "open there, as WGSL leaves it.",
   ],
   options: { ...compileOptions },
   async run(given, terminal) {
@@ -243,7 +244,7 @@ async function runCase(
   const whenSpread = (): ReturnType<typeof spreadOf> =>
     (spread ??= spreadOf(shaken, () => argumentsFor(signature, each, bounds), right, tolerance.relative));
   const difference = await differenceOf(signature, first, right, whenSpread);
-  const onGpu = third && (await differenceOf(signature, third, right, whenSpread));
+  const onGpu = third && (await differenceOf(signature, third, right, whenSpread, openInWgsl));
   let threadsAgree = true;
   for (const name of Object.keys(right)) threadsAgree &&= await identical(first[name]!, second[name]!);
   for (const results of [first, second, third ?? {}])
@@ -257,12 +258,13 @@ async function differenceOf(
   found: Readonly<Record<string, Tensor>>,
   expected: Readonly<Record<string, Tensor>>,
   whenSpread: () => ReturnType<typeof spreadOf>,
+  open?: (reference: number) => boolean,
 ): Promise<Difference> {
   let difference = same;
   for (const [name, right] of Object.entries(expected)) {
-    let own = await compare(name, found[name]!, right, tolerance);
+    let own = await compare(name, found[name]!, right, tolerance, undefined, open);
     if (own.worst !== undefined && isFloat(right.dtype))
-      own = await compare(name, found[name]!, right, tolerance, (await whenSpread()).get(name));
+      own = await compare(name, found[name]!, right, tolerance, (await whenSpread()).get(name), open);
     difference = worse(difference, own);
   }
   return difference;
