@@ -23,6 +23,7 @@ export default defineConfig({
       include: ["lang/**/*.ts", "compiler/**/*.ts"],
       exclude: ["**/*.test.ts", "**/*.gen.ts"],
       reporter: ["text-summary", "json-summary"],
+      reportOnFailure: true,
       thresholds: { "lang/**": { lines: 90 }, "compiler/**": { lines: 90 } },
     },
   },
