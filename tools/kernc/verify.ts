@@ -26,6 +26,7 @@ export const verify: Command = {
     "Integers must agree exactly, floats within the kernel’s tolerance, one and two threads bit for bit.",
     "WebGPU runs the same cases where there is an adapter; where there is none, WGSL is compiled. What isn’t finite is left",
     "open there, as WGSL leaves it.",
+    "The simulated TSP runs those of the kernels that it takes.",
   ],
   options: { ...compileOptions },
   async run(given, terminal) {
@@ -41,6 +42,7 @@ export const verify: Command = {
       one: await openDevice("wasm", { threads: 1 }),
       two: await openDevice("wasm", { threads: 2, serialBelow: 0 }),
       gpu: await openGpu(),
+      tsp: await openDevice("tsp"),
     };
     try {
       let bad = 0;
@@ -64,6 +66,7 @@ interface Devices {
   readonly two: Device;
   /** Or why there is none. */
   readonly gpu: WebgpuDevice | string;
+  readonly tsp: Device;
 }
 
 async function openGpu(): Promise<WebgpuDevice | string> {
@@ -84,10 +87,11 @@ async function verifyKernel(
 ): Promise<number> {
   const { bold, dim, yellow } = terminal.colors;
   const compiled = await opened.compile(["wasm"], [name]);
-  const [interp, one, two] = await Promise.all([
+  const [interp, one, two, tsp] = await Promise.all([
     devices.interp.load(compiled),
     devices.one.load(compiled),
     devices.two.load(compiled),
+    devices.tsp.load(compiled),
   ]);
   const artifact = compiled.artifacts[0]!;
   const wgsl = await compiledForGpu(name, opened, devices.gpu);
@@ -104,6 +108,7 @@ async function verifyKernel(
       one: own(one, signature),
       two: own(two, signature),
       gpu: gpu ? own(gpu, signature) : undefined,
+      tsp: own(tsp, signature),
       shaken: async (term) => own(await (await openInterpDevice({ term })).load(compiled), signature),
     };
     const tiles = [...tileSizes(compiled.kernels[at]!.typed), ...chosenSizes(report)];
@@ -155,6 +160,7 @@ interface Runners {
   readonly one: Kernel;
   readonly two: Kernel;
   readonly gpu: Kernel | undefined;
+  readonly tsp: Kernel;
   readonly shaken: Shaken;
 }
 
@@ -177,10 +183,18 @@ async function verifyInstance(
     ),
   );
   let bad = 0;
+  const refused = new Set<string>();
+  let onTsp = 0;
   for (const each of cases) {
     const outcome = await runCase(signature, each, kernels);
+    const { tsp } = outcome;
+    if (tsp?.refused !== undefined) refused.add(tsp.refused);
+    else if (tsp) onTsp += 1;
     const good =
-      outcome.difference.worst === undefined && outcome.threadsAgree && outcome.gpuDiffers === undefined;
+      outcome.difference.worst === undefined &&
+      outcome.threadsAgree &&
+      outcome.gpuDiffers === undefined &&
+      tsp?.differs === undefined;
     if (!good) bad++;
     const { absolute, relative, ulp, worst } = outcome.difference;
     const onGpu = kernels.gpu ? (outcome.gpuDiffers === undefined ? green("agrees") : red("differs")) : "";
@@ -191,7 +205,10 @@ async function verifyInstance(
     terminal.out(`  ${describeCase(each).padEnd(width)}  ${numbers}  ${good ? green("✓") : red("✗")}\n`);
     if (worst !== undefined) terminal.out(`    ${red(worst)}\n`);
     if (outcome.gpuDiffers !== undefined) terminal.out(`    ${red(`on webgpu ${outcome.gpuDiffers}`)}\n`);
+    if (tsp?.differs !== undefined) terminal.out(`    ${red(`on the TSP ${tsp.differs}`)}\n`);
   }
+  if (onTsp > 0) terminal.out(`  tsp: simulated for ${onTsp} of ${cases.length} cases\n`);
+  for (const why of refused) terminal.out(`  tsp: ${why}\n`);
   return bad;
 }
 
@@ -212,6 +229,8 @@ interface CaseOutcome {
   readonly threadsAgree: boolean;
   /** What is otherwise on WebGPU. */
   readonly gpuDiffers?: string;
+  /** On the simulated TSP: why it doesn't take the kernel, or what is otherwise; absent where it wasn't asked. */
+  readonly tsp?: { readonly refused?: string; readonly differs?: string };
   /** The assertion at which all stopped. */
   readonly failed?: string;
 }
@@ -221,7 +240,7 @@ type Outcome = Readonly<Record<string, Tensor>> | { readonly stopped: string };
 async function runCase(
   signature: Signature,
   each: Case,
-  { interp, one, two, gpu, shaken }: Runners,
+  { interp, one, two, gpu, tsp, shaken }: Runners,
 ): Promise<CaseOutcome> {
   let bounds = {};
   let expected = await outcome(interp, argumentsFor(signature, each, bounds));
@@ -245,11 +264,29 @@ async function runCase(
     (spread ??= spreadOf(shaken, () => argumentsFor(signature, each, bounds), right, tolerance.relative));
   const difference = await differenceOf(signature, first, right, whenSpread);
   const onGpu = third && (await differenceOf(signature, third, right, whenSpread, openInWgsl));
+  const last = await takenByTsp(tsp, argumentsFor(signature, each, bounds));
+  const onTsp =
+    typeof last === "string"
+      ? { refused: last }
+      : { differs: (await differenceOf(signature, last, right, whenSpread)).worst };
   let threadsAgree = true;
   for (const name of Object.keys(right)) threadsAgree &&= await identical(first[name]!, second[name]!);
   for (const results of [first, second, third ?? {}])
     for (const result of Object.values(results)) result.dispose();
-  return { difference, threadsAgree, gpuDiffers: onGpu?.worst };
+  return { difference, threadsAgree, gpuDiffers: onGpu?.worst, tsp: onTsp };
+}
+
+/** What the simulated TSP gives, or why it doesn't take the kernel. */
+async function takenByTsp(
+  kernel: Kernel,
+  args: Arguments,
+): Promise<Readonly<Record<string, Tensor>> | string> {
+  try {
+    return await kernel(args);
+  } catch (error) {
+    if (error instanceof KernError && error.code === "K0728") return error.diagnostic.message;
+    throw error;
+  }
 }
 
 /** How far results are from the right ones; where floats are too far, how far they may be is looked at. */
