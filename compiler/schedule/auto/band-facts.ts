@@ -90,10 +90,9 @@ export class BandFacts {
     const loops = this.band.reductionAxes
       .filter(({ loop }) => (constantTrips(loop) ?? 99) <= 8 && !this.request.ambiguous.has(loop.name))
       .map(({ loop }): LoopRef => ({ loop: loop.name }));
-    const copies = this.band.reductionAxes.reduce(
-      (product, { loop }) => product * (constantTrips(loop) ?? 1),
-      1,
-    );
+    const copies = this.band.reductionAxes
+      .filter(({ loop }) => loops.some((each) => each.loop === loop.name))
+      .reduce((product, { loop }) => product * (constantTrips(loop) ?? 1), 1);
     return loops.length === 0 || copies > 32 ? [] : [{ kind: "unroll", loops, factor: 0 }];
   }
 
@@ -128,6 +127,17 @@ export class BandFacts {
           buffer.name !== name || (irregular.size === 0 && !(node as LoadExpr).guard),
       );
     return [...readOnly].filter((name) => reads(this.band.body, name) && plain(name));
+  }
+
+  /** The same with reads that may lie outside, whose defaults a copy holds. */
+  guarded(): readonly string[] {
+    const found = this.accesses.filter(
+      ({ kind, node, irregular }) =>
+        kind === "load" && irregular.size === 0 && (node as LoadExpr).guard !== undefined,
+    );
+    return [...new Set(found.map(({ buffer }) => buffer.name))].filter((name) =>
+      this.request.readOnly.has(name),
+    );
   }
 
   movedBy(buffer: string, loop: string): boolean {

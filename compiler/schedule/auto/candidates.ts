@@ -8,7 +8,7 @@ import { planOf } from "../plan.ts";
 import { BandFacts, type BandRequest } from "./band-facts.ts";
 import { costOfBand, type Cost } from "./cost.ts";
 import { movesLast } from "./subscripts.ts";
-import { cacheTiles, jammedTiles, registerTiles, strips } from "./tiles.ts";
+import { cacheTiles, inSteps, jammedTiles, paddedRows, registerTiles, strips } from "./tiles.ts";
 
 export interface Candidate {
   readonly directives: readonly Directive[];
@@ -35,7 +35,12 @@ export function bandCandidates(request: BandRequest): readonly Candidate[] {
     .map((tile) => ({ tile, candidate: rated(tile.directives) }))
     .toSorted((a, b) => byCost(a.candidate, b.candidate));
   const staged = tiles.slice(0, kept).flatMap(({ tile }) => cacheTiles(facts, tile).map(rated));
-  const all = [...first, ...tiles.map(({ candidate }) => candidate), ...staged].toSorted(byCost);
+  // Guards, which these are rid of, say nothing of the tile.
+  const padded = tiles.flatMap(({ tile }) => paddedRows(facts, tile).map(rated));
+  const whole = [...tiles.map(({ candidate }) => candidate), ...staged, ...padded].toSorted(byCost);
+  // A step of a register tile is short, so its loop is felt.
+  const steps = whole.slice(0, kept).flatMap(({ directives }) => inSteps(facts, directives).map(rated));
+  const all = [...first, ...whole, ...steps].toSorted(byCost);
   return all.map((each) => ({ ...each, directives: facts.withSharing(each.directives) }));
 }
 

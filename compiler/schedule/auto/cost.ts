@@ -281,7 +281,7 @@ class Costing {
   private guard(load: LoadExpr, place: Place): void {
     const access = this.known.accesses.get(load);
     const { lanes } = this.shape;
-    if (!access) return;
+    if (!access || this.plan.stages.some(({ buffers }) => buffers.includes(load.buffer))) return;
     const inLanes = lanes !== undefined && access.loops.has(lanes.loop);
     const whole = inLanes && lanes.reduction === undefined && !this.plan.tiles.has(lanes.loop);
     if (whole) return;
@@ -360,9 +360,9 @@ class Costing {
 
   private iterations(turns: readonly Turn[], around = 1): void {
     let times = around;
-    for (const { trips, copied } of turns) {
+    for (const { trips, copied, factor = 1 } of turns) {
       times *= trips;
-      if (!copied) this.loops += times * this.known.machine.iteration;
+      if (!copied) this.loops += (times / factor) * this.known.machine.iteration;
     }
   }
 }

@@ -12,6 +12,8 @@ export interface Turn {
   readonly trips: number;
   /** Wholly unrolled: it costs nothing itself. */
   readonly copied: boolean;
+  /** Iterations that are copies in one turn of the loop. */
+  readonly factor?: number;
   /** The tile loop's level, absent for points. */
   readonly level: number | undefined;
 }
@@ -80,7 +82,8 @@ export function shapeOf(band: Band, survey: Survey, defaultWidth: number): Shape
       else turns.push({ ...base, trips: count, copied: true });
       continue;
     }
-    turns.push({ ...base, trips: count, copied: false });
+    const factor = Math.max(marks.unroll ?? 1, 1);
+    turns.push({ ...base, trips: count, copied: false, factor });
   }
   return { turns, copies, lanes };
 }

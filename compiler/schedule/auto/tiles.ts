@@ -176,6 +176,39 @@ export function cacheTiles(facts: BandFacts, tile: RegisterTile): Directive[][] 
   return found;
 }
 
+/** A tile whose guarded reads come from a copy with their defaults in it, made once for each row around the tile. */
+export function paddedRows(facts: BandFacts, tile: RegisterTile): Directive[][] {
+  const { rows } = tile;
+  if (rows === undefined) return [];
+  const around = facts.axes.filter((loop) => loop !== tile.vector && loop !== tile.rows);
+  const row = around.at(-1);
+  const guarded = facts.guarded().filter((name) => row !== undefined && facts.movedBy(name, row));
+  const tiled = facts.axes.slice(-2).every((loop) => !around.includes(loop));
+  if (row === undefined || guarded.length === 0 || !tiled) return [];
+  const moved = (name: string): boolean => [...around, tile.vector].some((loop) => facts.movedBy(name, loop));
+  const still = facts.operands().filter((name) => facts.movedBy(name, rows) && !moved(name));
+  const at = tile.directives.findIndex(({ kind }) => kind === "unroll");
+  const stages: Directive[] = [
+    ...(still.length === 0 ? [] : [{ kind: "stage", buffers: still } as const]),
+    { kind: "stage", buffers: guarded, at: { loop: row } },
+  ];
+  return [[...tile.directives.slice(0, at), ...stages, ...tile.directives.slice(at)]];
+}
+
+/** The same with four steps of a long reduction in one turn of its loop; none where lanes or copies are its iterations. */
+export function inSteps(facts: BandFacts, directives: readonly Directive[]): Directive[][] {
+  const last = facts.band.reductionAxes.at(-1)?.loop.name;
+  if (last === undefined || facts.trips(last) < 32 || facts.request.ambiguous.has(last)) return [];
+  const marked = directives.some(
+    (each) =>
+      (each.kind === "vectorize" || each.kind === "unroll") && each.loops.some(({ loop }) => loop === last),
+  );
+  if (marked) return [];
+  const at = directives.findIndex(({ kind }) => kind === "vectorize");
+  const steps: Directive = { kind: "unroll", loops: [{ loop: last }], factor: 4 };
+  return [[...directives.slice(0, at), steps, ...directives.slice(at)]];
+}
+
 /** Tile sizes in the order of the loops. */
 function inOrder<T extends { readonly loop: string }>(sizes: readonly T[], axes: readonly string[]): T[] {
   return sizes.toSorted((a, b) => axes.indexOf(a.loop) - axes.indexOf(b.loop));
