@@ -40,10 +40,8 @@ export class KernelCache {
 
   private async compile(text: string, kernel: string): Promise<Kernel> {
     const { compile } = await import("../../compiler/index.ts");
-    const { name } = this.device;
-    const target = name === "interp" ? [] : name === "webgpu" ? ["wgsl" as const] : [name as "wasm"];
     const path = `${kernel}.kern`;
-    const loaded = await this.device.load(await compile({ path, text }, { target }));
+    const loaded = await this.device.load(await compile({ path, text }, this.device.compileOptions));
     return loaded[kernel]!;
   }
 }
