@@ -74,3 +74,9 @@ test("short loops of a reduction are unrolled together", () => {
     ...[2, 4, 8].map((factor) => `@vectorize(j: mask) @unroll(q: ${factor})`),
   ]);
 });
+
+test("nothing is proposed that would be copied hundreds of times", () => {
+  const found = near("@tile(j: 32, i: 8) @unroll(i: 0) @unroll(k: 4) @vectorize(j: mask)");
+  expect(found).toContain("@tile(j: 16, i: 8) @unroll(i: 0) @unroll(k: 4) @vectorize(j: mask)");
+  expect(found.filter((text) => /j: 64|i: 16|k: 8/.test(text))).toEqual([]);
+});

@@ -26,8 +26,32 @@ export function mutations(schedule: Schedule, kernel: IrKernel): readonly Schedu
           other ? directives.with(number, other) : directives.toSpliced(number, 1),
         ),
       ),
-    ].map((other) => schedule.with(at, { loop, directives: other })),
+    ]
+      .filter((other) => copiesOf(other, kernel) <= mostCopies)
+      .map((other) => schedule.with(at, { loop, directives: other })),
   );
+}
+
+/** Copies of a statement's body, in vectors, beyond which compiling takes minutes and no engine keeps values in registers. */
+const mostCopies = 256;
+
+/** How many copies of the body, each a vector of four lanes, unrolling and vectors make. */
+function copiesOf(directives: readonly Directive[], kernel: IrKernel): number {
+  const points = new Map<string, number>();
+  visitBlock(kernel.body, (stmt) => {
+    if (stmt.kind === "for") points.set(stmt.name, constantTrips(stmt) ?? 1);
+  });
+  for (const each of directives)
+    if (each.kind === "tile") for (const { loop, sizes } of each.sizes) points.set(loop, sizes.at(-1) ?? 1);
+  const lanes = 4;
+  return directives.reduce((product, each) => {
+    if (each.kind !== "unroll" && each.kind !== "vectorize") return product;
+    return each.loops.reduce((copies, { loop }) => {
+      const size = points.get(loop) ?? 1;
+      if (each.kind === "unroll") return copies * (each.factor === 0 ? size : each.factor);
+      return copies * Math.max((each.width ?? size) / lanes, 1);
+    }, product);
+  }, 1);
 }
 
 /** Other forms of a directive; undefined where it is left out. */
