@@ -59,7 +59,10 @@ const program = await rolldown({
 const { output: programOutput } = await program.generate({ ...style, format: "cjs", codeSplitting: false });
 await program.close();
 // `kernc.ts` hands its own `import()` to the program.
-const code = programOutput[0].code.replaceAll(/\bimport\((?=["'`](node:|binaryen|prettier)|[^)]*nodePackage\))/g, "__import(");
+const code = programOutput[0].code.replaceAll(
+  /\bimport\((?=["'`](node:|binaryen|prettier)|[^)]*nodePackage\))/g,
+  "__import(",
+);
 // The last line says which compiled code is this text's.
 const hash = createHash("sha256").update(code).digest("hex").slice(0, 16);
 writeFileSync(join(out, "program.cjs"), `${code}//${hash}`);
