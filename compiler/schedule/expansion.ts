@@ -94,8 +94,10 @@ export class Expansion {
       this.independentBounds(own);
       // Beyond the end of a tile that the next level doesn't divide lies the next tile's first point.
       const apart = axes.every((axis) => nested(maskedTiles(this.band, levels, axis)));
+      const together = this.together(reduce, arrays, own, at, cx);
+      if (!together) refuseLanes(own);
       out.push(
-        ...(this.together(reduce, arrays, own, at, cx) ??
+        ...(together ??
           this.emitter.loops(own, cx, (inner) => this.step(reduce, arrays, at(inner), inner, apart))),
       );
     }
@@ -320,6 +322,17 @@ export class Expansion {
       return cond;
     };
     return block.map((stmt) => {
+      if (
+        stmt.kind === "let" &&
+        stmt.value.kind === "load" &&
+        kept.get(stmt.name)?.name === stmt.value.buffer
+      ) {
+        // What was kept for a point is there only if the point is; an accumulator always has its start.
+        dependent.set(stmt.name, whole);
+        return this.parts.crossing.has(stmt.name)
+          ? { ...stmt, value: { ...stmt.value, guard: whole } }
+          : stmt;
+      }
       const changed = mapAllExprs(stmt, (root) =>
         mapExpr(root, (part) => {
           if (part.kind !== "load" || cx.panels.some((panel) => panel.padded && panel.replace(part, cx)))
@@ -330,14 +343,18 @@ export class Expansion {
         }),
       );
       if (stmt.kind === "let") {
-        // What was kept for a point is there only if the point is.
-        const own = stmt.value.kind === "load" && kept.get(stmt.name)?.name === stmt.value.buffer;
-        const cond = own ? whole : condition(stmt.value);
+        const cond = condition(stmt.value);
         if (cond) dependent.set(stmt.name, cond);
       }
       return changed;
     });
   }
+}
+
+/** An accumulator of one element can't take what several lanes give at once: only `together` keeps lanes apart. */
+function refuseLanes(levels: readonly Level[]): void {
+  if (levels.some((level) => isReduction(level) && level.marks.vectorize))
+    throw new CannotApply("lanes of this reduction can't share the accumulator of a point");
 }
 
 const nested = (tiles: readonly number[]): boolean =>

@@ -45,6 +45,8 @@ function source(seed: number): string {
     "argmax",
     "var",
     "made",
+    "kept",
+    "custom",
     "triangle",
     "window",
   ];
@@ -67,7 +69,8 @@ function source(seed: number): string {
     for (const name of all) sorted.set(name[0]!, [...(sorted.get(name[0]!) ?? []), name]);
     lines.push(`@order(${order.map(({ name }) => sorted.get(name[0]!)!.shift()!).join(", ")})`);
   }
-  if (chance(0.4)) lines.push(`@vectorize(${pick(["i", "j", "j"])})`);
+  const along = ["sum", "max", "custom"].includes(kind) ? ["i", "j", "j", "k", "k"] : ["i", "j", "j"];
+  if (chance(0.4)) lines.push(`@vectorize(${pick(along)})`);
   if (chance(0.4)) lines.push(`@unroll(${pick(["i", "j"])})`);
   if (chance(0.3)) lines.push(`@parallel(${pick([...levels("i", ti), "i"])})`);
   const stages = [...levels("i", ti), ...levels("j", tj), "i", "j"];
@@ -111,11 +114,15 @@ function source(seed: number): string {
     // An index that is kept for each point: there is none for points beyond the end.
     kept: [
       "let at = (j * 5 + i) % N // 3",
-      "c[i, j] = sum(a[i, k] for k in range(K)) - sum(b[k, at] for k in range(K))",
+      "c[i, j] = sum(a[i, k] for k in range(K)) - sum(b[q, at] for q in range(K))",
     ],
+    custom: ["c[i, j] = reduce(either, 0, a[i, k] * b[k, j] for k in range(K))"],
     triangle: ["c[i, j] = sum(a[i, k] * b[k, j] for k in range(j % 5, K))"],
   };
   return [
+    "def either(a: i32, b: i32) -> i32:",
+    "    return a ^ b",
+    "",
     "kernel k(a: Tensor[i32, M, K], b: Tensor[i32, K, N], mut c: Tensor[i32, M, N]) where K >= 1:",
     ...lines.map((line) => `    ${line}`),
     `    for i in range(${lo}, M${hi}):`,
