@@ -2,6 +2,7 @@
 // becomes a few lines of JavaScript that name its artifacts: files of the bundle when one is built, and inside the
 // module itself while a server runs it, so that a change arrives whole.
 
+import { existsSync } from "node:fs";
 import { createUnplugin, type UnpluginContext } from "unplugin";
 import type { TargetName } from "../../compiler/artifact.ts";
 import { BundlerError, bundlerMessage } from "./bundler-message.ts";
@@ -57,7 +58,8 @@ const plugin = createUnplugin<KernOptions | undefined, false>((options = {}, met
       async handler(path) {
         if (path === absent) return "export {};";
         const { compiled, diagnostics, dependencies } = await compile(path);
-        for (const file of dependencies) this.addWatchFile(file);
+        // Vite takes what is watched for an import, which must be there; a first lock file is seen with the next edit.
+        for (const file of dependencies) if (existsSync(file)) this.addWatchFile(file);
         const errors = diagnostics.filter(({ severity }) => severity === "error");
         if (!compiled) throw new BundlerError(bundlerMessage(errors, path));
         for (const each of diagnostics) this.warn(bundlerMessage([each], path));
