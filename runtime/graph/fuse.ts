@@ -89,7 +89,8 @@ class Fusion {
   // ---- map behind a kernel ---------------------------------------------------------------------------
 
   private hang(step: KernelStep): void {
-    if (!step.code.hook || step.epilogue) return;
+    // What the map reads besides may come from another output of this kernel, which would then need itself.
+    if (!step.code.hook || step.epilogue || step.outputs.length > 1) return;
     const [reader, ...others] = this.readers(step.outputs[0]!);
     if (reader?.kind !== "map" || others.length > 0 || this.wanted.has(step.outputs[0]!)) return;
     const made = withEpilogue(step, reader);

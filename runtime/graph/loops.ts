@@ -1,7 +1,6 @@
 // Loop and Scan: a graph that runs several times, on results of its last run.
 
-import type { GraphNode } from "./graph.ts";
-import { isGraph } from "./graph.ts";
+import { isGraph, type Graph, type GraphNode, type GraphPort } from "./graph.ts";
 import { badNode } from "./error.ts";
 import { hostTensor } from "./kernels.ts";
 import { GraphRunner, onHost, type RunnerContext, type StepListener } from "./runner.ts";
@@ -57,7 +56,7 @@ export class LoopRunner {
       carried = rest.slice(0, carried.length);
       scanned.forEach((list, at) => list.push(rest[carried.length + at]!));
     }
-    return outputsOf(node, carried, scanned);
+    return outputsOf(node, graph, carried, scanned);
   }
 
   /** One step for each place along the first axis of the inputs that are scanned. */
@@ -97,7 +96,7 @@ export class LoopRunner {
       carried = all.slice(0, states);
       scanned.forEach((list, at) => list.push(all[states + at]!));
     }
-    return outputsOf(node, carried, scanned);
+    return outputsOf(node, graph, carried, scanned);
   }
 
   /** What the body sees of the graph around it. */
@@ -115,19 +114,24 @@ export class LoopRunner {
 /** What was carried to the end, then what each turn left, by the names of the node's outputs. */
 async function outputsOf(
   node: GraphNode,
+  body: Graph,
   carried: readonly Tensor[],
   scanned: readonly (readonly Tensor[])[],
 ): Promise<Map<string, Tensor>> {
   const all: Tensor[] = [];
   for (const each of carried) all.push(await onHost(each));
-  for (const list of scanned) all.push(await stack(list));
+  const ports = body.outputs.slice(body.outputs.length - scanned.length);
+  for (const [at, list] of scanned.entries()) all.push(await stack(list, ports[at]!));
   return new Map(node.outputs.flatMap((name, at) => (name === "" ? [] : [[name, all[at]!] as const])));
 }
 
-/** Tensors of one shape as one with an axis in front. */
-async function stack(list: readonly Tensor[]): Promise<Tensor> {
+/** Tensors of one shape as one with an axis in front; without any, what the port says of them. */
+async function stack(list: readonly Tensor[], { dtype, shape }: GraphPort): Promise<Tensor> {
   const [first] = list;
-  if (!first) return tensor(new Float32Array(0), [0]);
+  if (!first) {
+    const rest = (shape ?? []).map((dim) => (typeof dim === "number" ? dim : 0));
+    return hostTensor(new Uint8Array(0), { dtype, shape: [0, ...rest] });
+  }
   const bytes = bytesOf(first.dtype, sizeOf(first.shape));
   const joined = new Uint8Array(bytes * list.length);
   for (const [at, each] of list.entries()) {

@@ -80,11 +80,11 @@ export async function planStage(
     try {
       builder.origin = node.name;
       if (node.domain === "" && node.op === "If") {
-        const context_ = contextOf(node, values, builder, context);
-        const [condition] = await context_.elements(0);
+        const found = contextOf(node, values, builder, context);
+        const [condition] = await found.elements(0);
         const { nodes: branch, constants } = spliced(
           node,
-          context_.graph(condition ? "then_branch" : "else_branch"),
+          found.graph(condition ? "then_branch" : "else_branch"),
         );
         for (const [name, constant] of constants) values.set(name, builder.constant(constant, name));
         work.push(...branch.toReversed());

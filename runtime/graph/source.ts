@@ -138,10 +138,10 @@ function operations(
 const filled = ({ text, dtype }: MapOp, operands: readonly string[]): string =>
   text.replaceAll(/\$(\d+|T)/g, (_, what: string) => (what === "T" ? dtype : operands[Number(what)]!));
 
-/** The one element of a constant, which a kernel takes as a scalar. */
-function constantElement({ value, view }: Input): number | bigint | boolean | undefined {
+/** The one element of a constant, which a kernel takes as a scalar: whatever view fusion put on it shows that element. */
+function constantElement({ value }: Input): number | bigint | boolean | undefined {
   const { constant } = value;
-  if (!constant || sizeOf(value.shape) !== 1 || view) return undefined;
+  if (!constant || sizeOf(value.shape) !== 1) return undefined;
   if (!(constant.storage instanceof HostStorage)) return undefined;
   const data = viewAs(constant.dtype, constant.storage.bytes);
   return valueAt(data, constant.dtype, constant.offset);

@@ -199,3 +199,63 @@ test("what a file claims is checked before it is believed", async () => {
   for (const error of refusals) expect(String(error)).toMatch(/K\d{4}/);
   expect(refusals.length).toBeGreaterThan(20);
 });
+
+test("a loop of no turns collects tensors of no rows, of the dtype that its body declares", async () => {
+  const model = await load({
+    inputs: [
+      ["x", "i32", 3],
+      ["limit", "i64"],
+    ],
+    outputs: [
+      ["last", "i32", 3],
+      ["all", "i32", "n", 3],
+    ],
+    nodes: [
+      {
+        op: "Loop",
+        inputs: ["limit", "", "x"],
+        outputs: ["last", "all"],
+        attributes: {
+          body: {
+            graph: {
+              inputs: [
+                ["turn", "i64"],
+                ["going", "bool"],
+                ["v", "i32", 3],
+              ],
+              outputs: [
+                ["going", "bool"],
+                ["w", "i32", 3],
+                ["seen", "i32", 3],
+              ],
+              nodes: [
+                { op: "Add", inputs: ["v", "x"], outputs: ["w"] },
+                { op: "Neg", inputs: ["w"], outputs: ["seen"] },
+              ],
+            },
+          },
+        },
+      },
+    ],
+  });
+  const x = tensor(Int32Array.of(1, 2, 3), [3]);
+  const { last, all } = await model.run({ x, limit: tensor(BigInt64Array.of(0n), []) });
+  expect(await values(last)).toEqual([1, 2, 3]);
+  expect([all!.dtype, ...all!.shape]).toEqual(["i32", 0, 3]);
+});
+
+test("an epilogue never waits for another output of its own kernel", async () => {
+  const model = await load({
+    inputs: [["x", "f32", 2, 4]],
+    outputs: [["y", "f32", 2, 4]],
+    nodes: [
+      { op: "LayerNormalization", inputs: ["x", "scale"], outputs: ["n", "mean"] },
+      { op: "Mul", inputs: ["n", "mean"], outputs: ["y"] },
+    ],
+    constants: { scale: tensor([1, 1, 1, 1]) },
+  });
+  const { y } = await model.run({ x: tensor([0, 2, 4, 6, 1, 1, 1, 1], [2, 4]) });
+  const step = 3 / Math.sqrt(5 + 1e-5);
+  const want = [-3, -1, 1, 3, 0, 0, 0, 0].map((each) => each * step);
+  (await values(y)).forEach((value, at) => expect(value).toBeCloseTo(want[at]!, 4));
+});
