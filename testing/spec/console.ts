@@ -5,8 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createColors } from "picocolors";
-import { main } from "../../tools/kernc/main.ts";
+import { kernc } from "../kernc.ts";
 import type { Block } from "./page.ts";
 
 interface Command {
@@ -54,10 +53,7 @@ async function problemsOf({
   expected,
 }: Command): Promise<readonly string[]> {
   if (program !== "kernc") return [`line ${line}: only kernc can be run, not ${program}`];
-  let output = "";
-  const write = (text: string): void => void (output += text);
-  const colors = createColors(false);
-  const code = await main(args, { out: write, err: write, colors, errColors: colors, interactive: false });
+  const { code, text: output } = await kernc(...args);
   const spoken = output.replaceAll("’", "'").replace(/\s+/g, " ");
   const problems: string[] = [];
   let wanted = 0;

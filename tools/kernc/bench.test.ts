@@ -3,14 +3,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createColors } from "picocolors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile } from "../../compiler/index.ts";
 import type { Signature } from "../../compiler/artifact.ts";
 import { tensor, type Arguments, type Kernel } from "../../runtime/index.ts";
 import { differs } from "./benching/check.ts";
 import { operationsOf } from "./benching/operations.ts";
-import { main } from "./main.ts";
+import { kernc } from "../../testing/kernc.ts";
 import { spreadOf, statisticsOf } from "../timing/statistics.ts";
 
 const source = `kernel matmul(a: Tensor[f32, M, K], b: Tensor[f32, K, N], out c: Tensor[f32, M, N]):
@@ -87,18 +86,7 @@ describe("the command", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  async function bench(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-    let [out, err] = ["", ""];
-    const colors = createColors(false);
-    const code = await main(["bench", ...args], {
-      out: (text) => void (out += text),
-      err: (text) => void (err += text),
-      colors,
-      errColors: colors,
-      interactive: false,
-    });
-    return { code, out, err };
-  }
+  const bench = (...args: string[]) => kernc("bench", ...args);
 
   test("checks, then times both builds", async () => {
     const { code, out } = await bench(

@@ -3,11 +3,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createColors } from "picocolors";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { catalogue } from "../../lang/diagnostics/catalogue/index.ts";
 import { exampleOf } from "./explaining/code-entry.ts";
-import { main } from "./main.ts";
+import { kernc } from "../../testing/kernc.ts";
 
 let folder: string;
 let path: string;
@@ -29,19 +28,6 @@ kernel second(x: Tensor[f64, N], out y: Tensor[f64, N]):
   );
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-async function kernc(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ["", ""];
-  const colors = createColors(false);
-  const code = await main(args, {
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
-    colors,
-    errColors: colors,
-    interactive: false,
-  });
-  return { code, out, err };
-}
 
 test("facts stand below their lines", async () => {
   const { code, out } = await kernc("explain", `${path}:first`, "--target", "wasm");

@@ -3,11 +3,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createColors } from "picocolors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDevice, readNpy, tensor, writeNpy, writeSafetensors } from "../../runtime/index.ts";
 import { random } from "../../runtime/random.ts";
-import { main } from "./main.ts";
+import { kernc as run } from "../../testing/kernc.ts";
 
 const home = process.cwd();
 let folder: string;
@@ -72,20 +71,12 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
+/** Long sentences are wrapped for the terminal; what is expected here isn't. */
+const flat = (text: string) => text.replace(/\n {2,}(?=[a-z])/g, " ");
+
 async function kernc(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let out = "";
-  let err = "";
-  const colors = createColors(false);
-  // Long sentences are wrapped for the terminal; what is expected here isn't.
-  const flat = (text: string) => text.replace(/\n {2,}(?=[a-z])/g, " ");
-  const code = await main(args, {
-    out: (text) => void (out += flat(text)),
-    err: (text) => void (err += flat(text)),
-    colors,
-    errColors: colors,
-    interactive: false,
-  });
-  return { code, out, err };
+  const { code, out, err } = await run(...args);
+  return { code, out: flat(out), err: flat(err) };
 }
 
 describe("usage", () => {

@@ -3,11 +3,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createColors } from "picocolors";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readNpy, tensor } from "../../runtime/index.ts";
 import { modelBytes } from "../../testing/onnx/models.ts";
-import { main } from "./main.ts";
+import { kernc } from "../../testing/kernc.ts";
 
 let folder: string;
 let model: string;
@@ -31,19 +30,6 @@ beforeAll(() => {
   writeFileSync(model, bytes);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-async function kernc(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ["", ""];
-  const colors = createColors(false);
-  const code = await main(args, {
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
-    colors,
-    errColors: colors,
-    interactive: false,
-  });
-  return { code, out, err };
-}
 
 test("a run writes results, by fused kernels", async () => {
   const file = join(folder, "y.npy");

@@ -3,10 +3,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createColors } from "picocolors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { closeTestGpu, skipReason, testGpu } from "../../testing/webgpu.ts";
-import { main } from "./main.ts";
+import { kernc } from "../../testing/kernc.ts";
 
 const source = `kernel scale[T: Float](x: Tensor[T, N], s: T, out y: Tensor[T, N]):
     @parallel
@@ -34,14 +33,6 @@ beforeAll(() => {
   writeFileSync(path, source);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-async function kernc(...args: string[]): Promise<{ code: number; text: string }> {
-  let text = "";
-  const colors = createColors(false);
-  const add = (more: string): void => void (text += more);
-  const code = await main(args, { out: add, err: add, colors, errColors: colors, interactive: false });
-  return { code, text };
-}
 
 describe.skipIf(typeof found === "string")(`kernc on the GPU ${skipReason(found)}`, () => {
   test("run gives what WASM gives", async () => {

@@ -3,14 +3,13 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createColors } from "picocolors";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { checked, compile, compileTyped } from "../../compiler/index.ts";
 import { emptyLock, printLock, withEntry, type Lock } from "../../compiler/tuning/lock.ts";
 import { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import { openDevice, tensor, type Device, type Kernel } from "../../runtime/index.ts";
 import { argumentsAt } from "../kernc/benching/sizes.ts";
-import { main } from "../kernc/main.ts";
+import { kernc } from "../../testing/kernc.ts";
 import { lane } from "../timing/interleaved.ts";
 import type { Candidate } from "./candidate.ts";
 import { chart } from "./chart.ts";
@@ -265,18 +264,6 @@ describe("the command", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  async function kernc(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-    let [out, err] = ["", ""];
-    const colors = createColors(false);
-    const code = await main(args, {
-      out: (text) => void (out += text),
-      err: (text) => void (err += text),
-      colors,
-      errColors: colors,
-      interactive: false,
-    });
-    return { code, out, err };
-  }
   // More time than it ever takes: how many are tried must not depend on the machine.
   const size = ["--shape", "M=17,K=13,N=19", "--budget", "600"];
 
