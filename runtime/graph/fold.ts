@@ -3,7 +3,7 @@
 
 import { sizeOf } from "../tensor/layout.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { hostTensor, KernelCache, runStep } from "./kernels.ts";
+import { hostTensor, KernelCache, launchOf, runStep } from "./kernels.ts";
 import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
 
 /** Steps over fewer elements are interpreted: about where compiling for the machine begins to pay. */
@@ -12,6 +12,10 @@ const interpretBelow = 4096;
 export class Folder {
   private readonly fast: KernelCache;
   private interpreter: Promise<KernelCache> | undefined;
+  /** What was computed for one plan serves the next: other shapes of the inputs seldom change a weight. */
+  private readonly kept = new Map<string, readonly Tensor[]>();
+  private readonly ids = new WeakMap<Tensor, number>();
+  private count = 0;
 
   constructor(fast: KernelCache) {
     this.fast = fast;
@@ -29,10 +33,38 @@ export class Folder {
     const step = value.step!;
     // Iterative where it can be deep: chains of constants are long in exported models.
     for (const needed of pending(step)) await this.evaluate(needed);
-    const cache = workOf(step) < interpretBelow ? await this.interpreted() : this.fast;
-    const results = await runStep(step, cache, (input) => input.constant!);
-    for (const [output, tensor] of results) output.constant = tensor;
+    const key = this.keyOf(step);
+    const kept = key === undefined ? undefined : this.kept.get(key);
+    if (kept) step.outputs.forEach((output, at) => (output.constant = kept[at]!));
+    else {
+      const cache = workOf(step) < interpretBelow ? await this.interpreted() : this.fast;
+      const results = await runStep(step, cache, (input) => input.constant!);
+      for (const [output, tensor] of results) output.constant = tensor;
+      if (key !== undefined)
+        this.kept.set(
+          key,
+          step.outputs.map(({ constant }) => constant!),
+        );
+    }
     return value.constant!;
+  }
+
+  /** Equal for steps that compute the same of the same constants; undefined for a user's kernel, which has no text. */
+  private keyOf(step: Step): string | undefined {
+    if (step.kind === "call") return undefined;
+    const { text, tensors, scalars } = launchOf(step);
+    const inputs = tensors.map(({ value, layout, out }) => {
+      const constant = out ? undefined : rootOf(value).constant!;
+      return `${constant ? this.idOf(constant) : ""}[${layout.shape}][${layout.strides}]${layout.offset}`;
+    });
+    const numbers = Object.entries(scalars).map(([name, element]) => `${name}=${element}`);
+    return [text, ...inputs, ...numbers].join("\n");
+  }
+
+  private idOf(constant: Tensor): number {
+    const id = this.ids.get(constant) ?? this.count++;
+    this.ids.set(constant, id);
+    return id;
   }
 
   private interpreted(): Promise<KernelCache> {

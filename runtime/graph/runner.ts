@@ -27,6 +27,9 @@ export function runnerContext(device: Device, registry: OpRegistry, fusion: bool
   return { device, cache, folder: new Folder(cache), weights: new Weights(device), registry, fusion };
 }
 
+/** Plans kept for different shapes of the inputs, or different elements that a stage asked for. */
+const mostPlans = 32;
+
 /** A stage, what it leaves, and the stages that came after it so far. */
 interface Planned {
   readonly stage: Stage;
@@ -89,9 +92,9 @@ export class GraphRunner {
         let planned = stages.get(key);
         if (!planned) {
           planned = this.plan(nodes, new Map(known));
-          stages.set(key, planned);
           planned.catch(() => stages.delete(key));
         }
+        remember(stages, key, planned);
         const { stage, loaded, exports, next } = await planned;
         const inputs = await this.runStage(stage, loaded, tensors, temporary, listener);
         for (const [name, value] of exports)
@@ -183,6 +186,27 @@ export class GraphRunner {
     for (const { name } of this.graph.outputs) results.set(name, await onHost(tensors.get(name)!));
     return results;
   }
+}
+
+/** Keeps a plan as the one used last, and gives back the memory of one that wasn't used for long. */
+function remember(stages: Map<string, Promise<Planned>>, key: string, planned: Promise<Planned>): void {
+  stages.delete(key);
+  stages.set(key, planned);
+  if (stages.size <= mostPlans) return;
+  const [oldest, gone] = stages.entries().next().value!;
+  stages.delete(oldest);
+  forget(gone);
+}
+
+function forget(planned: Promise<Planned>): void {
+  // A plan that failed has nothing to give back, and was told of where it was made.
+  planned.then(
+    ({ loaded, next }) => {
+      loaded.dispose();
+      next.forEach(forget);
+    },
+    () => undefined,
+  );
 }
 
 /** A copy on the host, which the next run leaves alone. */

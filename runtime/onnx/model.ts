@@ -3,7 +3,7 @@
 import type { Device } from "../device.ts";
 import { modelError } from "../graph/error.ts";
 import type { Dim, Graph, GraphPort } from "../graph/graph.ts";
-import { GraphRunner, runnerContext, type StepListener } from "../graph/runner.ts";
+import { GraphRunner, runnerContext, type RunnerContext, type StepListener } from "../graph/runner.ts";
 import { ops, type OpRegistry } from "../ops/registry.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { importOnnx } from "./import.ts";
@@ -27,6 +27,8 @@ export interface ModelStatistics {
   readonly arena: number;
   /** Bytes that they would take if none shared memory. */
   readonly intermediates: number;
+  /** Bytes of weights, and of what was computed of them alone, on the device. */
+  readonly weights: number;
 }
 
 /** Tensors by name. */
@@ -38,6 +40,7 @@ export class Model {
   /** What `run` gives. */
   readonly outputs: readonly GraphPort[];
   readonly graph: Graph;
+  private readonly context: RunnerContext;
   private readonly runner: GraphRunner;
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -45,7 +48,8 @@ export class Model {
     this.graph = graph;
     this.inputs = graph.inputs.filter(({ name }) => !graph.constants.has(name));
     this.outputs = graph.outputs;
-    this.runner = new GraphRunner(graph, runnerContext(device, registry, fusion));
+    this.context = runnerContext(device, registry, fusion);
+    this.runner = new GraphRunner(graph, this.context);
   }
 
   /** Runs the model. Results are on the host. Calls wait for each other: they share memory. */
@@ -68,6 +72,7 @@ export class Model {
       kernels: new Set(stages.flatMap(({ steps }) => steps.map(({ kernel }) => kernel))).size,
       arena: sum(({ memory }) => memory.bytes),
       intermediates: sum(({ memory }) => memory.sum),
+      weights: this.context.weights.bytes,
     };
   }
 

@@ -259,3 +259,25 @@ test("an epilogue never waits for another output of its own kernel", async () =>
   const want = [-3, -1, 1, 3, 0, 0, 0, 0].map((each) => each * step);
   (await values(y)).forEach((value, at) => expect(value).toBeCloseTo(want[at]!, 4));
 });
+
+test("what is computed of weights alone is there once, whatever shapes come in, and old plans go", async () => {
+  const model = await load({
+    inputs: [["x", "f32", "n", 3]],
+    outputs: [["y", "f32", "n", 2]],
+    nodes: [
+      { op: "Transpose", inputs: ["w"], outputs: ["t"], attributes: { perm: [1, 0] } },
+      { op: "MatMul", inputs: ["x", "t"], outputs: ["y"] },
+    ],
+    constants: { w: tensor([1, 2, 3, 4, 5, 6], [2, 3]) },
+  });
+  const run = async (rows: number) => {
+    const { y } = await model.run({ x: tensor(new Float32Array(rows * 3).fill(1), [rows, 3]) });
+    expect(await values(y)).toEqual(Array.from({ length: rows }, () => [6, 15]).flat());
+    return model.statistics();
+  };
+  const { weights } = await run(1);
+  expect(weights).toBe(24);
+  for (let rows = 2; rows <= 40; rows++) expect((await run(rows)).weights).toBe(weights);
+  // A launch a plan: those of the shapes that came first were given back, and are made anew.
+  expect((await run(1)).launches).toBe(32);
+});
