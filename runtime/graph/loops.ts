@@ -1,6 +1,6 @@
 // Loop and Scan: a graph that runs several times, on results of its last run.
 
-import { isGraph, type Graph, type GraphNode, type GraphPort } from "./graph.ts";
+import { isGraph, outerNames, type Graph, type GraphNode, type GraphPort } from "./graph.ts";
 import { badNode } from "./error.ts";
 import { hostTensor } from "./kernels.ts";
 import { GraphRunner, onHost, type RunnerContext, type StepListener } from "./runner.ts";
@@ -10,36 +10,34 @@ import { tensor, type Tensor } from "../tensor/tensor.ts";
 
 export class LoopRunner {
   private readonly body: GraphRunner;
+  private readonly outer: ReadonlySet<string>;
 
   constructor(node: GraphNode, context: RunnerContext) {
     const graph = node.attributes["body"];
     if (!isGraph(graph)) throw badNode(node, "its body is missing");
     this.body = new GraphRunner(graph, context);
+    this.outer = outerNames(graph);
   }
 
-  /** Runs the node. `tensors` are those of the graph around it, `constants` those of them that never change. */
+  /** Runs the node. `tensors` are those of the graph around it. */
   async run(
     node: GraphNode,
     tensors: ReadonlyMap<string, Tensor>,
-    constants: ReadonlyMap<string, Tensor>,
     listener?: StepListener,
   ): Promise<Map<string, Tensor>> {
-    return node.op === "Scan"
-      ? this.scan(node, tensors, constants, listener)
-      : this.loop(node, tensors, constants, listener);
+    return node.op === "Scan" ? this.scan(node, tensors, listener) : this.loop(node, tensors, listener);
   }
 
   private async loop(
     node: GraphNode,
     tensors: ReadonlyMap<string, Tensor>,
-    constants: ReadonlyMap<string, Tensor>,
     listener?: StepListener,
   ): Promise<Map<string, Tensor>> {
     const { graph } = this.body;
     const input = (at: number): Tensor | undefined => tensors.get(node.inputs[at] ?? "");
     const limit = input(0) ? Number((await input(0)!.data())[0]) : Infinity;
     let going = input(1) ? Number((await input(1)!.data())[0]) !== 0 : true;
-    const { outer, fixed } = this.around(tensors, constants);
+    const outer = this.around(tensors);
     let carried = node.inputs.slice(2).map((name) => tensors.get(name)!);
     const scanned: Tensor[][] = graph.outputs.slice(1 + carried.length).map(() => []);
     for (let turn = 0; going && turn < limit; turn++) {
@@ -50,7 +48,7 @@ export class LoopRunner {
         ...carried,
       ];
       graph.inputs.forEach(({ name }, at) => given.set(name, values[at]!));
-      const results = await this.body.run(given, fixed, listener);
+      const results = await this.body.run(given, listener);
       const [condition, ...rest] = graph.outputs.map(({ name }) => results.get(name)!);
       going = Number((await condition!.data())[0]) !== 0;
       carried = rest.slice(0, carried.length);
@@ -63,7 +61,6 @@ export class LoopRunner {
   private async scan(
     node: GraphNode,
     tensors: ReadonlyMap<string, Tensor>,
-    constants: ReadonlyMap<string, Tensor>,
     listener?: StepListener,
   ): Promise<Map<string, Tensor>> {
     const { graph } = this.body;
@@ -84,14 +81,14 @@ export class LoopRunner {
     const states = node.inputs.length - count;
     const whole: Tensor[] = [];
     for (const name of node.inputs.slice(states)) whole.push(await onHost(tensors.get(name)!));
-    const { outer, fixed } = this.around(tensors, constants);
+    const outer = this.around(tensors);
     let carried = node.inputs.slice(0, states).map((name) => tensors.get(name)!);
     const scanned: Tensor[][] = graph.outputs.slice(states).map(() => []);
     for (let turn = 0; turn < (whole[0]?.shape[0] ?? 0); turn++) {
       const given = new Map(outer);
       const values = [...carried, ...whole.map((each) => each.slice(turn))];
       graph.inputs.forEach(({ name }, at) => given.set(name, values[at]!));
-      const results = await this.body.run(given, fixed, listener);
+      const results = await this.body.run(given, listener);
       const all = graph.outputs.map(({ name }) => results.get(name)!);
       carried = all.slice(0, states);
       scanned.forEach((list, at) => list.push(all[states + at]!));
@@ -99,15 +96,9 @@ export class LoopRunner {
     return outputsOf(node, graph, carried, scanned);
   }
 
-  /** What the body sees of the graph around it. */
-  private around(
-    tensors: ReadonlyMap<string, Tensor>,
-    constants: ReadonlyMap<string, Tensor>,
-  ): { outer: Map<string, Tensor>; fixed: Map<string, Tensor> } {
-    const own = new Set(this.body.graph.inputs.map(({ name }) => name));
-    const foreign = (map: ReadonlyMap<string, Tensor>) =>
-      new Map([...map].filter(([name]) => !own.has(name)));
-    return { outer: foreign(tensors), fixed: foreign(constants) };
+  /** What the body uses of the graphs around it. */
+  private around(tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+    return new Map([...tensors].filter(([name]) => this.outer.has(name)));
   }
 }
 

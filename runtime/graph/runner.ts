@@ -66,21 +66,13 @@ export class GraphRunner {
     return found;
   }
 
-  /**
-   * Runs the graph on tensors by name: its inputs, and what it uses of graphs around it. `constants` are of those
-   * whose elements are known once and for all.
-   */
-  async run(
-    given: ReadonlyMap<string, Tensor>,
-    constants: ReadonlyMap<string, Tensor> = new Map(),
-    listener?: StepListener,
-  ): Promise<Map<string, Tensor>> {
+  /** Runs the graph on tensors by name: its inputs, and what it uses of graphs around it. */
+  async run(given: ReadonlyMap<string, Tensor>, listener?: StepListener): Promise<Map<string, Tensor>> {
     const tensors = new Map(given);
     const known = new Map<string, Known>();
     const describe = (name: string, { dtype, shape }: Tensor, constant?: Tensor) =>
       known.set(name, { dtype, shape, constant });
-    for (const [name, constant] of [...constants, ...this.graph.constants])
-      describe(name, constant, constant);
+    for (const [name, constant] of this.graph.constants) describe(name, constant, constant);
     for (const [name, each] of given) describe(name, each);
     let nodes: readonly GraphNode[] = this.graph.nodes;
     let stages = this.first;
@@ -113,10 +105,7 @@ export class GraphRunner {
         }
         const done = new Set<GraphNode>();
         for (const node of stage.control) {
-          const fixed = new Map(
-            [...known].flatMap(([name, { constant }]) => (constant ? [[name, constant]] : [])),
-          );
-          const results = await this.loop(node).run(node, tensors, fixed, listener);
+          const results = await this.loop(node).run(node, tensors, listener);
           for (const [name, result] of results) {
             tensors.set(name, result);
             describe(name, result);

@@ -55,9 +55,7 @@ export class Model {
   /** Runs the model. Results are on the host. Calls wait for each other: they share memory. */
   async run(inputs: Tensors, listener?: StepListener): Promise<Record<string, Tensor>> {
     const given = this.checked(inputs);
-    const result = this.turn.then(async () =>
-      Object.fromEntries(await this.runner.run(given, undefined, listener)),
-    );
+    const result = this.turn.then(async () => Object.fromEntries(await this.runner.run(given, listener)));
     this.turn = result.catch(() => undefined);
     return result;
   }
