@@ -16,9 +16,9 @@ import { dataOf, valuesOf } from "../tensor/values.ts";
 
 /** Opens the simulated TSP, with the delays of `groqchip-cal`. */
 export async function openTspDevice(): Promise<Device> {
-  const [{ lowerElementwise }, { checkProgram }, { simulate }, { groqchipCal }, { signatureOf }] =
+  const [{ lowerKernel }, { checkProgram }, { simulate }, { groqchipCal }, { signatureOf }] =
     await Promise.all([
-      import("../../compiler/targets/tsp/lower/elementwise.ts"),
+      import("../../compiler/targets/tsp/lower/index.ts"),
       import("../../compiler/targets/tsp/assemble/check.ts"),
       import("../../compiler/targets/tsp/simulate/index.ts"),
       import("../../compiler/targets/tsp/machine/profile.ts"),
@@ -27,7 +27,7 @@ export async function openTspDevice(): Promise<Device> {
 
   const run = async (ir: IrKernel, call: BoundCall): Promise<Map<string, Tensor>> => {
     const kernel = call.signature.name;
-    const lowered = lowerElementwise(ir, knownOf(ir, call), groqchipCal);
+    const lowered = lowerKernel(ir, knownOf(ir, call), groqchipCal);
     if ("why" in lowered)
       throw kernError("K0728", { kernel, why: lowered.why }, { ...(lowered.span && { span: lowered.span }) });
     const values = new Map<string, ArrayLike<number>>();

@@ -15,9 +15,9 @@ export async function explainTsp(
   given: Given,
   terminal: Terminal,
 ): Promise<number> {
-  const [{ compile }, { lowerElementwise }, { groqchipCal }, { pictureOf, reportOf }] = await Promise.all([
+  const [{ compile }, { lowerKernel }, { groqchipCal }, { pictureOf, reportOf }] = await Promise.all([
     import("../../../compiler/index.ts"),
-    import("../../../compiler/targets/tsp/lower/elementwise.ts"),
+    import("../../../compiler/targets/tsp/lower/index.ts"),
     import("../../../compiler/targets/tsp/machine/profile.ts"),
     import("../../../compiler/targets/tsp/report.ts"),
   ]);
@@ -39,7 +39,7 @@ export async function explainTsp(
     const known = new Map(Object.entries(settings.shape ?? {}));
     // Any value will do that isn't simplified away, as 0 and 1 are.
     for (const param of ir.params) if (param.kind === "scalar") known.set(param.name, 3);
-    const lowered = lowerElementwise(ir, known, groqchipCal);
+    const lowered = lowerKernel(ir, known, groqchipCal);
     if ("why" in lowered) {
       refused += 1;
       terminal.out(`${typed.name}: not for the TSP, it has ${lowered.why}\n`);

@@ -8,7 +8,7 @@ import { interpret, makeTensor, type TensorArg } from "../../../ir/interpret.ts"
 import { checkProgram } from "../assemble/index.ts";
 import { groqchipCal, ideal, type Profile } from "../machine/profile.ts";
 import { simulate } from "../simulate/index.ts";
-import { lowerElementwise, type Lowered } from "./elementwise.ts";
+import { lowerKernel, type Lowered } from "./index.ts";
 
 async function kernelsOf(
   file: string,
@@ -35,7 +35,7 @@ function agrees(
   profile: Profile,
 ): Run | string {
   const known = new Map(Object.entries({ ...sizes, ...scalars }));
-  const lowered = lowerElementwise(ir, known, profile);
+  const lowered = lowerKernel(ir, known, profile);
   if ("why" in lowered) return lowered.why;
   const dims = (shape: readonly { kind: string; name?: string; value?: unknown }[]): number[] =>
     shape.map((dim) => (dim.kind === "ref" ? sizes[dim.name!]! : Number(dim.value)));

@@ -7,7 +7,6 @@
 
 import type { Span } from "../../../../lang/source.ts";
 import { positionAt } from "../../../../lang/source.ts";
-import type { IrKernel } from "../../../ir/ir.ts";
 import {
   lanes,
   memQueue,
@@ -19,37 +18,18 @@ import {
 } from "../machine/geometry.ts";
 import { constantOperand, firstAlu, noResult } from "../machine/instruction.ts";
 import { delaysOf, type Profile } from "../machine/profile.ts";
-import { programBuilder, type KernLine, type Program, type ProgramBuilder } from "../machine/program.ts";
+import { programBuilder, type KernLine, type ProgramBuilder } from "../machine/program.ts";
 import { instruction, type Instruction } from "../machine/table.ts";
 import { decode, encode, types, widths, type Beat, type TspType } from "../machine/values.ts";
 import { chainOf, constantOfItem, type Chain, type Item } from "./chain.ts";
 import { dagOf, Unfit, type Access, type Dag } from "./dag.ts";
-
-export interface Lowered {
-  readonly program: Program;
-  /** Cycles between rows in steady state. */
-  readonly interval: number;
-  readonly rows: number;
-  /** Beats for the program's inputs, from the dense row-major values of each tensor. */
-  inputs(values: (buffer: string) => ArrayLike<number>): Record<string, readonly Beat[]>;
-  /** Dense row-major values of each tensor that is written, from the words of the program's outputs. */
-  results(words: (name: string) => readonly Beat[]): ReadonlyMap<string, Float64Array>;
-}
-
-export interface Refused {
-  readonly why: string;
-  readonly span: Span | undefined;
-}
+import type { Lowered, Lowering } from "./index.ts";
 
 /** Words of a slice that rows may take. */
 const usable = addresses - reservedWords;
 
 /** The program of a kernel for given sizes and scalar arguments, or why there is none. */
-export function lowerElementwise(
-  kernel: IrKernel,
-  known: ReadonlyMap<string, number>,
-  profile: Profile,
-): Lowered | Refused {
+export const lowerElementwise: Lowering = (kernel, known, profile) => {
   try {
     const dag = dagOf(kernel, known);
     const chain = chainOf(dag, profile.constants.alu.value);
@@ -58,7 +38,7 @@ export function lowerElementwise(
     if (error instanceof Unfit) return { why: error.message, span: error.span };
     throw error;
   }
-}
+};
 
 /** How rows run over the elements: tiles of lanes within the innermost loop, or all loops as one. */
 interface Rows {

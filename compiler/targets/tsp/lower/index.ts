@@ -1,0 +1,51 @@
+// The front door of lowering: a kernel whose sizes and scalar arguments are known → one program, or why there is none. Each
+// way of lowering looks at the kernel and takes it, or says what it can't express; the first that takes it counts, and of
+// the refusals that of the last one is told, since it is the most general.
+
+import type { Span } from "../../../../lang/source.ts";
+import type { IrKernel } from "../../../ir/ir.ts";
+import type { Profile } from "../machine/profile.ts";
+import type { Program } from "../machine/program.ts";
+import type { Beat } from "../machine/values.ts";
+import { lowerElementwise } from "./elementwise.ts";
+
+/** A program, and what the host does around it. */
+export interface Lowered {
+  readonly program: Program;
+  /** Cycles between rows in steady state, of the part with most rows. */
+  readonly interval: number;
+  readonly rows: number;
+  /** Beats for the program's inputs, from the dense row-major values of each tensor. */
+  inputs(values: (buffer: string) => ArrayLike<number>): Record<string, readonly Beat[]>;
+  /** Dense row-major values of each tensor that is written, from the words of the program's outputs. */
+  results(words: (name: string) => readonly Beat[]): ReadonlyMap<string, Float64Array>;
+}
+
+/** Why there is no program: a noun for what the kernel has that can't be lowered. */
+export interface Refused {
+  readonly why: string;
+  readonly span: Span | undefined;
+}
+
+/**
+ * A way of lowering. `known` has the values of dims and scalar parameters by their names in the IR; the kernel is the one
+ * that lowering gives, before any schedule.
+ */
+export type Lowering = (
+  kernel: IrKernel,
+  known: ReadonlyMap<string, number>,
+  profile: Profile,
+) => Lowered | Refused;
+
+const ways: readonly Lowering[] = [lowerElementwise];
+
+/** The program of a kernel for given sizes and scalar arguments, or why there is none. */
+export const lowerKernel: Lowering = (kernel, known, profile) => {
+  let refused: Refused = { why: "nothing that the TSP could do", span: kernel.span };
+  for (const way of ways) {
+    const found = way(kernel, known, profile);
+    if ("program" in found) return found;
+    refused = found;
+  }
+  return refused;
+};
