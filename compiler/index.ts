@@ -7,25 +7,16 @@ import { internalError } from "../lang/diagnostics/internal-error.ts";
 import type { SourceFile } from "../lang/source.ts";
 import type { InstanceRequest, ModuleHost, TKernel, TypedModule } from "../lang/typed.ts";
 import { libraryHost } from "../stdlib/index.ts";
-import type { Artifact, KernelArtifact, TargetName } from "./artifact.ts";
+import type { Artifact, TargetName } from "./artifact.ts";
 import { instanceRequests, type Settings } from "./instances.ts";
 import type { IrKernel } from "./ir/ir.ts";
-import { runPasses, sharedPasses, type PassOptions } from "./passes/index.ts";
+import { addLevels, emitOrUndo, type EmittedTarget } from "./emission.ts";
+import { sharedPasses, type PassOptions } from "./passes/index.ts";
 import type { ProofResult } from "./proofs/index.ts";
-import { notHonoured } from "./annotations.ts";
 import type { AnnotationText, Schedule } from "./schedule/auto/index.ts";
-import { schedulePass } from "./schedule/index.ts";
-import { placeOf, signatureOf } from "./signature.ts";
-import {
-  annotatedTargets,
-  defaultFeatures,
-  provedKernel,
-  scheduledKernel,
-  type ScheduledKernel,
-} from "./target-kernel.ts";
-import { wasmLevels } from "./targets/wasm/levels.ts";
+import { annotatedTargets, provedKernel, scheduledKernel } from "./target-kernel.ts";
 import { targetNamed } from "./targets/index.ts";
-import type { Emitted, GpuReport } from "./targets/target.ts";
+import type { GpuReport } from "./targets/target.ts";
 import type { LockEntry } from "./tuning/lock.ts";
 import { lockOf } from "./tuning/locked.ts";
 import type { Choice } from "./tuning/values.ts";
@@ -138,6 +129,8 @@ export interface Compiled {
   artifact(target: TargetName): Artifact;
   /** Compiles one more instance of a kernel, with the same options: what a call needs that no instance fits. */
   specialize(wanted: Specialization): Promise<Compiled>;
+  /** The same without waiting: all that it needs was loaded to make this compilation. */
+  specializeSync(wanted: Specialization): Compiled;
 }
 
 /** What `compile` rejects with: every error and warning found. */
@@ -156,17 +149,25 @@ export class CompileError extends Error {
  * `CompileError` if anything is wrong.
  */
 export async function compile(source: Source, options: CompileOptions = {}): Promise<Compiled> {
-  const sink = new DiagnosticSink();
-  const module = checked(source, options, sink);
-  const instances = module.kernels
-    .filter((template) => !options.kernels || options.kernels.includes(template.name))
-    .flatMap((template) =>
-      instanceRequests(template, options.set ?? {}, sink).map((request) => ({
-        kernel: template.name,
-        request,
-      })),
-    );
-  return compileInstances(module, instances, options, sink);
+  const proved = provedSource(source, options);
+  await loadTargets(options.target);
+  return emitted(proved);
+}
+
+/** `compile` without waiting; throws what that rejects with. */
+export type SyncCompiler = (source: Source, options?: Omit<CompileOptions, "target">) => Compiled;
+
+/**
+ * Loads what compiling for some targets needs, `wasm` if nothing is said, and gives a `compile` for them that doesn't wait:
+ * for callers that can't, such as a kernel of TensorFlow.js.
+ */
+export async function loadCompiler(target: CompileOptions["target"] = "wasm"): Promise<SyncCompiler> {
+  await loadTargets(target);
+  return (source, options = {}) => emitted(provedSource(source, { ...options, target }));
+}
+
+async function loadTargets(wanted: CompileOptions["target"] = "wasm"): Promise<void> {
+  await Promise.all([wanted].flat().map((name) => targetNamed(name).load?.()));
 }
 
 /**
@@ -204,18 +205,6 @@ export function checked(source: Source, options: CompileOptions, sink: Diagnosti
   return checkModule(file, libraryHost(options.host), sink);
 }
 
-async function compileInstances(
-  module: TypedModule,
-  instances: readonly Specialization[],
-  options: CompileOptions,
-  sink: DiagnosticSink,
-): Promise<Compiled> {
-  const typed = sink.hasErrors
-    ? []
-    : instances.flatMap(({ kernel, request }) => module.instantiate(kernel, request, sink) ?? []);
-  return compileTyped(module, typed, options, sink);
-}
-
 /** Proves and emits instances that exist already: those that a `test` block calls, say, of any module. */
 export async function compileTyped(
   module: TypedModule,
@@ -223,136 +212,83 @@ export async function compileTyped(
   options: CompileOptions,
   sink: DiagnosticSink,
 ): Promise<Compiled> {
+  const proved = provedKernels(module, typed, options, sink);
+  await loadTargets(options.target);
+  return emitted(proved);
+}
+
+/** Everything up to what depends on a target. */
+interface Proved {
+  readonly module: TypedModule;
+  readonly kernels: readonly CompiledKernel[];
+  readonly options: CompileOptions;
+  readonly sink: DiagnosticSink;
+}
+
+function provedSource(source: Source, options: CompileOptions): Proved {
+  const sink = new DiagnosticSink();
+  const module = checked(source, options, sink);
+  const instances = module.kernels
+    .filter((template) => !options.kernels || options.kernels.includes(template.name))
+    .flatMap((template) =>
+      instanceRequests(template, options.set ?? {}, sink).map((request) => ({
+        kernel: template.name,
+        request,
+      })),
+    );
+  return provedInstances(module, instances, options, sink);
+}
+
+function provedInstances(
+  module: TypedModule,
+  instances: readonly Specialization[],
+  options: CompileOptions,
+  sink: DiagnosticSink,
+): Proved {
+  const typed = sink.hasErrors
+    ? []
+    : instances.flatMap(({ kernel, request }) => module.instantiate(kernel, request, sink) ?? []);
+  return provedKernels(module, typed, options, sink);
+}
+
+function provedKernels(
+  module: TypedModule,
+  typed: readonly TKernel[],
+  options: CompileOptions,
+  sink: DiagnosticSink,
+): Proved {
   if (sink.hasErrors) throw new CompileError(sink.all);
   const kernels = typed.flatMap((kernel) => provedKernel(kernel, undefined, options, sink) ?? []);
   if (sink.hasErrors) throw new CompileError(sink.all);
+  return { module, kernels, options, sink };
+}
+
+/** What the targets asked for, which are loaded, make of proved kernels. */
+function emitted({ module, kernels, options, sink }: Proved): Compiled {
   const wanted = [options.target ?? "wasm"].flat();
   const lock = options.choice ? undefined : lockOf(options.lock, module.file.path, sink);
-  const emitted: EmittedTarget[] = [];
+  const made: EmittedTarget[] = [];
   for (const target of wanted) {
     const own = kernels.flatMap((kernel) => scheduledKernel(kernel, target, lock, options, sink) ?? []);
     if (sink.hasErrors) throw new CompileError(sink.all);
-    emitted.push(await emitOrUndo(target, own, options, sink));
-    if (options.levels && target === "wasm") await addLevels(emitted, own, options, sink);
+    made.push(emitOrUndo(target, own, options, sink));
+    if (options.levels && target === "wasm") addLevels(made, own, options, sink);
   }
   if (sink.hasErrors) throw new CompileError(sink.all);
-  const artifacts = emitted.map((each) => each.artifact);
+  const artifacts = made.map((each) => each.artifact);
+  const specializeSync = (more: Specialization): Compiled =>
+    emitted(provedInstances(module, [more], options, new DiagnosticSink()));
   return {
     module,
     kernels,
     artifacts,
-    text: new Map(emitted.toReversed().map(({ artifact, text }) => [artifact.target, text])),
-    targetKernels: new Map(emitted.toReversed().map((each) => [each.artifact.target, each.kernels])),
+    text: new Map(made.toReversed().map(({ artifact, text }) => [artifact.target, text])),
+    targetKernels: new Map(made.toReversed().map((each) => [each.artifact.target, each.kernels])),
     diagnostics: sink.all,
     artifact: (target) =>
       artifacts.find((each) => each.target === target) ??
       internalError("compile", `no artifact for ${target}`),
-    specialize: (more) => compileInstances(module, [more], options, new DiagnosticSink()),
-  };
-}
-
-/** Code for further levels of features, as far as it needs other features than what there is already. */
-async function addLevels(
-  emitted: EmittedTarget[],
-  kernels: readonly ScheduledKernel[],
-  options: CompileOptions,
-  sink: DiagnosticSink,
-): Promise<void> {
-  const { features = defaultFeatures } = options;
-  const needs = ({ artifact: { kernels: own } }: EmittedTarget): string =>
-    own[0]?.launch.features.toSorted().join() ?? "";
-  const known = new Set(emitted.filter(({ artifact }) => artifact.target === "wasm").map(needs));
-  for (const level of wasmLevels) {
-    const made = await emitOrUndo("wasm", kernels, { ...options, features: [...features, ...level] }, sink);
-    if (known.has(needs(made))) continue;
-    known.add(needs(made));
-    emitted.push(made);
-  }
-}
-
-interface EmittedTarget {
-  readonly artifact: Artifact;
-  readonly text: string;
-  readonly kernels: readonly TargetKernel[];
-}
-
-const tunedBy = ({ values, shape, schedule }: LockEntry): NonNullable<KernelArtifact["report"]["tuned"]> => ({
-  scheduled: schedule !== undefined,
-  values,
-  shape,
-});
-
-const placed = ({ span, lines }: AnnotationText): NonNullable<KernelArtifact["report"]["schedule"]> =>
-  lines.map((annotation) => ({ annotation, place: placeOf(span) }));
-
-/** Emits; kernels that a target can't hold as the compiler has scheduled them are emitted as they were. */
-async function emitOrUndo(
-  target: TargetName,
-  kernels: readonly ScheduledKernel[],
-  options: CompileOptions,
-  sink: DiagnosticSink,
-): Promise<EmittedTarget> {
-  const own = new DiagnosticSink();
-  const emitted = await emit(target, kernels, options, own);
-  if (own.hasErrors && kernels.some(({ plain }) => plain)) {
-    const undone = kernels.map((kernel) => (kernel.plain ? { ...kernel.plain, chosen: [] } : kernel));
-    return emit(target, undone, options, sink);
-  }
-  own.all.forEach((found) => sink.add(found));
-  return emitted;
-}
-
-type Dropped = KernelArtifact["report"]["notHonoured"][number];
-
-/** What tiles have made several loops of is said once. */
-function distinct(list: readonly Dropped[]): readonly Dropped[] {
-  return [...new Map(list.map((each) => [JSON.stringify(each), each])).values()];
-}
-
-async function emit(
-  name: TargetName,
-  kernels: readonly ScheduledKernel[],
-  options: CompileOptions,
-  sink: DiagnosticSink,
-): Promise<EmittedTarget> {
-  const target = targetNamed(name);
-  const dropped = kernels.map((): Dropped[] => []);
-  const prepared = kernels.map(({ ir }, at) =>
-    runPasses(ir, [schedulePass(target), ...sharedPasses, ...target.passes], options.passes, sink, {
-      notHonoured: (annotation, why, span) => dropped[at]!.push({ annotation, why, place: placeOf(span) }),
-      features: new Set(options.features ?? defaultFeatures),
-    }),
-  );
-  const emitted: Emitted = await target.emit(
-    prepared,
-    { features: options.features ?? defaultFeatures, limits: options.limits },
-    sink,
-  );
-  const artifacts = kernels.map(({ typed, ir, proof, locked, chosen }, at): KernelArtifact => {
-    const own = emitted.kernels[at] ?? internalError("emit", `${name} gave no code for ${typed.instance}`);
-    const asserts = own.asserts.map(({ message, span }) => ({ message, place: placeOf(span) }));
-    const report = {
-      proved: proof.proved,
-      runtimeChecks: proof.runtimeChecks,
-      notHonoured: distinct([
-        ...notHonoured(typed, target),
-        ...dropped[at]!,
-        ...(own.notHonoured ?? []).map(({ span, ...each }) => ({ ...each, place: placeOf(span) })),
-      ]),
-      ...(locked && { tuned: tunedBy(locked) }),
-      ...(chosen.length > 0 && { schedule: chosen.flatMap(placed) }),
-    };
-    return { signature: signatureOf(typed, ir, asserts), launch: own.launch, report };
-  });
-  const { code, sourceMap, text } = emitted;
-  return {
-    artifact: { format: 1, target: name, code, kernels: artifacts, sourceMap },
-    text,
-    kernels: kernels.map((kernel, at) => ({
-      ...kernel,
-      prepared: prepared[at]!,
-      text: emitted.kernels[at]!.text,
-      gpu: emitted.kernels[at]!.gpu,
-    })),
+    specialize: async (more) => specializeSync(more),
+    specializeSync,
   };
 }

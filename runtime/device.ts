@@ -25,7 +25,15 @@ export interface Kernel {
   readonly open: boolean;
   /** Why these arguments don't fit, undefined if they do. Nothing runs; an instance may be compiled. */
   mismatch(args: Arguments): Promise<KernError | undefined>;
+  /**
+   * Loads all that calls may need, and gives a call that doesn't wait: on the calling thread, for tensors on the host and on
+   * the kernel's own device, which must be one of `wasm` or `interp`.
+   */
+  sync(): Promise<SyncKernel>;
 }
+
+/** A kernel called without waiting. */
+export type SyncKernel = (args?: Arguments) => Record<string, Tensor>;
 
 /** Kernels by name; the instances of generic ones by their own names too (`softmax_f16`). */
 export type Kernels = Record<string, Kernel>;
@@ -63,10 +71,14 @@ export interface Instance {
   readonly signature: Signature;
   readonly features: readonly string[];
   readonly run: Executable;
+  /** The same without waiting; absent on devices that can't. */
+  readonly runSync?: (call: BoundCall) => Map<string, Tensor>;
 }
 
 /** The part of a device that loading goes through. */
 export interface Backend extends Device {
   /** Every instance that a source holds for this device. */
   instances(source: KernelSource): Promise<readonly Instance[]>;
+  /** The same without waiting; absent on devices that can't. */
+  instancesSync?(source: KernelSource): readonly Instance[];
 }

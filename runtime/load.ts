@@ -5,28 +5,28 @@ import type { Signature } from "../compiler/artifact.ts";
 import { isDtype } from "../lang/dtypes.ts";
 import { bindCall, type Arguments, type BoundCall } from "./call/bind.ts";
 import { fitInstance, withDtypes, type Fitted } from "./call/instance.ts";
-import type { Backend, Device, Instance, Kernel, Kernels } from "./device.ts";
+import type { Backend, Instance, Kernel, Kernels } from "./device.ts";
 import { KernError, kernError } from "./error.ts";
-import { compilationOf, type KernelSource } from "./source.ts";
+import { compilationOf, type CompiledSource, type KernelSource } from "./source.ts";
 import { Tensor } from "./tensor/tensor.ts";
 
 /** All instances of one kernel that exist so far. */
-interface Family {
+export interface Family {
   readonly name: string;
-  readonly device: Device;
+  readonly device: Backend;
   readonly instances: Instance[];
-  /** Adds an instance for these arguments; false if there can't be one. */
-  readonly specialize?: (args: Arguments) => Promise<boolean>;
+  /** What compiles further instances; absent where none can be. */
+  readonly compilation?: () => Promise<CompiledSource>;
 }
 
 /** Makes the kernels of a source callable on a backend. */
 export async function loadKernels(source: KernelSource, backend: Backend): Promise<Kernels> {
   const instances = await backend.instances(source);
   const loaded = Object.create(null) as Kernels;
+  const compilation = compilationOf(source);
   for (const name of new Set(instances.map(({ signature }) => signature.name))) {
     const own = instances.filter(({ signature }) => signature.name === name);
-    const specialize = specializer(source, backend, name, own);
-    loaded[name] = makeKernel({ name, device: backend, instances: own, specialize });
+    loaded[name] = makeKernel({ name, device: backend, instances: own, compilation });
   }
   for (const instance of instances)
     loaded[instance.signature.instance] ??= makeKernel({
@@ -37,27 +37,16 @@ export async function loadKernels(source: KernelSource, backend: Backend): Promi
   return loaded;
 }
 
-function specializer(
-  source: KernelSource,
-  backend: Backend,
-  kernel: string,
-  instances: Instance[],
-): Family["specialize"] {
-  const compilation = compilationOf(source);
-  if (!compilation) return undefined;
-  return async (args) => {
-    const compiled = await compilation();
-    const template = compiled.module.kernels.find((each) => each.name === kernel);
-    const typed = compiled.kernels.find((each) => each.typed.name === kernel)?.typed;
-    if (!template || !typed) return false;
-    const { requestFor } = await import("./call/specialize.ts");
-    const request = requestFor(template, Object.fromEntries(typed.comptime), args);
-    if (!request) return false;
-    const added = await backend.instances(await compiled.specialize({ kernel, request }));
-    const known = instances.map(({ signature }) => signature.instance);
-    instances.push(...added.filter(({ signature }) => !known.includes(signature.instance)));
-    return instances.length > known.length;
-  };
+/** Adds an instance for these arguments; false if there can't be one. */
+async function specialize(
+  { name, device, instances, compilation }: Family,
+  args: Arguments,
+): Promise<boolean> {
+  if (!compilation) return false;
+  const compiled = await compilation();
+  const { wantedFor, added } = await import("./call/specialize.ts");
+  const wanted = wantedFor(compiled, name, args);
+  return wanted !== undefined && added(instances, await device.instances(await compiled.specialize(wanted)));
 }
 
 function makeKernel(family: Family): Kernel {
@@ -84,9 +73,10 @@ function makeKernel(family: Family): Kernel {
   };
   return Object.defineProperties(call, {
     device: { value: family.device },
-    open: { value: family.specialize !== undefined && isGeneric(first) },
+    open: { value: family.compilation !== undefined && isGeneric(first) },
     features: { get: () => [...new Set(family.instances.flatMap(({ features }) => features))] },
     mismatch: { value: mismatch },
+    sync: { value: async () => (await import("./call/sync.ts")).syncKernel(family) },
     kernelName: { value: first.name },
     name: { value: first.name },
     op: { value: first.op },
@@ -107,14 +97,16 @@ async function fit(family: Family, args: Arguments): Promise<Fitted<Instance>> {
   const find = (copy: boolean) => fitInstance(withDtypes(family.instances, args), args, copy);
   const found = await find(false);
   if (found) return found;
-  if (await family.specialize?.(args)) {
+  if (await specialize(family, args)) {
     const made = await find(false);
     if (made) return made;
   }
   const copied = await find(true);
-  if (copied) return copied;
-  const { instances, name } = family;
-  // With one set of dtypes, naming the argument that differs says more.
+  return copied ?? unfit(family, args);
+}
+
+/** What to say of arguments that no instance takes: with one set of dtypes, naming the argument that differs says more. */
+export function unfit({ instances, name }: Family, args: Arguments): Fitted<Instance> {
   const [only] = instances;
   if (
     instances.every(({ signature }) => sameDtypes(signature, only!.signature)) &&

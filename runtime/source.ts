@@ -12,7 +12,13 @@ export interface CompiledSource {
   readonly kernels: readonly { readonly typed: TKernel; readonly ir: IrKernel }[];
   readonly module: { readonly kernels: readonly KernelTemplate[] };
   /** The same with one more instance, compiled now. */
-  specialize(wanted: { readonly kernel: string; readonly request: InstanceRequest }): Promise<CompiledSource>;
+  specialize(wanted: Wanted): Promise<CompiledSource>;
+  specializeSync(wanted: Wanted): CompiledSource;
+}
+
+interface Wanted {
+  readonly kernel: string;
+  readonly request: InstanceRequest;
 }
 
 /** Artifacts of an earlier compilation, which is done again only if they aren't enough. */

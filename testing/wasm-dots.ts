@@ -2,7 +2,7 @@
 // the engine at hand does.
 
 import { emitWasm } from "../compiler/targets/wasm/emit.ts";
-import { assemble } from "../compiler/targets/wasm/binaryen.ts";
+import { assemble, loadAssembler } from "../compiler/targets/wasm/binaryen.ts";
 import type { IrKernel } from "../compiler/ir/ir.ts";
 import type { WasmProgram } from "./wasm-run.ts";
 
@@ -19,12 +19,13 @@ export const dotLevels = Object.keys(engines) as DotLevel[];
 /** The kernel, emitted for engines of a level, with the dot product that those have. */
 export async function simulatedDots(kernel: IrKernel, level: DotLevel): Promise<WasmProgram> {
   const features = ["relaxed-simd", "relaxed-dot", level];
-  const emitted = await emitWasm([kernel], { features, optimize: false });
+  await loadAssembler();
+  const emitted = emitWasm([kernel], { features, optimize: false });
   const instruction = "(i32x4.relaxed_dot_i8x16_i7x16_add_s";
   const text = emitted.text
     .replaceAll(instruction, "(call $simulated_dot")
     .replace(/\)\s*$/, `${simulated(level)})`);
-  const { binary } = await assemble(text, {
+  const { binary } = assemble(text, {
     names: kernel.name,
     features: new Set(["relaxed-simd"]),
     optimize: false,

@@ -14,6 +14,7 @@ import type { IrKernel, Scalar } from "../compiler/ir/ir.ts";
 import { parseKernel } from "../compiler/ir/parse.ts";
 import { allocate, readerOf } from "../compiler/ir/storage.ts";
 import { verify } from "../compiler/ir/verify.ts";
+import { loadAssembler } from "../compiler/targets/wasm/binaryen.ts";
 import { emitWasm } from "../compiler/targets/wasm/emit.ts";
 import type { Emitted } from "../compiler/targets/target.ts";
 import { dtypeInfo, isFloat } from "../lang/dtypes.ts";
@@ -41,7 +42,8 @@ export async function wasmProgram(text: string, options: WasmRunOptions = {}): P
 }
 
 export async function programOf(kernel: IrKernel, options: WasmRunOptions = {}): Promise<WasmProgram> {
-  const emitted = await emitWasm([kernel], {
+  await loadAssembler();
+  const emitted = emitWasm([kernel], {
     features: options.features ?? [],
     optimize: options.optimize ?? true,
   });

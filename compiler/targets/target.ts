@@ -91,9 +91,11 @@ export interface Target {
   readonly quads?: (factors: Parameters<Quads>[0], features: ReadonlySet<string>) => boolean;
   /** Run after the target-independent passes, in order. */
   readonly passes: readonly Pass[];
+  /** Loads what `emit` needs, to be awaited before it is called; absent where that is nothing. */
+  readonly load?: () => Promise<unknown>;
   /**
    * A kernel's name is the name it is exported by. What the target can't do goes to `sink`, and the result then
    * holds no code to be used.
    */
-  emit(kernels: readonly IrKernel[], options: EmitOptions, sink: DiagnosticSink): Promise<Emitted>;
+  emit(kernels: readonly IrKernel[], options: EmitOptions, sink: DiagnosticSink): Emitted;
 }

@@ -3,8 +3,29 @@
 
 import type { Expr } from "../../lang/syntax/ast.ts";
 import type { ComptimeValue, InstanceRequest, KernelTemplate } from "../../lang/typed.ts";
+import type { Instance } from "../device.ts";
+import type { CompiledSource } from "../source.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Arguments } from "./bind.ts";
+
+/** What to ask a compilation for, so that a kernel takes these arguments; undefined where there can't be an instance. */
+export function wantedFor(
+  { module, kernels }: CompiledSource,
+  kernel: string,
+  args: Arguments,
+): Parameters<CompiledSource["specialize"]>[0] | undefined {
+  const template = module.kernels.find((each) => each.name === kernel);
+  const typed = kernels.find((each) => each.typed.name === kernel)?.typed;
+  const request = template && typed && requestFor(template, Object.fromEntries(typed.comptime), args);
+  return request && { kernel, request };
+}
+
+/** Puts instances to those that are there; whether any is new. */
+export function added(instances: Instance[], more: readonly Instance[]): boolean {
+  const known = instances.map(({ signature }) => signature.instance);
+  instances.push(...more.filter(({ signature }) => !known.includes(signature.instance)));
+  return instances.length > known.length;
+}
 
 /**
  * The request for an instance that takes these arguments, or undefined where there can't be one. `settings` are

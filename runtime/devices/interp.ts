@@ -2,7 +2,7 @@
 // IR that `compile()` returns, so it can't load compiled files.
 
 import type { InterpretArgs, InterpretOptions, TensorArg } from "../../compiler/ir/interpret.ts";
-import type { BoundCall } from "../call/bind.ts";
+import type { BoundCall, BoundTensor } from "../call/bind.ts";
 import type { Backend, Device, Instance, Kernels } from "../device.ts";
 import { kernError } from "../error.ts";
 import { loadKernels } from "../load.ts";
@@ -22,8 +22,8 @@ export async function openInterpDevice(options: InterpretOptions = {}): Promise<
     import("../../compiler/signature.ts"),
   ]);
 
-  const run = async ({ ir }: Interpreted, call: BoundCall): Promise<Map<string, Tensor>> => {
-    const outcome = interpret(ir, await interpretArgs(call), options);
+  const run = ({ ir }: Interpreted, call: BoundCall, data: readonly Elements[]): Map<string, Tensor> => {
+    const outcome = interpret(ir, interpretArgs(call, data), options);
     const kernel = call.signature.name;
     const { span } = outcome.kind === "done" ? {} : outcome;
     if (outcome.kind === "failed") throw kernError("K0708", { kernel, message: outcome.message }, { span });
@@ -42,6 +42,14 @@ export async function openInterpDevice(options: InterpretOptions = {}): Promise<
     );
   };
 
+  const instancesOf = ({ kernels }: CompiledSource): Instance[] =>
+    kernels.map((kernel) => ({
+      signature: signatureOf(kernel.typed, kernel.ir, []),
+      features: [],
+      run: async (call) => run(kernel, call, await Promise.all(call.tensors.map(elementsOf))),
+      runSync: (call) => run(kernel, call, call.tensors.map(elementsSync)),
+    }));
+
   const device: Backend = {
     name: "interp",
     compileOptions: { target: [] },
@@ -53,22 +61,42 @@ export async function openInterpDevice(options: InterpretOptions = {}): Promise<
         throw kernError("K0714", {
           why: "the interpreter runs what `compile()` returns, not code that was compiled for a target",
         });
-      return (await compilation()).kernels.map((kernel) => ({
-        signature: signatureOf(kernel.typed, kernel.ir, []),
-        features: [],
-        run: (call) => run(kernel, call),
-      }));
+      return instancesOf(await compilation());
     },
+    instancesSync: (source) => instancesOf(source as CompiledSource),
     upload: async (given) => tensor(await given.data(), given.shape, given.dtype),
     close() {},
   };
   return device;
 }
 
-async function interpretArgs(call: BoundCall): Promise<InterpretArgs> {
+/** The elements of an argument: in row-major order, or as they lie in its storage; none for one that is to be made. */
+type Elements = TensorArg["data"] | undefined;
+
+/** What is written is a copy, which becomes the result only if the call succeeds. */
+const isDense = ({ copy, param, tensor: given }: BoundTensor): boolean =>
+  copy || param.mode !== "in" || sizeOf(given!.shape) === 0;
+
+async function elementsOf(bound: BoundTensor): Promise<Elements> {
+  const { tensor: given } = bound;
+  if (!given) return undefined;
+  if (isDense(bound)) return (await given.data()) as TensorArg["data"];
+  const bytes = await given.storage.read(0, bytesOf(given.dtype, layoutEnd(given)));
+  return viewAs(given.dtype, bytes) as TensorArg["data"];
+}
+
+function elementsSync(bound: BoundTensor): Elements {
+  const { tensor: given } = bound;
+  if (!given) return undefined;
+  const bytes = isDense(bound) ? undefined : given.storage.read(0, bytesOf(given.dtype, layoutEnd(given)));
+  return (bytes instanceof Uint8Array ? viewAs(given.dtype, bytes) : given.dataSync()) as TensorArg["data"];
+}
+
+function interpretArgs(call: BoundCall, data: readonly Elements[]): InterpretArgs {
   const args: Record<string, InterpretArgs[string]> = {};
-  for (const { param, tensor: given, layout, copy } of call.tensors) {
-    if (!given) continue;
+  call.tensors.forEach((bound, at) => {
+    const { param, tensor: given, layout } = bound;
+    if (!given) return;
     if (param.mode !== "in" && !(given.storage instanceof HostStorage))
       throw kernError("K0701", {
         kernel: call.signature.name,
@@ -76,22 +104,11 @@ async function interpretArgs(call: BoundCall): Promise<InterpretArgs> {
         expected: "a tensor on the host",
         given: "one on a device",
       });
-    // What is written is a copy, which becomes the result only if the call succeeds.
-    const dense = copy || param.mode !== "in";
-    args[param.name] = dense
-      ? {
-          ...denseArg(await given.data(), given),
-          shape: layout.shape,
-          strides: contiguousStrides(layout.shape),
-        }
-      : {
-          dtype: param.dtype,
-          shape: layout.shape,
-          strides: layout.strides,
-          offset: layout.offset,
-          data: await storageOf(given),
-        };
-  }
+    const { shape } = layout;
+    const dense = { shape, strides: contiguousStrides(shape), offset: 0 };
+    const { strides, offset } = isDense(bound) ? dense : layout;
+    args[param.name] = { dtype: param.dtype, shape, strides, offset, data: data[at]! };
+  });
   let at = 0;
   for (const param of call.signature.params)
     if (param.kind === "scalar") {
@@ -99,14 +116,4 @@ async function interpretArgs(call: BoundCall): Promise<InterpretArgs> {
       args[param.name] = param.dtype === "bool" ? value !== 0 : value;
     }
   return args;
-}
-
-function denseArg(data: TensorArg["data"] | Uint8ClampedArray, { dtype, shape }: Tensor): TensorArg {
-  return { dtype, shape, strides: contiguousStrides(shape), offset: 0, data: data as TensorArg["data"] };
-}
-
-async function storageOf(given: Tensor): Promise<TensorArg["data"]> {
-  if (sizeOf(given.shape) === 0) return viewAs(given.dtype, new Uint8Array(0)) as TensorArg["data"];
-  const bytes = await given.storage.read(0, bytesOf(given.dtype, layoutEnd(given)));
-  return viewAs(given.dtype, bytes) as TensorArg["data"];
 }

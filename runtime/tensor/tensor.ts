@@ -54,15 +54,34 @@ export class Tensor<D extends Dtype = Dtype> implements Layout {
 
   /** The elements in row-major order, as a fresh typed array (bits for f16 and bf16, packed bytes below 8 bits). */
   async data(): Promise<ArrayOfDtype[D]> {
+    if (this.size === 0) return this.none();
+    const [first, end, layout] = this.span();
+    return gather(this.dtype, await this.storage.read(first, end), layout) as ArrayOfDtype[D];
+  }
+
+  /** The same without waiting, where the elements are in memory that can be read so: not on a GPU. */
+  dataSync(): ArrayOfDtype[D] {
+    if (this.size === 0) return this.none();
+    const [first, end, layout] = this.span();
+    const bytes = this.storage.read(first, end);
+    if (bytes instanceof Promise)
+      throw kernError("K0729", { what: `a ${this}`, why: "it is in the memory of another device" });
+    return gather(this.dtype, bytes, layout) as ArrayOfDtype[D];
+  }
+
+  /** The bytes of the storage to read, and where the elements are in them. */
+  private span(): [first: number, end: number, layout: Layout] {
     if (this.storage.disposed) throw kernError("K0713", { what: "the tensor" });
-    if (this.size === 0) return emptyArray(this.dtype);
     const bits = dtypeInfo(this.dtype).bits;
     // From a whole 8-byte word on, so that what is read can be seen as a typed array of any width.
     const firstWord = Math.floor((this.offset * bits) / 64);
     const end = bytesOf(this.dtype, layoutEnd(this));
-    const bytes = await this.storage.read(firstWord * 8, end);
-    const layout = { ...layoutOf(this), offset: this.offset - (firstWord * 64) / bits };
-    return gather(this.dtype, bytes, layout) as ArrayOfDtype[D];
+    return [firstWord * 8, end, { ...layoutOf(this), offset: this.offset - (firstWord * 64) / bits }];
+  }
+
+  private none(): ArrayOfDtype[D] {
+    if (this.storage.disposed) throw kernError("K0713", { what: "the tensor" });
+    return new (arrayClass(this.dtype))(new ArrayBuffer(0), 0, 0) as ArrayOfDtype[D];
   }
 
   /** The same elements with the axes in another order; without arguments, reversed. */
@@ -172,10 +191,6 @@ export class Tensor<D extends Dtype = Dtype> implements Layout {
 const disposal: unknown = (Symbol as { dispose?: symbol }).dispose;
 if (typeof disposal === "symbol")
   Object.defineProperty(Tensor.prototype, disposal, { value: Tensor.prototype.dispose });
-
-function emptyArray<D extends Dtype>(dtype: D): ArrayOfDtype[D] {
-  return new (arrayClass(dtype))(new ArrayBuffer(0), 0, 0) as ArrayOfDtype[D];
-}
 
 function layoutOf({ shape, strides, offset }: Layout): Layout {
   return { shape, strides, offset };

@@ -1,14 +1,18 @@
 // From the text of a module to its binary, by Binaryen: parsed, validated, tidied. It takes a while to load, so it's
-// loaded when the first module is emitted.
+// loaded before the first module is emitted, and only then.
 
 import type binaryenDefault from "binaryen";
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 
 type Binaryen = typeof binaryenDefault;
 
-let loaded: Promise<Binaryen> | undefined;
+let loading: Promise<Binaryen> | undefined;
+let loaded: Binaryen | undefined;
 
-const load = (): Promise<Binaryen> => (loaded ??= import("binaryen").then((module) => module.default));
+/** Loads Binaryen, once. */
+export async function loadAssembler(): Promise<void> {
+  loaded = await (loading ??= import("binaryen").then((module) => module.default));
+}
 
 export interface Assembled {
   readonly binary: Uint8Array;
@@ -22,12 +26,9 @@ export interface AssemblyOptions {
   readonly optimize: boolean;
 }
 
-/** Assembles a module. */
-export async function assemble(
-  text: string,
-  { names, features, optimize }: AssemblyOptions,
-): Promise<Assembled> {
-  const binaryen = await load();
+/** Assembles a module. `loadAssembler` must be done. */
+export function assemble(text: string, { names, features, optimize }: AssemblyOptions): Assembled {
+  const binaryen = loaded ?? internalError("wasm", "Binaryen isn’t loaded");
   const module = parsed(binaryen, text, names);
   try {
     const { Features } = binaryen;

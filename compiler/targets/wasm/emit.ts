@@ -24,12 +24,12 @@ function featuresOf(text: string, asked: ReadonlySet<string>): WasmLaunch["featu
   return ["simd128", ...known.filter((name) => asked.has(name) && used(name))];
 }
 
-/** Emits one module for all kernels of a file. */
-export async function emitWasm(
+/** Emits one module for all kernels of a file. `loadAssembler` must be done. */
+export function emitWasm(
   kernels: readonly IrKernel[],
   options: EmitOptions,
   _sink?: DiagnosticSink,
-): Promise<Emitted> {
+): Emitted {
   const features = new Set<string>(known.filter((name) => options.features?.includes(name)));
   const helpers = new Set<string>();
   const written = kernels.map((kernel) => writeKernel(kernel, features, helpers));
@@ -38,7 +38,7 @@ export async function emitWasm(
     features,
   );
   const needed = featuresOf(text, features);
-  const { binary, sourceMap } = await assemble(text, {
+  const { binary, sourceMap } = assemble(text, {
     names: kernels.map((kernel) => kernel.name).join(", "),
     features,
     optimize: options.optimize ?? true,

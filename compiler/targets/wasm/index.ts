@@ -1,6 +1,7 @@
 // The WASM target.
 
 import type { Target } from "../target.ts";
+import { loadAssembler } from "./binaryen.ts";
 import { hasQuads } from "./dots.ts";
 import { emitWasm } from "./emit.ts";
 import { wasmPasses } from "./passes.ts";
@@ -13,5 +14,6 @@ export const wasmTarget: Target = {
   schedules: true,
   quads: hasQuads,
   passes: wasmPasses,
+  load: loadAssembler,
   emit: emitWasm,
 };

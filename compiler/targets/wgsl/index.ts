@@ -22,7 +22,7 @@ export const wgslTarget: Target = {
   capabilities: { unsupported, vectorBytes: 0, vectorRegisters: 0, workgroups: true },
   schedules: true,
   passes: wgslPasses,
-  emit: async (kernels, { limits }, sink) => emitModule(kernels, sink, limitsOf(limits)),
+  emit: (kernels, { limits }, sink) => emitModule(kernels, sink, limitsOf(limits)),
 };
 
 /** All kernels as one module. A kernel that WGSL can't hold is reported and left out. */

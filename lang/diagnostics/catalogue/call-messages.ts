@@ -163,4 +163,9 @@ export const callMessages = {
     name: "not-for-tsp",
     message: ({ kernel, why }) => `the TSP can’t run \`${kernel}\`: it has ${why}`,
   }),
+  K0729: message<{ what: string; why: string }>({
+    severity: "error",
+    name: "must-wait",
+    message: ({ what, why }) => `${what} can’t be had without waiting: ${why}`,
+  }),
 };

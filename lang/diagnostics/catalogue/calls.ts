@@ -147,4 +147,9 @@ file was changed; refused commands may also come from a buffer of the applicatio
 compute each element from elements at the same place, with broadcasts, in up to 32-bit types; data-dependent loops and
 branches never can be.`,
   ),
+  K0729: explained(
+    "K0729",
+    `\`kernel.sync()\` gives a call that doesn't wait, and \`dataSync()\` reads without waiting. Devices \`wasm\` and
+\`interp\` can do both; what is on a GPU, or runs there, is known later. Call the kernel itself and await its result.`,
+  ),
 };

@@ -2,14 +2,13 @@
 // each parallel phase. A call allocates its results and whatever must be copied in, and nothing else.
 
 import type { KernelArtifact } from "../../../compiler/artifact.ts";
-import type { BoundCall } from "../../call/bind.ts";
-import type { Backend, Executable, Instance, Kernels } from "../../device.ts";
+import type { Backend, Instance, Kernels } from "../../device.ts";
 import { kernError } from "../../error.ts";
 import { loadKernels } from "../../load.ts";
 import { artifactOf, type KernelSource } from "../../source.ts";
 import { contiguousStrides } from "../../tensor/layout.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { DeviceMemory, type DeviceStorage } from "./memory.ts";
+import { DeviceMemory, Scratch, type DeviceStorage } from "./memory.ts";
 import { wasmFeatures } from "./features.ts";
 import { fitMemoryImport } from "./module.ts";
 import type { WorkerPool } from "./pool.ts";
@@ -66,13 +65,16 @@ export class WasmDevice implements Backend, Machine {
   readonly pool: WorkerPool | undefined;
   readonly serialBelow: number;
   readonly turns = new Turns();
-  private scratchBlock: { start: number; bytes: number } | undefined;
+  readonly scratch: Scratch;
+  readonly syncScratch: Scratch;
   private kernelCount = 0;
 
   constructor(memory: DeviceMemory, pool: WorkerPool | undefined, serialBelow: number) {
     this.memory = memory;
     this.pool = pool;
     this.serialBelow = serialBelow;
+    this.scratch = new Scratch(memory);
+    this.syncScratch = new Scratch(memory);
   }
 
   get threads(): number {
@@ -85,20 +87,14 @@ export class WasmDevice implements Backend, Machine {
   }
 
   async instances(source: KernelSource): Promise<readonly Instance[]> {
-    const { code, kernels } = artifactOf(source, "wasm", this.features);
-    if (typeof code === "string")
-      throw kernError("K0714", { why: "the code is text, not a WebAssembly module" });
-    this.refuseFeatures(kernels);
+    const { code, kernels } = this.loadable(source);
     let module: WebAssembly.Module;
     let instance: WebAssembly.Instance;
     try {
-      module = await WebAssembly.compile(
-        fitMemoryImport(code, this.memory.shared) as Uint8Array<ArrayBuffer>,
-      );
-      instance = await WebAssembly.instantiate(module, { env: { memory: this.memory.wasm } });
+      module = await WebAssembly.compile(code);
+      instance = await WebAssembly.instantiate(module, this.imports);
     } catch (error) {
-      if (!(error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError)) throw error;
-      throw kernError("K0714", { why: `the engine refuses the module: ${error.message}` });
+      throw refusal(error);
     }
     const first = this.kernelCount;
     this.kernelCount += kernels.length;
@@ -113,11 +109,35 @@ export class WasmDevice implements Backend, Machine {
     };
     const { pool } = this;
     if (pool) await this.turns.take(() => pool.load(message));
-    return kernels.map((kernel, n) => ({
-      signature: kernel.signature,
-      features: kernel.launch.features,
-      run: this.executable(kernel, instance, first + n),
-    }));
+    return kernels.map((kernel, n) => this.loaded(kernel, instance, first + n));
+  }
+
+  /** The same without waiting: such instances run on the calling thread alone. */
+  instancesSync(source: KernelSource): readonly Instance[] {
+    const { code, kernels } = this.loadable(source);
+    let instance: WebAssembly.Instance;
+    try {
+      instance = new WebAssembly.Instance(new WebAssembly.Module(code), this.imports);
+    } catch (error) {
+      throw refusal(error);
+    }
+    return kernels.map((kernel) => this.loaded(kernel, instance, undefined));
+  }
+
+  private get imports(): WebAssembly.Imports {
+    return { env: { memory: this.memory.wasm } };
+  }
+
+  /** The module of a source, fit for this memory and this engine. */
+  private loadable(source: KernelSource): {
+    code: Uint8Array<ArrayBuffer>;
+    kernels: readonly KernelArtifact[];
+  } {
+    const { code, kernels } = artifactOf(source, "wasm", this.features);
+    if (typeof code === "string")
+      throw kernError("K0714", { why: "the code is text, not a WebAssembly module" });
+    this.refuseFeatures(kernels);
+    return { code: fitMemoryImport(code, this.memory.shared) as Uint8Array<ArrayBuffer>, kernels };
   }
 
   /** Says what the engine lacks, in better words than it has itself. */
@@ -132,19 +152,23 @@ export class WasmDevice implements Backend, Machine {
           });
   }
 
-  private executable(kernel: KernelArtifact, instance: WebAssembly.Instance, id: number): Executable {
-    const { instance: name } = kernel.signature;
-    const run = instance.exports[name];
-    if (kernel.launch.kind !== "wasm" || typeof run !== "function")
-      throw kernError("K0714", { why: `the module has no kernel \`${name}\`` });
-    const runner = new KernelRunner(
-      this,
-      kernel.signature,
-      kernel.launch,
-      run as (...args: unknown[]) => number,
-      id,
-    );
-    return (call: BoundCall) => runner.run(call);
+  /** An instance that is ready to run; workers know it by `id`, if they do. */
+  private loaded(
+    kernel: KernelArtifact,
+    { exports }: WebAssembly.Instance,
+    id: number | undefined,
+  ): Instance {
+    const { signature, launch } = kernel;
+    const code = exports[signature.instance];
+    if (launch.kind !== "wasm" || typeof code !== "function")
+      throw kernError("K0714", { why: `the module has no kernel \`${signature.instance}\`` });
+    const runner = new KernelRunner(this, signature, launch, code as (...args: unknown[]) => number, id);
+    return {
+      signature,
+      features: launch.features,
+      run: (call) => runner.run(call),
+      runSync: (call) => runner.runSync(call),
+    };
   }
 
   async upload(tensor: Tensor): Promise<Tensor> {
@@ -160,19 +184,18 @@ export class WasmDevice implements Backend, Machine {
     return this.memory.allocate(bytes, what, this);
   }
 
-  /** Scratch that is kept from call to call and grows with the largest need. */
-  scratch(bytes: number): number {
-    if (this.scratchBlock && this.scratchBlock.bytes >= bytes) return this.scratchBlock.start;
-    if (this.scratchBlock) this.memory.release(this.scratchBlock.start);
-    this.scratchBlock = undefined;
-    const start = this.memory.reserve(bytes);
-    if (start === undefined) throw kernError("K0712", { what: "the scratch of a call", bytes });
-    this.scratchBlock = { start, bytes };
-    return start;
+  allocateSync(bytes: number, what: string): DeviceStorage {
+    return this.memory.allocateSync(bytes, what, this);
   }
 
   close(): void {
     this.memory.closed = true;
     this.pool?.close();
   }
+}
+
+/** An engine's refusal of a module, in our words; anything else as it is. */
+function refusal(error: unknown): unknown {
+  if (!(error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError)) return error;
+  return kernError("K0714", { why: `the engine refuses the module: ${error.message}` });
 }

@@ -39,6 +39,20 @@ export class DeviceMemory {
   /** A storage of its own for a tensor. */
   async allocate(byteLength: number, what: string, device: object): Promise<DeviceStorage> {
     const start = this.reserve(byteLength) ?? (await this.afterCollection(byteLength));
+    return this.storage(start, byteLength, what, device);
+  }
+
+  /** The same without waiting for the garbage collector where there is no room. */
+  allocateSync(byteLength: number, what: string, device: object): DeviceStorage {
+    return this.storage(this.reserve(byteLength), byteLength, what, device);
+  }
+
+  private storage(
+    start: number | undefined,
+    byteLength: number,
+    what: string,
+    device: object,
+  ): DeviceStorage {
     if (start === undefined) throw kernError("K0712", { what, bytes: byteLength });
     const storage = new DeviceStorage(this, device, start, byteLength);
     this.lost.register(storage, start, storage);
@@ -106,5 +120,26 @@ export class DeviceStorage implements Storage {
     if (this.disposed) return;
     this.disposed = true;
     this.memory.forget(this);
+  }
+}
+
+/** Scratch that is kept from call to call and grows with the largest need. */
+export class Scratch {
+  private readonly memory: DeviceMemory;
+  private block: { readonly start: number; readonly bytes: number } | undefined;
+
+  constructor(memory: DeviceMemory) {
+    this.memory = memory;
+  }
+
+  /** The address of at least `bytes` bytes, until it is asked for the next time. */
+  at(bytes: number): number {
+    if (this.block && this.block.bytes >= bytes) return this.block.start;
+    if (this.block) this.memory.release(this.block.start);
+    this.block = undefined;
+    const start = this.memory.reserve(bytes);
+    if (start === undefined) throw kernError("K0712", { what: "the scratch of a call", bytes });
+    this.block = { start, bytes };
+    return start;
   }
 }

@@ -17,7 +17,7 @@ import {
 import { bytesOf, HostStorage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { argKinds } from "./launch.ts";
-import { DeviceStorage, type DeviceMemory } from "./memory.ts";
+import { DeviceStorage, type DeviceMemory, type Scratch } from "./memory.ts";
 import type { WorkerPool } from "./pool.ts";
 import type { Turns } from "../turns.ts";
 import type { ArgKind } from "./worker.ts";
@@ -28,8 +28,20 @@ export interface Machine {
   readonly pool: WorkerPool | undefined;
   readonly serialBelow: number;
   readonly turns: Turns;
+  /** Scratch of calls that wait for their turn, and of those that don't: a call may come between two phases of another. */
+  readonly scratch: Scratch;
+  readonly syncScratch: Scratch;
   allocate(bytes: number, what: string): Promise<DeviceStorage>;
-  scratch(bytes: number): number;
+  allocateSync(bytes: number, what: string): DeviceStorage;
+}
+
+/** What must be in device memory for a call, and isn't there yet. */
+interface Need {
+  readonly bytes: number;
+  /** Of the elements there. */
+  readonly layout: Layout;
+  /** Elements to copy: as they lie in the storage, or gathered in row-major order. */
+  readonly copy?: { readonly tensor: Tensor; readonly asItLies: boolean };
 }
 
 /** A tensor argument in device memory. */
@@ -51,9 +63,10 @@ export class KernelRunner {
   private readonly signature: Signature;
   private readonly launch: WasmLaunch;
   private readonly code: (...args: unknown[]) => number;
-  private readonly id: number;
+  private readonly id: number | undefined;
   private readonly kinds: readonly ArgKind[];
   private readonly args: (number | bigint)[];
+  private readonly syncArgs: (number | bigint)[];
   private readonly threaded: boolean;
   private calls = 0;
 
@@ -62,7 +75,7 @@ export class KernelRunner {
     signature: Signature,
     launch: WasmLaunch,
     code: (...args: unknown[]) => number,
-    id: number,
+    id: number | undefined,
   ) {
     this.machine = machine;
     this.signature = signature;
@@ -71,8 +84,9 @@ export class KernelRunner {
     this.id = id;
     this.kinds = argKinds(signature);
     this.args = this.kinds.map((kind) => (kind === "l" ? 0n : 0));
+    this.syncArgs = [...this.args];
     // Code that wasn't made for threads may update shared elements without care.
-    this.threaded = machine.pool !== undefined && launch.features.includes("threads");
+    this.threaded = machine.pool !== undefined && id !== undefined && launch.features.includes("threads");
   }
 
   async run(call: BoundCall): Promise<Map<string, Tensor>> {
@@ -85,24 +99,58 @@ export class KernelRunner {
       done = true;
       return new Map(placed.flatMap((each) => this.result(each)));
     } finally {
-      for (const { bound, storage, temporary } of placed)
-        if (temporary && !(done && isFreshOut(bound))) storage.dispose();
+      release(placed, done);
+    }
+  }
+
+  /** The same without waiting, on the calling thread alone. */
+  runSync(call: BoundCall): Map<string, Tensor> {
+    const placed: Placed[] = [];
+    let done = false;
+    try {
+      for (const bound of call.tensors) placed.push(this.placeSync(bound));
+      const status = this.executeSync(call, placed);
+      if (status !== 0) throw this.failure(status);
+      done = true;
+      return new Map(placed.flatMap((each) => this.result(each)));
+    } finally {
+      release(placed, done);
     }
   }
 
   // ---- tensors ---------------------------------------------------------------------------------------
 
   private async place(bound: BoundTensor): Promise<Placed> {
+    const need = this.needOf(bound);
+    if (!("bytes" in need)) return need;
+    const { tensor, asItLies } = need.copy ?? {};
+    const bytes =
+      tensor && (asItLies ? await tensor.storage.read(...spanOf(tensor)) : bytesIn(await tensor.data()));
+    return this.filled(bound, need, await this.machine.allocate(need.bytes, this.what(bound)), bytes);
+  }
+
+  private placeSync(bound: BoundTensor): Placed {
+    const need = this.needOf(bound);
+    if (!("bytes" in need)) return need;
+    const { tensor, asItLies } = need.copy ?? {};
+    const read = asItLies ? tensor!.storage.read(...spanOf(tensor!)) : undefined;
+    // What is elsewhere refuses with its own words.
+    const bytes = read instanceof Uint8Array ? read : tensor && bytesIn(tensor.dataSync());
+    return this.filled(bound, need, this.machine.allocateSync(need.bytes, this.what(bound)), bytes);
+  }
+
+  private what({ param }: BoundTensor): string {
+    return `\`${param.name}\` of \`${this.signature.name}\``;
+  }
+
+  /** An argument that is in device memory already, or what must come there. */
+  private needOf(bound: BoundTensor): Placed | Need {
     const { param, tensor, copy } = bound;
     const { shape } = bound.layout;
-    const what = `\`${param.name}\` of \`${this.signature.name}\``;
-    if (!tensor) {
-      const storage = await this.machine.allocate(bytesOf(param.dtype, sizeOf(shape)), what);
-      return { bound, storage, layout: rowMajor(shape), temporary: true };
-    }
+    if (!tensor) return { bytes: bytesOf(param.dtype, sizeOf(shape)), layout: rowMajor(shape) };
     const packed = dtypeInfo(tensor.dtype).bits < 8;
     const gapless = !copy && isContiguous(bound.layout) && (!packed || bound.layout.offset === 0);
-    const here = tensor.storage instanceof DeviceStorage && this.owns(tensor.storage);
+    const here = tensor.storage instanceof DeviceStorage && tensor.storage.device === this.machine;
     if (here && !copy && (!packed || gapless))
       return { bound, storage: tensor.storage as DeviceStorage, layout: bound.layout, temporary: false };
     if (param.mode !== "in" && !here && !(tensor.storage instanceof HostStorage))
@@ -112,35 +160,26 @@ export class KernelRunner {
         expected: "a tensor on the host or on this device, since it is written to,",
         given: "one on another device",
       });
-    return this.copyIn(bound, tensor, gapless, what);
-  }
-
-  private owns(storage: DeviceStorage): boolean {
-    return storage.device === this.machine;
-  }
-
-  /** Copies an argument to the device: as it lies if it is about dense, else element by element in row-major order. */
-  private async copyIn(bound: BoundTensor, tensor: Tensor, gapless: boolean, what: string): Promise<Placed> {
-    const { dtype } = tensor;
-    const { shape } = bound.layout;
     const count = sizeOf(shape);
+    if (count === 0) return { bytes: 0, layout: rowMajor(shape) };
+    // As it lies if it is about dense, else element by element in row-major order.
     const span = layoutEnd(tensor) - tensor.offset;
-    const packed = dtypeInfo(dtype).bits < 8;
-    const asItLies =
-      gapless || (bound.param.mode === "in" && !bound.copy && !packed && span <= 2 * count + 1024);
-    if (count === 0) {
-      const storage = await this.machine.allocate(0, what);
-      return { bound, storage, layout: rowMajor(shape), temporary: true };
-    }
-    const bytes = asItLies
-      ? await tensor.storage.read(bytesOf(dtype, tensor.offset), bytesOf(dtype, layoutEnd(tensor)))
-      : await tensor.data();
-    const storage = await this.machine.allocate(bytes.byteLength, what);
-    this.machine.memory.bytes.set(
-      new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-      storage.pointer,
-    );
-    const layout = asItLies ? { ...bound.layout, offset: 0 } : rowMajor(shape);
+    const asItLies = gapless || (param.mode === "in" && !copy && !packed && span <= 2 * count + 1024);
+    const [start, end] = spanOf(tensor);
+    return {
+      bytes: asItLies ? end - start : bytesOf(tensor.dtype, count),
+      layout: asItLies ? { ...bound.layout, offset: 0 } : rowMajor(shape),
+      copy: { tensor, asItLies },
+    };
+  }
+
+  private filled(
+    bound: BoundTensor,
+    { layout }: Need,
+    storage: DeviceStorage,
+    bytes: Uint8Array | undefined,
+  ): Placed {
+    if (bytes) this.machine.memory.bytes.set(bytes, storage.pointer);
     return { bound, storage, layout, temporary: true };
   }
 
@@ -164,50 +203,82 @@ export class KernelRunner {
 
   private async execute(call: BoundCall, placed: readonly Placed[]): Promise<number> {
     const { pool } = this.machine;
-    const threads = pool?.threads ?? 1;
-    const workerBytes = roundUp(evaluateShape(this.launch.workerScratch, call.value));
-    const callBytes = roundUp(evaluateShape(this.launch.callScratch, call.value));
-    const scratch = this.machine.scratch(workerBytes * threads + callBytes);
-    this.fillArguments(call, placed, scratch, scratch + workerBytes * threads);
+    const { args } = this;
+    const workerBytes = this.fillArguments(args, call, placed, this.machine.scratch, pool?.threads ?? 1);
     const work = workOf(call);
     const shared = this.threaded && work >= this.machine.serialBelow;
-    const pieces = this.calls < warmCalls && work >= 65536 ? warmPieces : 1;
+    const pieces = this.piecesOf(work);
     let announced = false;
     for (let phase = 0; phase < this.launch.phases.length; phase++) {
-      const { extent, parallel } = this.launch.phases[phase]!;
-      const count = parallel ? evaluateShape(extent, call.value) : 1;
-      const own = (begin: number, end: number) => this.runShare(phase, begin, end, pieces);
+      const count = this.countOf(phase, call);
+      const own = (begin: number, end: number) => this.runShare(args, phase, begin, end, pieces);
       let status: number;
-      if (shared && parallel && count > 1) {
-        if (!announced) pool!.setCall(this.id, this.kinds, this.args, workerBytes);
+      if (shared && this.launch.phases[phase]!.parallel && count > 1) {
+        if (!announced) pool!.setCall(this.id!, this.kinds, args, workerBytes);
         announced = true;
         status = await this.trapped(() => pool!.runPhase(phase, count, own));
-      } else status = await this.trapped(() => own(0, Math.max(count, 0)));
+      } else status = await this.trapped(() => own(0, count));
       if (status !== 0) return status;
     }
     this.calls++;
     return 0;
   }
 
+  private executeSync(call: BoundCall, placed: readonly Placed[]): number {
+    const { syncArgs } = this;
+    this.fillArguments(syncArgs, call, placed, this.machine.syncScratch, 1);
+    const pieces = this.piecesOf(workOf(call));
+    try {
+      for (let phase = 0; phase < this.launch.phases.length; phase++) {
+        const status = this.runShare(syncArgs, phase, 0, this.countOf(phase, call), pieces);
+        if (status !== 0) return status;
+      }
+    } catch (error) {
+      throw this.trap(error);
+    }
+    this.calls++;
+    return 0;
+  }
+
+  private piecesOf(work: number): number {
+    return this.calls < warmCalls && work >= 65536 ? warmPieces : 1;
+  }
+
+  /** Iterations of a phase's parallel loop. */
+  private countOf(phase: number, call: BoundCall): number {
+    const { extent, parallel } = this.launch.phases[phase]!;
+    return parallel ? Math.max(evaluateShape(extent, call.value), 0) : 1;
+  }
+
+  /** Fills in all but phase, begin and end; gives the bytes of scratch that each worker has. */
   private fillArguments(
+    args: (number | bigint)[],
     call: BoundCall,
     placed: readonly Placed[],
-    workerScratch: number,
-    callScratch: number,
-  ): void {
+    scratch: Scratch,
+    workers: number,
+  ): number {
+    const workerBytes = roundUp(evaluateShape(this.launch.workerScratch, call.value));
+    const callBytes = roundUp(evaluateShape(this.launch.callScratch, call.value));
+    const start = scratch.at(workerBytes * workers + callBytes);
     let at = 0;
-    const { args } = this;
     for (const { storage, layout, bound } of placed)
       args[at++] = storage.pointer + bytesOf(bound.param.dtype, layout.offset);
     for (const dim of call.dims) args[at++] = dim;
     for (const { layout } of placed) for (const stride of passedStrides(layout)) args[at++] = stride;
     for (const scalar of call.scalars) args[at++] = scalar;
-    args[at++] = workerScratch;
-    args[at++] = callScratch;
+    args[at++] = start;
+    args[at++] = start + workerBytes * workers;
+    return workerBytes;
   }
 
-  private runShare(phase: number, begin: number, end: number, pieces: number): number {
-    const { args } = this;
+  private runShare(
+    args: (number | bigint)[],
+    phase: number,
+    begin: number,
+    end: number,
+    pieces: number,
+  ): number {
     const last = args.length;
     args[last - 3] = phase;
     const step = Math.max(Math.ceil((end - begin) / pieces), 1);
@@ -224,9 +295,13 @@ export class KernelRunner {
     try {
       return await run();
     } catch (error) {
-      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-      throw kernError("K0718", { kernel: this.signature.name, why: error.message });
+      throw this.trap(error);
     }
+  }
+
+  private trap(error: unknown): unknown {
+    if (!(error instanceof WebAssembly.RuntimeError)) return error;
+    return kernError("K0718", { kernel: this.signature.name, why: error.message });
   }
 
   private failure(status: number): KernError {
@@ -244,6 +319,21 @@ export class KernelRunner {
     );
   }
 }
+
+/** Gives back what was made for a call and isn't a result. */
+function release(placed: readonly Placed[], done: boolean): void {
+  for (const { bound, storage, temporary } of placed)
+    if (temporary && !(done && isFreshOut(bound))) storage.dispose();
+}
+
+/** The bytes of a tensor's storage in which its elements lie. */
+const spanOf = (tensor: Tensor): [start: number, end: number] => [
+  bytesOf(tensor.dtype, tensor.offset),
+  bytesOf(tensor.dtype, layoutEnd(tensor)),
+];
+
+const bytesIn = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 function isFreshOut({ param, tensor }: BoundTensor): boolean {
   return param.mode === "out" && !tensor;
