@@ -12,7 +12,11 @@ if (!file) {
   process.exit(2);
 }
 const out = resolve("dist/bench.mjs");
-const bundle = await rolldown({ input: file, platform: "node", external: ["binaryen"] });
+const bundle = await rolldown({
+  input: file,
+  platform: "node",
+  external: ["binaryen", "webgpu", /^@tensorflow\//],
+});
 await bundle.write({ file: out, format: "esm", codeSplitting: false });
 try {
   await import(pathToFileURL(out).href);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what some tests need of the system, where apt-get can: Chromium, for tests in a page, ONNX's own tests
-# of operators, and Mesa's lavapipe, a Vulkan device on the CPU, for tests that run WGSL. Prints the environment that finds lavapipe, for `eval`.
+# of operators, and Mesa's lavapipe, a Vulkan device on the CPU, for tests that run WGSL; with it comes RADV, Mesa's compiler for AMD's GPUs,
+# and what feeds it shaders. Prints the environment that finds lavapipe, for `eval`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DEBIAN_FRONTEND=noninteractive
@@ -21,6 +22,12 @@ if [ ! -d /usr/share/libonnx-testdata ]; then
   can_install || { echo "libonnx-testdata is missing, and I can’t install it here" >&2; exit 1; }
   apt-get install -y -qq --no-install-recommends libonnx-testdata >&2 ||
     { apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends libonnx-testdata >&2; }
+fi
+
+if ! command -v spirv-as >/dev/null || ! command -v cc >/dev/null || [ ! -e /usr/include/vulkan/vulkan.h ]; then
+  can_install || { echo "spirv-tools, libvulkan-dev or a C compiler is missing, and I can’t install it here" >&2; exit 1; }
+  apt-get install -y -qq --no-install-recommends spirv-tools libvulkan-dev gcc libc6-dev >&2 ||
+    { apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends spirv-tools libvulkan-dev gcc libc6-dev >&2; }
 fi
 
 # Debian 12's own lavapipe is too old for Dawn, so a newer one is unpacked beside the system, which stays as it is.
