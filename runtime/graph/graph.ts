@@ -20,6 +20,8 @@ export interface GraphNode {
   /** Names of values; empty where an optional output isn't wanted. */
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
+  /** Of its operator set, where it isn't the one that the model names. */
+  readonly version?: number;
 }
 
 /** A size that is known, one that has a name, or one that nothing is said of. */
@@ -81,4 +83,10 @@ export function subgraphs({ attributes }: GraphNode): Graph[] {
 
 export function isGraph(value: unknown): value is Graph {
   return typeof value === "object" && value !== null && "nodes" in value && "constants" in value;
+}
+
+/** Names that a node uses, those of its subgraphs included. */
+export function namesUsed(node: GraphNode): string[] {
+  const inner = subgraphs(node).flatMap((graph) => [...outerNames(graph)]);
+  return [...node.inputs.filter((name) => name !== ""), ...inner];
 }

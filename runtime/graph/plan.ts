@@ -9,10 +9,11 @@ import { Builder, ShapeConflict } from "./builder.ts";
 import { customRow } from "./custom.ts";
 import { badNode, modelError } from "./error.ts";
 import type { Folder } from "./fold.ts";
-import { nodeText, opName, outerNames, subgraphs, type GraphNode } from "./graph.ts";
+import { namesUsed, nodeText, opName, type GraphNode } from "./graph.ts";
 import { spliced } from "./branches.ts";
 import { Demand, NodeContext, type OpRow } from "./ops/node.ts";
 import { rowFor } from "./ops/index.ts";
+import { Rewriter, type Rewritten } from "./rewrites/rewriter.ts";
 import type { OpRegistry } from "../ops/registry.ts";
 import type { Device } from "../device.ts";
 import type { Value } from "./program.ts";
@@ -29,6 +30,8 @@ export interface PlanContext {
   readonly opsets: ReadonlyMap<string, number>;
   readonly registry: OpRegistry;
   readonly device: Device;
+  /** Whether patterns of nodes may be computed by other nodes. */
+  readonly fusion: boolean;
 }
 
 /** The steps of a stage, and what is left for the next. */
@@ -40,6 +43,8 @@ export interface Stage {
   readonly waiting: readonly GraphNode[];
   /** Names of values whose elements some of them wait for. */
   readonly demanded: ReadonlySet<string>;
+  /** What was computed by other nodes than the model's. */
+  readonly rewritten: readonly Rewritten[];
   /** Nodes that run graphs of their own, whose inputs are there after this stage. */
   readonly control: readonly GraphNode[];
 }
@@ -47,10 +52,11 @@ export interface Stage {
 /** Operators that run a graph of theirs several times. */
 const loops: ReadonlySet<string> = new Set(["Loop", "Scan"]);
 
-/** Builds what can be built of `nodes`. */
+/** Builds what can be built of `nodes`. `kept` are names of values that others read than these. */
 export async function planStage(
   nodes: readonly GraphNode[],
   known: ReadonlyMap<string, Known>,
+  kept: ReadonlySet<string>,
   context: PlanContext,
 ): Promise<Stage> {
   const builder = new Builder();
@@ -65,6 +71,9 @@ export async function planStage(
     waiting.push(node);
     for (const name of node.outputs) if (name !== "") blocked.add(name);
   };
+  const rewritten: Rewritten[] = [];
+  const rewriter = context.fusion ? new Rewriter(values, kept, context.folder) : undefined;
+  rewriter?.add(nodes);
   const work = [...nodes].toReversed();
   while (work.length > 0) {
     const node = work.pop()!;
@@ -87,7 +96,16 @@ export async function planStage(
           found.graph(condition ? "then_branch" : "else_branch"),
         );
         for (const [name, constant] of constants) values.set(name, builder.constant(constant, name));
+        rewriter?.remove([node]);
+        rewriter?.add(branch);
         work.push(...branch.toReversed());
+        continue;
+      }
+      const better = await rewriter?.rewrite(node);
+      if (better) {
+        rewritten.push(better);
+        for (const [name, constant] of better.constants) values.set(name, builder.constant(constant, name));
+        work.push(...better.nodes.toReversed());
         continue;
       }
       await build(node, values, builder, context);
@@ -101,13 +119,7 @@ export async function planStage(
       else throw error;
     }
   }
-  return { builder, values, waiting, demanded, control };
-}
-
-/** Names that a node uses, those of its subgraphs included. */
-export function namesUsed(node: GraphNode): string[] {
-  const inner = subgraphs(node).flatMap((graph) => [...outerNames(graph)]);
-  return [...node.inputs.filter((name) => name !== ""), ...inner];
+  return { builder, values, waiting, demanded, control, rewritten };
 }
 
 function contextOf(
@@ -117,7 +129,7 @@ function contextOf(
   { folder, opsets }: PlanContext,
 ): NodeContext {
   const inputs = node.inputs.map((name) => (name === "" ? undefined : valueNamed(name, node, values)));
-  const version = opsets.get(node.domain) ?? (node.domain === "" ? 23 : 1);
+  const version = node.version ?? opsets.get(node.domain) ?? (node.domain === "" ? 23 : 1);
   return new NodeContext(node, inputs, builder, version, (value) => folder.evaluate(value));
 }
 

@@ -5,10 +5,10 @@ import type { Device } from "../device.ts";
 import type { OpRegistry } from "../ops/registry.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Folder } from "./fold.ts";
-import type { Graph, GraphNode } from "./graph.ts";
+import { namesUsed, type Graph, type GraphNode } from "./graph.ts";
 import { hostTensor, KernelCache } from "./kernels.ts";
 import { LoopRunner } from "./loops.ts";
-import { namesUsed, planStage, type Known, type Stage } from "./plan.ts";
+import { planStage, type Known, type Stage } from "./plan.ts";
 import type { Step, Value } from "./program.ts";
 import { LoadedStage, Weights } from "./stage.ts";
 
@@ -132,17 +132,20 @@ export class GraphRunner {
 
   private async plan(nodes: readonly GraphNode[], known: ReadonlyMap<string, Known>): Promise<Planned> {
     const { opsets } = this.graph;
-    const stage = await planStage(nodes, known, { ...this.context, opsets });
-    const needed = new Set([
-      ...stage.waiting.flatMap(namesUsed),
-      ...this.graph.outputs.map(({ name }) => name),
-    ]);
+    const results = new Set(this.graph.outputs.map(({ name }) => name));
+    const stage = await planStage(nodes, known, results, { ...this.context, opsets });
+    const needed = new Set([...stage.waiting.flatMap(namesUsed), ...results]);
     const exports = new Map<string, Value>();
     for (const name of needed) {
       const value = stage.values.get(name);
       if (value) exports.set(name, value);
     }
-    const loaded = await LoadedStage.load(stage.builder.steps, [...exports.values()], this.context);
+    const loaded = await LoadedStage.load(
+      stage.builder.steps,
+      [...exports.values()],
+      stage.rewritten,
+      this.context,
+    );
     return { stage, loaded, exports, next: new Map() };
   }
 

@@ -11,6 +11,7 @@ import { fuse } from "./fuse.ts";
 import { argumentsOf, prepare, type KernelCache } from "./kernels.ts";
 import { planMemory, type MemoryPlan } from "./memory.ts";
 import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
+import type { Rewritten } from "./rewrites/rewriter.ts";
 import type { Launch } from "./source.ts";
 
 interface LoadedStep {
@@ -53,17 +54,21 @@ export interface StageContext {
 export class LoadedStage {
   readonly memory: MemoryPlan;
   readonly steps: readonly LoadedStep[];
+  /** Nodes of the model that these steps compute, and that aren't constant. */
+  readonly nodes: number;
   private readonly places: ReadonlyMap<Value, Tensor>;
   private readonly arena: Tensor | undefined;
 
   private constructor(
     memory: MemoryPlan,
     steps: readonly LoadedStep[],
+    nodes: number,
     places: ReadonlyMap<Value, Tensor>,
     arena: Tensor | undefined,
   ) {
     this.memory = memory;
     this.steps = steps;
+    this.nodes = nodes;
     this.places = places;
     this.arena = arena;
   }
@@ -72,6 +77,7 @@ export class LoadedStage {
   static async load(
     all: readonly Step[],
     wanted: readonly Value[],
+    rewritten: readonly Rewritten[],
     context: StageContext,
   ): Promise<LoadedStage> {
     const live = liveSteps(all, wanted);
@@ -100,7 +106,7 @@ export class LoadedStage {
       const args = known ? argumentsOf(launch, (value) => places.get(value)) : undefined;
       loaded.push({ step, kernel, launch, args });
     }
-    return new LoadedStage(memory, loaded, places, arena);
+    return new LoadedStage(memory, loaded, computing(all, live, rewritten), places, arena);
   }
 
   /** Runs every step. `given` are the tensors of the stage's inputs. */
@@ -136,6 +142,17 @@ export class LoadedStage {
 function placed(arena: Tensor, { dtype, shape }: Value, byteOffset: number): Tensor {
   const offset = (byteOffset * 8) / dtypeInfo(dtype).bits;
   return new Tensor(arena.storage, dtype, { shape, strides: contiguousStrides(shape), offset });
+}
+
+/** How many nodes of the model these steps are for: those that were computed by others count as well. */
+function computing(all: readonly Step[], live: readonly Step[], rewritten: readonly Rewritten[]): number {
+  const varying = new Set(
+    all.flatMap(({ outputs, origin }) => (outputs.some(({ fixed }) => !fixed) ? [origin] : [])),
+  );
+  const nodes = new Set(live.map(({ origin }) => origin));
+  for (const { replaced } of rewritten)
+    if (nodes.has(replaced[0]!.name)) for (const { name } of replaced) if (varying.has(name)) nodes.add(name);
+  return nodes.size;
 }
 
 /** The steps that wanted values need and that aren't constant, in order. */

@@ -21,8 +21,12 @@ export interface ModelOptions {
 }
 
 export interface ModelStatistics {
+  /** Nodes that compute something of the inputs: without constants, and without what only looks at elements in another shape. */
+  readonly nodes: number;
   readonly launches: number;
   readonly kernels: number;
+  /** How often each pattern of nodes was recognised and computed by fewer, by what it is. */
+  readonly rewrites: Readonly<Record<string, number>>;
   /** Bytes planned for intermediates and results. */
   readonly arena: number;
   /** Bytes that they would take if none shared memory. */
@@ -62,12 +66,18 @@ export class Model {
 
   /** What became of the model so far: kernels launched by one run of everything planned, different ones, bytes of memory. */
   async statistics(): Promise<ModelStatistics> {
-    const stages = (await this.runner.stages()).map(({ loaded }) => loaded);
+    const planned = await this.runner.stages();
+    const stages = planned.map(({ loaded }) => loaded);
+    const rewrites: Record<string, number> = {};
+    for (const { stage } of planned)
+      for (const { rewrite } of stage.rewritten) rewrites[rewrite] = (rewrites[rewrite] ?? 0) + 1;
     const sum = (of: (stage: (typeof stages)[number]) => number) =>
       stages.reduce((total, stage) => total + of(stage), 0);
     return {
+      nodes: sum(({ nodes }) => nodes),
       launches: sum(({ steps }) => steps.length),
       kernels: new Set(stages.flatMap(({ steps }) => steps.map(({ kernel }) => kernel))).size,
+      rewrites,
       arena: sum(({ memory }) => memory.bytes),
       intermediates: sum(({ memory }) => memory.sum),
       weights: this.context.weights.bytes,

@@ -49,10 +49,11 @@ function weightLine({ constants }: Graph): string {
 
 async function runLines(model: Model, inputs: Record<string, Tensor>): Promise<string[]> {
   await model.run(inputs);
-  const { launches, kernels, arena, intermediates } = await model.statistics();
+  const { nodes, launches, kernels, rewrites, arena, intermediates } = await model.statistics();
   const share = intermediates === 0 ? 0 : (100 * arena) / intermediates;
   return [
-    `${launches} kernels are launched, ${kernels} different ones`,
+    `${launches} kernels are launched for ${nodes} nodes that compute, ${kernels} different ones`,
+    ...Object.entries(rewrites).map(([name, count]) => `  recognised: ${name} × ${count}`),
     `${(arena / 2 ** 20).toFixed(2)} MiB for intermediates, ${share.toFixed(0)} % of their sum`,
   ];
 }

@@ -173,12 +173,13 @@ const groupNormalization: Build = (node) => {
   return b.map("$0 * $1 + $2", [normal, spread(scale), spread(shift)]);
 };
 
-/** Rows of mean 0 and variance 1. */
-function standardRows({ b }: NodeContext, x: Value, epsilon: number): Value {
+/** Rows of mean 0 and variance 1; not `centered`, of mean square 1. */
+function standardRows({ b }: NodeContext, x: Value, epsilon: number, centered = true): Value {
   const { dtype } = x;
+  const element = centered ? "(READ(x, i, j) - middle)" : "READ(x, i, j)";
   const [y] = b.kernel(
     {
-      name: "standard_rows",
+      name: centered ? "standard_rows" : "unit_rows",
       inputs: [{ name: "x", dims: ["M", "N"] }],
       outputs: [{ name: "y", dims: ["M", "N"] }],
       scalars: [{ name: "epsilon", dtype: "f32", value: epsilon }],
@@ -186,14 +187,13 @@ function standardRows({ b }: NodeContext, x: Value, epsilon: number): Value {
       body: [
         "@parallel",
         "for i in range(M):",
+        ...(centered ? ["    @vectorize", "    let middle = mean(READ(x, i, j) for j in range(N))"] : []),
         "    @vectorize",
-        "    let middle = mean(READ(x, i, j) for j in range(N))",
-        "    @vectorize",
-        "    let spread = mean((READ(x, i, j) - middle) * (READ(x, i, j) - middle) for j in range(N))",
+        `    let spread = mean(${element} * ${element} for j in range(N))`,
         `    let factor = rsqrt(spread + ${dtype}(epsilon))`,
         "    @vectorize",
         "    for j in range(N):",
-        "        let result = (READ(x, i, j) - middle) * factor",
+        `        let result = ${element} * factor`,
         "        y[i, j] = POST(result, i, j)",
       ],
       uses: ["std.math.rsqrt"],
@@ -242,6 +242,17 @@ const rmsNormalization: Build = (node) => {
   );
   return b.reshape(y!, x.shape);
 };
+
+/** What rewrites make of a normalization that is written out: rows over the axes from `axis` on, not scaled. */
+const plainRows =
+  (centered: boolean): Build =>
+  (node) => {
+    const { b } = node;
+    const x = node.in(0);
+    const columns = sizeOf(x.shape.slice(node.axis(node.int("axis", -1), x.shape.length)));
+    const rows = b.reshape(x, [columns === 0 ? 0 : sizeOf(x.shape) / columns, columns]);
+    return b.reshape(standardRows(node, rows, node.float("epsilon", 1e-5), centered), x.shape);
+  };
 
 /** Of all pixels of a channel, over all images: mean 0 and variance 1. */
 const meanVarianceNormalization: Build = (node) => {
@@ -321,4 +332,6 @@ export const normalization: readonly OpRow[] = [
   row("MeanVarianceNormalization", meanVarianceNormalization),
   row("LpNormalization", lpNormalization),
   row("LRN", localResponse),
+  row("kern.graph::StandardRows", plainRows(true)),
+  row("kern.graph::UnitRows", plainRows(false)),
 ];
