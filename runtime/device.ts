@@ -30,7 +30,15 @@ export interface Kernel {
    * the kernel's own device, which must be one of `wasm` or `interp`.
    */
   sync(): Promise<SyncKernel>;
+  /**
+   * Checks these arguments now and gives the call. Every tensor, results included, must be on the kernel's device and stay
+   * there; undefined where they aren't, or where the device has no such calls.
+   */
+  bind(args: Arguments): Promise<BoundLaunch | undefined>;
 }
+
+/** A call with all its arguments, checked once, for running it many times. Waits only where work is shared with threads. */
+export type BoundLaunch = () => void | Promise<void>;
 
 /** A kernel called without waiting. */
 export type SyncKernel = (args?: Arguments) => Record<string, Tensor>;
@@ -57,6 +65,8 @@ export interface Device {
   load(source: KernelSource): Promise<Kernels>;
   /** A copy of a tensor in the device's memory, for use in many calls. */
   upload(tensor: Tensor): Promise<Tensor>;
+  /** Copies elements into a tensor of the same size in the device's memory, both without gaps; absent where a new upload does as well. */
+  write?(target: Tensor, source: Tensor): Promise<void>;
   /** Waits until every call made so far is done; absent where calls are done when they resolve. */
   finish?(): Promise<void>;
   /** Ends the device; its tensors can't be read any more. */
@@ -73,6 +83,8 @@ export interface Instance {
   readonly run: Executable;
   /** The same without waiting; absent on devices that can't. */
   readonly runSync?: (call: BoundCall) => Map<string, Tensor>;
+  /** A call for running many times; absent on devices without, undefined for arguments that aren't there. */
+  readonly bind?: (call: BoundCall) => BoundLaunch | undefined;
 }
 
 /** The part of a device that loading goes through. */

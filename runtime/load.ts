@@ -76,6 +76,12 @@ function makeKernel(family: Family): Kernel {
     open: { value: family.compilation !== undefined && isGeneric(first) },
     features: { get: () => [...new Set(family.instances.flatMap(({ features }) => features))] },
     mismatch: { value: mismatch },
+    bind: {
+      value: async (args: Arguments) => {
+        const fitted = await fit(family, args);
+        return fitted.instance.bind?.(await checked(fitted.instance.signature, args, fitted));
+      },
+    },
     sync: { value: async () => (await import("./call/sync.ts")).syncKernel(family) },
     kernelName: { value: first.name },
     name: { value: first.name },

@@ -1,6 +1,7 @@
 // Runs a graph: plans a stage for the shapes that come in, runs it, reads what the next stage must know, and so on. What was
 // planned for some shapes is kept, so that the next run with them only runs.
 
+import { dtypeInfo } from "../../lang/dtypes.ts";
 import type { Device } from "../device.ts";
 import type { OpRegistry } from "../ops/registry.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -9,7 +10,7 @@ import { namesUsed, type Graph, type GraphNode } from "./graph.ts";
 import { hostTensor, KernelCache } from "./kernels.ts";
 import { LoopRunner } from "./loops.ts";
 import { planStage, type Known, type Stage } from "./plan.ts";
-import type { Step, Value } from "./program.ts";
+import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
 import { LoadedStage, Weights } from "./stage.ts";
 
 /** What all graphs of a model share. */
@@ -30,10 +31,15 @@ export function runnerContext(device: Device, registry: OpRegistry, fusion: bool
 /** Plans kept for different shapes of the inputs, or different elements that a stage asked for. */
 const mostPlans = 32;
 
+/** Elements of small inputs for which plans of their own are made: what changes with every run is no setting. */
+const mostVariants = 8;
+
 /** A stage, what it leaves, and the stages that came after it so far. */
 interface Planned {
   readonly stage: Stage;
   readonly loaded: LoadedStage;
+  /** What it is given, by name. */
+  readonly inputs: ReadonlyMap<string, Value>;
   /** Values that are needed after the stage, by name. */
   readonly exports: ReadonlyMap<string, Value>;
   readonly next: Map<string, Promise<Planned>>;
@@ -45,6 +51,10 @@ export class GraphRunner {
   readonly graph: Graph;
   private readonly context: RunnerContext;
   private readonly first = new Map<string, Promise<Planned>>();
+  /** Inputs whose elements are part of what a plan is for. */
+  private readonly telling = new Set<string>();
+  /** Elements of them that were met. */
+  private readonly variants = new Set<string>();
   private readonly loops = new Map<GraphNode, LoopRunner>();
 
   constructor(graph: Graph, context: RunnerContext) {
@@ -69,55 +79,70 @@ export class GraphRunner {
   /** Runs the graph on tensors by name: its inputs, and what it uses of graphs around it. */
   async run(given: ReadonlyMap<string, Tensor>, listener?: StepListener): Promise<Map<string, Tensor>> {
     const tensors = new Map(given);
-    const known = new Map<string, Known>();
-    const describe = (name: string, { dtype, shape }: Tensor, constant?: Tensor) =>
-      known.set(name, { dtype, shape, constant });
-    for (const [name, constant] of this.graph.constants) describe(name, constant, constant);
-    for (const [name, each] of given) describe(name, each);
-    let nodes: readonly GraphNode[] = this.graph.nodes;
-    let stages = this.first;
-    let demanded: ReadonlySet<string> = new Set();
-    const temporary: Tensor[] = [];
-    try {
-      for (;;) {
-        const key = await keyOf(known, given, tensors, demanded);
-        let planned = stages.get(key);
-        if (!planned) {
-          planned = this.plan(nodes, new Map(known));
-          planned.catch(() => stages.delete(key));
-        }
-        remember(stages, key, planned);
-        const { stage, loaded, exports, next } = await planned;
-        const inputs = await this.runStage(stage, loaded, tensors, temporary, listener);
-        for (const [name, value] of exports)
-          tensors.set(
-            name,
-            value.fixed ? await this.context.folder.evaluate(value) : loaded.placeOf(value, inputs),
-          );
-        if (stage.waiting.length === 0) return await this.results(tensors);
-        known.clear();
-        for (const [name, value] of exports)
-          describe(name, tensors.get(name)!, value.fixed ? tensors.get(name) : undefined);
-        for (const name of stage.demanded) {
-          const host = await onHost(tensors.get(name)!);
-          tensors.set(name, host);
-          describe(name, host, host);
-        }
-        const done = new Set<GraphNode>();
-        for (const node of stage.control) {
-          const results = await this.loop(node).run(node, tensors, listener);
-          for (const [name, result] of results) {
-            tensors.set(name, result);
-            describe(name, result);
-          }
-          done.add(node);
-        }
-        nodes = stage.waiting.filter((node) => !done.has(node));
-        stages = next;
-        demanded = stage.demanded;
+    let planned = await this.firstStage(given);
+    for (;;) {
+      const { stage, loaded, inputs, exports, next } = planned;
+      await loaded.run(new Map([...inputs].map(([name, value]) => [value, tensors.get(name)!])), listener);
+      for (const [name, value] of exports)
+        tensors.set(name, value.fixed ? value.constant! : loaded.placeOf(value));
+      if (stage.waiting.length === 0) return this.results(tensors);
+      const parts: string[] = [];
+      for (const name of stage.demanded) {
+        const host = await onHost(tensors.get(name)!);
+        tensors.set(name, host);
+        parts.push(`${name}=${(await host.data()).join(",")}`);
       }
-    } finally {
-      for (const each of temporary) each.dispose();
+      const made = new Set<string>();
+      for (const node of stage.control)
+        for (const [name, result] of await this.loop(node).run(node, tensors, listener)) {
+          tensors.set(name, result);
+          made.add(name);
+          parts.push(shapeText(name, result));
+        }
+      const done = new Set(stage.control);
+      const nodes = stage.waiting.filter((node) => !done.has(node));
+      const known = () => {
+        const all = new Map<string, Known>();
+        for (const [name, value] of exports) {
+          const tensor = tensors.get(name)!;
+          all.set(name, described(tensor, value.fixed || stage.demanded.has(name)));
+        }
+        for (const name of made) all.set(name, described(tensors.get(name)!, false));
+        return all;
+      };
+      planned = await kept(next, parts.join(";"), () => this.plan(nodes, known()));
+    }
+  }
+
+  /** The stage that a run begins with: by shapes, and by elements of small inputs that shapes and branches depend on. */
+  private async firstStage(given: ReadonlyMap<string, Tensor>): Promise<Planned> {
+    for (;;) {
+      const parts: string[] = [];
+      const told = new Map<string, Tensor>();
+      for (const [name, tensor] of given) {
+        parts.push(shapeText(name, tensor));
+        if (!this.telling.has(name) || this.variants.size > mostVariants || !isSmall(tensor)) continue;
+        const data = (await tensor.data()).slice();
+        told.set(name, hostTensor(new Uint8Array(data.buffer), tensor));
+        parts.push(`${name}=${data.join(",")}`);
+      }
+      const key = parts.join(";");
+      if (told.size > 0) this.variants.add(key);
+      const known = () => {
+        const all = new Map<string, Known>();
+        for (const [name, constant] of this.graph.constants) all.set(name, described(constant, true));
+        for (const [name, tensor] of given)
+          all.set(name, described(told.get(name) ?? tensor, told.has(name)));
+        return all;
+      };
+      const planned = await kept(this.first, key, () => this.plan(this.graph.nodes, known()));
+      const more = [...sourcesOf(planned)].filter(
+        (name) => !this.telling.has(name) && isSmall(given.get(name)),
+      );
+      if (more.length === 0) return planned;
+      for (const name of more) this.telling.add(name);
+      planned.loaded.dispose();
+      this.first.delete(key);
     }
   }
 
@@ -146,48 +171,41 @@ export class GraphRunner {
       stage.rewritten,
       this.context,
     );
-    return { stage, loaded, exports, next: new Map() };
-  }
-
-  private async runStage(
-    stage: Stage,
-    loaded: LoadedStage,
-    tensors: ReadonlyMap<string, Tensor>,
-    temporary: Tensor[],
-    listener?: StepListener,
-  ): Promise<Map<Value, Tensor>> {
-    const inputs = new Map<Value, Tensor>();
-    for (const [name, value] of stage.values) {
-      if (value.step || value.alias || value.fixed || value.name !== name) continue;
-      const tensor = tensors.get(name);
-      if (!tensor || inputs.has(value)) continue;
-      // On the device once, however many steps read it.
-      let placed = tensor;
-      if (tensor.storage.device === undefined || !tensor.isContiguous) {
-        placed = await this.context.device.upload(tensor);
-        temporary.push(placed);
-      }
-      inputs.set(value, placed);
-    }
-    await loaded.run(inputs, listener);
-    return inputs;
+    for (const value of exports.values()) if (value.fixed) await this.context.folder.evaluate(value);
+    const inputs = new Map<string, Value>();
+    for (const [name, value] of stage.values)
+      if (!value.step && !value.alias && !value.fixed && value.name === name) inputs.set(name, value);
+    return { stage, loaded, inputs, exports, next: new Map() };
   }
 
   private async results(tensors: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
     const results = new Map<string, Tensor>();
-    for (const { name } of this.graph.outputs) results.set(name, await onHost(tensors.get(name)!));
+    for (const { name } of this.graph.outputs)
+      results.set(name, await onHost(tensors.get(name) ?? this.graph.constants.get(name)!));
     return results;
   }
 }
 
-/** Keeps a plan as the one used last, and gives back the memory of one that wasn't used for long. */
-function remember(stages: Map<string, Promise<Planned>>, key: string, planned: Promise<Planned>): void {
+/** What was planned under a key, or is now; it becomes the last to be forgotten, and the memory of the first is given back. */
+async function kept(
+  stages: Map<string, Promise<Planned>>,
+  key: string,
+  plan: () => Promise<Planned>,
+): Promise<Planned> {
+  const planned = stages.get(key) ?? plan();
   stages.delete(key);
   stages.set(key, planned);
-  if (stages.size <= mostPlans) return;
-  const [oldest, gone] = stages.entries().next().value!;
-  stages.delete(oldest);
-  forget(gone);
+  if (stages.size > mostPlans) {
+    const [oldest, gone] = stages.entries().next().value!;
+    stages.delete(oldest);
+    forget(gone);
+  }
+  try {
+    return await planned;
+  } catch (error) {
+    stages.delete(key);
+    throw error;
+  }
 }
 
 function forget(planned: Promise<Planned>): void {
@@ -207,19 +225,37 @@ export async function onHost(tensor: Tensor): Promise<Tensor> {
   return hostTensor(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), tensor);
 }
 
-/** What a stage depends on: shapes of what isn't constant, and elements that the stage before was asked for. */
-async function keyOf(
-  known: ReadonlyMap<string, Known>,
-  given: ReadonlyMap<string, Tensor>,
-  tensors: ReadonlyMap<string, Tensor>,
-  demanded: ReadonlySet<string>,
-): Promise<string> {
-  const parts: string[] = [];
-  for (const [name, { dtype, shape, constant }] of known)
-    if (!constant || given.has(name)) parts.push(`${name}:${dtype}[${shape.join(",")}]`);
-  for (const name of [...demanded].toSorted()) {
-    const data = await tensors.get(name)!.data();
-    parts.push(`${name}=${data.join(",")}`);
-  }
-  return parts.toSorted().join(";");
+/** Whole numbers and truth values, a few of them, whose elements a plan can be made for. */
+function isSmall(tensor: Tensor | undefined): boolean {
+  return (
+    tensor !== undefined &&
+    tensor.storage.device === undefined &&
+    tensor.size <= 8 &&
+    dtypeInfo(tensor.dtype).kind !== "float"
+  );
 }
+
+/** The inputs that all elements which the next stage waits for are computed of; none if there is anything else. */
+function sourcesOf({ stage, inputs }: Planned): ReadonlySet<string> {
+  const names = new Map([...inputs].map(([name, value]) => [value, name]));
+  const found = new Set<string>();
+  const stack = [...stage.demanded].map((name) => stage.values.get(name)!);
+  const seen = new Set<Value>();
+  while (stack.length > 0) {
+    const value = rootOf(stack.pop()!);
+    if (value.fixed || seen.has(value)) continue;
+    seen.add(value);
+    const name = names.get(value);
+    if (name !== undefined) found.add(name);
+    else if (value.step) stack.push(...inputsOf(value.step).map((input) => input.value));
+    else return new Set();
+  }
+  return found;
+}
+
+const described = (tensor: Tensor, constant: boolean): Known => {
+  const { dtype, shape } = tensor;
+  return { dtype, shape, constant: constant ? tensor : undefined };
+};
+
+const shapeText = (name: string, { dtype, shape }: Tensor): string => `${name}:${dtype}[${shape.join(",")}]`;

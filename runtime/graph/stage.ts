@@ -1,7 +1,7 @@
 // A stage, ready to run: its live steps after fusion, their kernels, one block of memory, constants on the device.
 
 import type { Arguments } from "../call/bind.ts";
-import type { Device, Kernel } from "../device.ts";
+import type { BoundLaunch, Device, Kernel } from "../device.ts";
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import { dtypeInfo } from "../../lang/dtypes.ts";
 import { contiguousStrides } from "../tensor/layout.ts";
@@ -18,8 +18,11 @@ interface LoadedStep {
   readonly step: Step;
   readonly kernel: Kernel;
   readonly launch: Launch;
-  /** Absent where an argument is given anew with each run. */
-  readonly args: Arguments | undefined;
+  /** Inputs of the stage that it reads, which may be elsewhere with each run. */
+  readonly given: readonly Value[];
+  args: Arguments | undefined;
+  /** The call with these arguments, where the device makes such calls. */
+  run: BoundLaunch | undefined;
 }
 
 /** Weights on the device, shared by all stages of a model. */
@@ -58,14 +61,21 @@ export class LoadedStage {
   readonly nodes: number;
   private readonly places: ReadonlyMap<Value, Tensor>;
   private readonly arena: Tensor | undefined;
+  private readonly device: Device;
+  /** What the last run was given, and whether it lies in memory of the stage's own. */
+  private readonly inputs = new Map<Value, { readonly tensor: Tensor; readonly own: boolean }>();
+  /** Inputs that lie elsewhere than in the run before. */
+  private readonly moved = new Set<Value>();
 
   private constructor(
+    device: Device,
     memory: MemoryPlan,
     steps: readonly LoadedStep[],
     nodes: number,
     places: ReadonlyMap<Value, Tensor>,
     arena: Tensor | undefined,
   ) {
+    this.device = device;
     this.memory = memory;
     this.steps = steps;
     this.nodes = nodes;
@@ -102,11 +112,12 @@ export class LoadedStage {
     const loaded: LoadedStep[] = [];
     for (const step of steps) {
       const { kernel, launch } = await prepare(step, context.cache, memory.inPlace.get(step));
-      const known = inputsOf(step).every(({ value }) => places.has(rootOf(value)));
-      const args = known ? argumentsOf(launch, (value) => places.get(value)) : undefined;
-      loaded.push({ step, kernel, launch, args });
+      const roots = inputsOf(step).map(({ value }) => rootOf(value));
+      const given = [...new Set(roots.filter((root) => !places.has(root)))];
+      loaded.push({ step, kernel, launch, given, args: undefined, run: undefined });
     }
-    return new LoadedStage(memory, loaded, computing(all, live, rewritten), places, arena);
+    const nodes = computing(all, live, rewritten);
+    return new LoadedStage(context.device, memory, loaded, nodes, places, arena);
   }
 
   /** Runs every step. `given` are the tensors of the stage's inputs. */
@@ -114,17 +125,55 @@ export class LoadedStage {
     given: ReadonlyMap<Value, Tensor>,
     after?: (step: Step, milliseconds: number) => void,
   ): Promise<void> {
-    for (const { step, kernel, launch, args } of this.steps) {
-      const start = after ? performance.now() : 0;
-      await kernel(args ?? argumentsOf(launch, (value) => this.places.get(value) ?? given.get(value)));
-      after?.(step, performance.now() - start);
+    const here = await this.placed(given);
+    for (const loaded of this.steps)
+      if (!loaded.args || loaded.given.some((value) => this.moved.has(value))) {
+        loaded.args = argumentsOf(loaded.launch, (value) => this.places.get(value) ?? here.get(value));
+        loaded.run = await loaded.kernel.bind(loaded.args);
+      }
+    this.moved.clear();
+    if (after) return this.timed(after);
+    for (const { kernel, args, run } of this.steps) {
+      // Most launches wait for nothing, and waiting for nothing takes longer than many of them.
+      const waiting = run ? run() : kernel(args);
+      if (waiting) await waiting;
     }
   }
 
+  private async timed(after: (step: Step, milliseconds: number) => void): Promise<void> {
+    const { device } = this;
+    for (const { step, kernel, args, run } of this.steps) {
+      const start = performance.now();
+      if (run) await run();
+      else await kernel(args);
+      await device.finish?.();
+      after(step, performance.now() - start);
+    }
+  }
+
+  /** The tensors of the inputs on the device: those of the host are copied to where the last ones lay. */
+  private async placed(given: ReadonlyMap<Value, Tensor>): Promise<ReadonlyMap<Value, Tensor>> {
+    const { device, inputs } = this;
+    for (const [value, tensor] of given) {
+      const known = inputs.get(value);
+      const there = tensor.storage.device !== undefined && tensor.isContiguous;
+      if (!there && known?.own && device.write) {
+        await device.write(known.tensor, tensor);
+        continue;
+      }
+      if (there && known?.tensor.storage === tensor.storage && known.tensor.offset === tensor.offset)
+        continue;
+      if (known?.own) known.tensor.dispose();
+      inputs.set(value, { tensor: there ? tensor : await device.upload(tensor), own: !there });
+      this.moved.add(value);
+    }
+    return new Map([...inputs].map(([value, { tensor }]) => [value, tensor]));
+  }
+
   /** Where a value's elements are after a run on these inputs. */
-  placeOf(value: Value, given: ReadonlyMap<Value, Tensor>): Tensor {
+  placeOf(value: Value): Tensor {
     const root = rootOf(value);
-    const whole = this.places.get(root) ?? given.get(root);
+    const whole = this.places.get(root) ?? this.inputs.get(root)?.tensor;
     if (!whole) return internalError("graph", `the value ${value.name ?? value.id} has no place`);
     const { shape } = value;
     return new Tensor(whole.storage, whole.dtype, {
@@ -136,6 +185,8 @@ export class LoadedStage {
 
   dispose(): void {
     this.arena?.dispose();
+    for (const { tensor, own } of this.inputs.values()) if (own) tensor.dispose();
+    this.inputs.clear();
   }
 }
 

@@ -7,6 +7,7 @@ import { kernError } from "../../error.ts";
 import { loadKernels } from "../../load.ts";
 import { artifactOf, type KernelSource } from "../../source.ts";
 import { contiguousStrides } from "../../tensor/layout.ts";
+import { bytesOf } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { DeviceMemory, Scratch, type DeviceStorage } from "./memory.ts";
 import { wasmFeatures } from "./features.ts";
@@ -168,7 +169,15 @@ export class WasmDevice implements Backend, Machine {
       features: launch.features,
       run: (call) => runner.run(call),
       runSync: (call) => runner.runSync(call),
+      bind: (call) => runner.bind(call),
     };
+  }
+
+  async write(target: Tensor, source: Tensor): Promise<void> {
+    const { buffer, byteOffset, byteLength } = await source.data();
+    const { pointer } = target.storage as DeviceStorage;
+    const start = pointer + bytesOf(target.dtype, target.offset);
+    this.memory.bytes.set(new Uint8Array(buffer, byteOffset, byteLength), start);
   }
 
   async upload(tensor: Tensor): Promise<Tensor> {

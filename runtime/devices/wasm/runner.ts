@@ -14,6 +14,7 @@ import {
   sizeOf,
   type Layout,
 } from "../../tensor/layout.ts";
+import type { BoundLaunch } from "../../device.ts";
 import { bytesOf, HostStorage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { argKinds } from "./launch.ts";
@@ -116,6 +117,33 @@ export class KernelRunner {
     } finally {
       release(placed, done);
     }
+  }
+
+  /** A call that runs as often as wanted; undefined if something would have to be copied for it. */
+  bind(call: BoundCall): BoundLaunch | undefined {
+    const placed = call.tensors.map((bound) => this.needOf(bound));
+    if (placed.some((each) => "bytes" in each || (each.bound.param.mode !== "in" && !each.bound.tensor)))
+      return undefined;
+    if (this.threaded && workOf(call) >= this.machine.serialBelow)
+      return () =>
+        this.machine.turns.take(async () => this.passed(await this.execute(call, placed as Placed[])));
+    const args = [...this.args];
+    const bytes = this.fillArguments(args, call, placed as Placed[], this.machine.syncScratch, 1);
+    const callBytes = roundUp(evaluateShape(this.launch.callScratch, call.value));
+    const counts = this.launch.phases.map((_, phase) => this.countOf(phase, call));
+    const work = workOf(call);
+    const scratchAt = args.length - 5;
+    return () => {
+      // Scratch moves when a larger call comes.
+      const start = this.machine.syncScratch.at(bytes + callBytes);
+      args[scratchAt] = start;
+      args[scratchAt + 1] = start + bytes;
+      this.passed(this.runPhases(args, counts, work));
+    };
+  }
+
+  private passed(status: number): void {
+    if (status !== 0) throw this.failure(status);
   }
 
   // ---- tensors ---------------------------------------------------------------------------------------
@@ -227,10 +255,16 @@ export class KernelRunner {
   private executeSync(call: BoundCall, placed: readonly Placed[]): number {
     const { syncArgs } = this;
     this.fillArguments(syncArgs, call, placed, this.machine.syncScratch, 1);
-    const pieces = this.piecesOf(workOf(call));
+    const counts = this.launch.phases.map((_, phase) => this.countOf(phase, call));
+    return this.runPhases(syncArgs, counts, workOf(call));
+  }
+
+  /** All phases on this thread; `counts` are the iterations of their parallel loops. */
+  private runPhases(args: (number | bigint)[], counts: readonly number[], work: number): number {
+    const pieces = this.piecesOf(work);
     try {
-      for (let phase = 0; phase < this.launch.phases.length; phase++) {
-        const status = this.runShare(syncArgs, phase, 0, this.countOf(phase, call), pieces);
+      for (let phase = 0; phase < counts.length; phase++) {
+        const status = this.runShare(args, phase, 0, counts[phase]!, pieces);
         if (status !== 0) return status;
       }
     } catch (error) {
