@@ -3,6 +3,7 @@
 // 16 bits are what the pair products of the machine take.
 
 import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
+import { valueDtype } from "../ir/op-types.ts";
 import { op, type Buffer, type Expr, type LoadExpr } from "../ir/ir.ts";
 import { visitBlock, visitExprs, type Block } from "../ir/walk.ts";
 import { narrowFactor, narrowOf, type Quads } from "../passes/vectorize/pair-sums.ts";
@@ -44,8 +45,9 @@ function onlyFactors(buffer: string, body: Block, quads: Quads | undefined): boo
 
 /** A load of a panel in place of one of the buffer, whose values the panel's dtype holds. */
 export function fromPanel(load: LoadExpr, dtype: Dtype): Expr {
-  if (dtype === load.type.dtype) return load;
-  const held: LoadExpr = { ...load, type: { ...load.type, dtype } };
+  const read = valueDtype(dtype);
+  if (read === load.type.dtype) return load;
+  const held: LoadExpr = { ...load, type: { ...load.type, dtype: read } };
   return op("convert", load.type, [held], load.span);
 }
 

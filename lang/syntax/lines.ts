@@ -71,6 +71,12 @@ export function logicalLines(flat: readonly IToken[], problems: Problems): Lines
       continue;
     }
     if (brackets.forcedEnd.has(index)) close();
+    if (line && type === t.At && open.length === 0 && line.tokens[0]?.tokenType === t.At) {
+      // `@tile(i=4) @unroll(i)`: annotations side by side are lines of their own.
+      const { column } = line;
+      close();
+      line = { tokens: [], column, tainted: false };
+    }
     if (!line) {
       const column = indentation(text, lineStart, token.startOffset, tabs);
       line = { tokens: [], column, tainted: false };

@@ -42,7 +42,7 @@ export function assemble(text: string, { names, features, optimize }: AssemblyOp
         (features.has("relaxed-simd") ? Features.RelaxedSIMD : 0),
     );
     if (!module.validate()) return internalError("wasm", `invalid code for ${names}`);
-    if (optimize) module.runPasses(tidying);
+    if (optimize) module.runPasses(mostLocals(text) > crowded ? tidying.slice(1) : tidying);
     const { binary, sourceMap } = module.emitBinary(`${names}.wasm.map`) as unknown as {
       binary: Uint8Array;
       sourceMap: string | null;
@@ -69,3 +69,12 @@ function parsed(binaryen: Binaryen, text: string, names: string): ReturnType<Bin
  * from five to twenty times as long and, measured on vector loops, give V8 nothing that its own optimiser doesn't find.
  */
 const tidying = ["coalesce-locals", "reorder-locals", "vacuum"];
+
+/**
+ * Locals of a function beyond which they aren't coalesced: that compares all with all, takes minutes from ten thousand on,
+ * and saves a tenth of the code. Library kernels have up to 3,200.
+ */
+const crowded = 4000;
+
+const mostLocals = (text: string): number =>
+  text.split("(func ").reduce((most, each) => Math.max(most, each.split("(local ").length - 1), 0);

@@ -24,6 +24,20 @@ describe("loops over arguments", () => {
         );
   });
 
+  it("holds more values at a time than locals are compared for", () => {
+    const chain = Array.from({ length: 4500 }, (_, at) => `let v${at}: i32 = x[i] * ${at}`).join("\n");
+    const sum = Array.from({ length: 4500 }, (_, at) => `s = s ^ v${at}`).join("\n");
+    return check(
+      `kernel k(x: in i32[N], z: out i32[N]) dims(N = x.0) {
+        for i in 0..N { var s: i32 = 0
+          ${chain}
+          ${sum}
+          z[i] = s }
+      }`,
+      { sizes: [0, 3] },
+    );
+  });
+
   it("widens what it loads, for every integer dtype", async () => {
     for (const from of ["i8", "u8", "i16", "u16", "i32", "u32"])
       for (const to of ["i8", "i16", "u16", "i32", "i64", "f32", "f64"])
