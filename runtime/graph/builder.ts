@@ -22,7 +22,12 @@ export interface MapOptions {
   readonly shape?: readonly number[];
 }
 
+/** How a node is carried out other than its operator says: on integers, or not at all. */
+export type Way = "integers" | "4-bit weights" | "nothing";
+
 export class Builder {
+  /** By the name of the node. */
+  readonly notes = new Map<string, Way>();
   /** In the order built; each after the steps whose outputs it takes. */
   readonly steps: Step[] = [];
   /** The node being built. */
@@ -88,8 +93,11 @@ export class Builder {
     if (sizeOf(shape) !== sizeOf(value.shape)) throw new Error("a reshape keeps the number of elements");
     if (shape.length === value.shape.length && shape.every((dim, axis) => dim === value.shape[axis]))
       return value;
-    const { dtype, fixed } = value;
-    return { id: this.count++, dtype, shape: [...shape], fixed, alias: value };
+    const { dtype, fixed, integers } = value;
+    const made: Value = { id: this.count++, dtype, shape: [...shape], fixed, alias: value };
+    if (integers?.axis === undefined && integers)
+      made.integers = { ...integers, q: this.reshape(integers.q, shape) };
+    return made;
   }
 
   /** The elements that a layout shows, copied into row-major order; the value itself if they lie so already. */
@@ -102,11 +110,17 @@ export class Builder {
   /** The axes in another order. */
   transpose(value: Value, order: readonly number[]): Value {
     const strides = contiguousStrides(value.shape);
-    return this.view(value, {
+    const made = this.view(value, {
       shape: order.map((axis) => value.shape[axis]!),
       strides: order.map((axis) => strides[axis]!),
       offset: 0,
     });
+    const { integers } = value;
+    if (integers && made !== value) {
+      const axis = integers.axis === undefined ? undefined : order.indexOf(integers.axis);
+      made.integers = { ...integers, q: this.transpose(integers.q, order), axis };
+    }
+    return made;
   }
 
   cast(value: Value, dtype: Dtype): Value {

@@ -191,9 +191,11 @@ function inputList(list: Input[]): (input: Input) => number {
 function withEpilogue(step: KernelStep, reader: MapStep): KernelStep | undefined {
   const [output] = step.outputs;
   const [shown] = reader.outputs;
-  if (reader.outputs.length > 1 || shown!.dtype !== output!.dtype) return undefined;
+  const converts = step.code.hook?.converts ?? false;
+  if (reader.outputs.length > 1 || (shown!.dtype !== output!.dtype && !converts)) return undefined;
   if (sizeProduct(shown!.shape) !== sizeProduct(output!.shape)) return undefined;
-  if (reader.ops.some(({ dtype }) => dtype !== output!.dtype && dtype !== "bool")) return undefined;
+  if (!converts && reader.ops.some(({ dtype }) => dtype !== output!.dtype && dtype !== "bool"))
+    return undefined;
   const inputs: Input[] = [{ value: output! }];
   const places = reader.inputs.map((input) => {
     if (rootOf(input.value) === output) return inOrder(input, shown!) ? 0 : undefined;
@@ -207,7 +209,7 @@ function withEpilogue(step: KernelStep, reader: MapStep): KernelStep | undefined
     shown!.shape.length === output!.shape.length &&
     shown!.shape.every((dim, axis) => dim === output!.shape[axis])
       ? shown!
-      : { ...output!, id: output!.id, step: undefined, name: undefined };
+      : { ...output!, dtype: shown!.dtype, step: undefined, name: undefined };
   return {
     ...step,
     outputs: [result, ...step.outputs.slice(1)],

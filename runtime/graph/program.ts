@@ -27,6 +27,19 @@ export interface Value {
   constant?: Tensor;
   /** The name that the model gives it. */
   name?: string;
+  /** The integers that its elements stand for, where a node dequantized them: products and convolutions take these. */
+  integers?: Integers;
+}
+
+/** Small integers q that stand for (q - zero) · scale. */
+export interface Integers {
+  readonly q: Value;
+  readonly scale: Value;
+  readonly zero: Value | undefined;
+  /** The axis that has a scale for each place; undefined where one serves all. */
+  readonly axis: number | undefined;
+  /** Places of the axis that share a scale, where that is more than one. */
+  readonly block?: number;
 }
 
 /** A value as a step reads it: whole, or the part of its elements that a layout shows. */
@@ -105,9 +118,9 @@ export interface KernelCode {
   /**
    * Where the kernel lets a function change the elements of its first output before they are stored. `EPILOGUE` in the body is a
    * compile-time argument `, epilogue=post`, or nothing, and `POST(v, i, j)` is `post(v, i, j)`, or `v`; the function takes
-   * the element and this many indices, those of the output.
+   * the element and this many indices, those of the output. Where it `converts`, the result may have another dtype.
    */
-  readonly hook?: { readonly indices: number };
+  readonly hook?: { readonly indices: number; readonly converts?: boolean };
 }
 
 export interface KernelStep extends StepBase {

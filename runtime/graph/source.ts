@@ -251,7 +251,7 @@ function attached(
     return `${own}[${axes.length === 0 ? "0" : axes.map((axis) => indices[axis]).join(", ")}]`;
   });
   const { lines, names } = operations(ops, operands);
-  const given = element === undefined ? [] : [`${element}: ${tensor.dtype}`];
+  const given = element === undefined ? [] : [`${element}: ${inputs[0]!.value.dtype}`];
   const head = `def ${name}(${[...given, ...indices.map((index) => `${index}: index`)].join(", ")}) -> ${tensor.dtype}:`;
   return [head, ...[...lines, `return ${names.at(-1)}`].map((line) => `    ${line}`)];
 }

@@ -2,6 +2,7 @@
 
 import type { Device } from "../device.ts";
 import { modelError } from "../graph/error.ts";
+import type { Way } from "../graph/builder.ts";
 import type { Dim, Graph, GraphPort } from "../graph/graph.ts";
 import { GraphRunner, runnerContext, type RunnerContext, type StepListener } from "../graph/runner.ts";
 import { ops, type OpRegistry } from "../ops/registry.ts";
@@ -33,6 +34,8 @@ export interface ModelStatistics {
   readonly intermediates: number;
   /** Bytes of weights, and of what was computed of them alone, on the device. */
   readonly weights: number;
+  /** Nodes that are carried out in another way than their operators say, by name. */
+  readonly ways: ReadonlyMap<string, Way>;
 }
 
 /** Tensors by name. */
@@ -81,6 +84,7 @@ export class Model {
       arena: sum(({ memory }) => memory.bytes),
       intermediates: sum(({ memory }) => memory.sum),
       weights: this.context.weights.bytes,
+      ways: new Map(planned.flatMap(({ stage }) => [...stage.builder.notes])),
     };
   }
 

@@ -2,6 +2,7 @@
 
 import { dtypeInfo } from "../../lang/dtypes.ts";
 import type { Tensor } from "../../runtime/index.ts";
+import type { Way } from "../../runtime/graph/builder.ts";
 import { opName, type Graph } from "../../runtime/graph/graph.ts";
 import { portText, type Model } from "../../runtime/onnx/model.ts";
 import type { Colors } from "./terminal.ts";
@@ -49,11 +50,32 @@ function weightLine({ constants }: Graph): string {
 
 async function runLines(model: Model, inputs: Record<string, Tensor>): Promise<string[]> {
   await model.run(inputs);
-  const { nodes, launches, kernels, rewrites, arena, intermediates } = await model.statistics();
+  const { nodes, launches, kernels, rewrites, arena, intermediates, weights, ways } =
+    await model.statistics();
   const share = intermediates === 0 ? 0 : (100 * arena) / intermediates;
   return [
     `${launches} kernels are launched for ${nodes} nodes that compute, ${kernels} different ones`,
     ...Object.entries(rewrites).map(([name, count]) => `  recognised: ${name} × ${count}`),
     `${(arena / 2 ** 20).toFixed(2)} MiB for intermediates, ${share.toFixed(0)} % of their sum`,
+    `${(weights / 2 ** 20).toFixed(2)} MiB of weights on the device`,
+    ...wayLines(model.graph, ways),
   ];
+}
+
+const wayTexts: Readonly<Record<Way, string>> = {
+  integers: "run on integers",
+  "4-bit weights": "run on weights of four bits",
+  nothing: "cost nothing: what they would quantize is there",
+};
+
+/** How many nodes are carried out in another way than their operators say, by operator. */
+function wayLines({ nodes }: Graph, ways: ReadonlyMap<string, Way>): string[] {
+  return (Object.keys(wayTexts) as Way[]).flatMap((how) => {
+    const counts = new Map<string, number>();
+    for (const node of nodes)
+      if (ways.get(node.name) === how) counts.set(opName(node), (counts.get(opName(node)) ?? 0) + 1);
+    if (counts.size === 0) return [];
+    const text = [...counts].map(([op, count]) => `${op} × ${count}`).join(", ");
+    return [`${text} ${wayTexts[how]}`];
+  });
 }

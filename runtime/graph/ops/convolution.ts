@@ -1,12 +1,24 @@
 // Convolutions, by the library's kernels. Bias and what follows become the kernel's epilogue.
 
 import type { Value } from "../program.ts";
+import { convolutionOfIntegers } from "./integers.ts";
 import { product } from "./matmul.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
-import { asImage, imageSize, pairOf, spatialShape, windowOf, type Pair, type Window } from "./window.ts";
+import {
+  asImage,
+  checkGroups,
+  convolutionSettings,
+  imageSize,
+  pairOf,
+  spatialShape,
+  windowOf,
+  type Pair,
+  type Window,
+} from "./window.ts";
 
-const conv: Build = (node) => {
-  const y = convolveNode(node, node.in(0), node.in(1));
+const conv: Build = async (node) => {
+  const y =
+    (await convolutionOfIntegers(node, node.in(0), node.in(1))) ?? convolveNode(node, node.in(0), node.in(1));
   return node.has(2) ? addBias(node, y, node.in(2)) : y;
 };
 
@@ -38,11 +50,6 @@ function pointwise(node: NodeContext, x: Value, w: Value): Value {
   return product(node, weights, pixels);
 }
 
-function checkGroups(node: NodeContext, x: Value, channels: number, group: number): void {
-  if (x.shape[1] !== channels || channels % group !== 0)
-    node.fail(`its input has ${x.shape[1]} channels, and its weights are for ${channels} in ${group} groups`);
-}
-
 /** y[:, c] + bias[c] */
 export function addBias({ b }: NodeContext, y: Value, bias: Value): Value {
   return b.map("$0 + $1", [y, b.reshape(bias, [bias.shape[0]!, ...y.shape.slice(2).map(() => 1)])]);
@@ -50,29 +57,11 @@ export function addBias({ b }: NodeContext, y: Value, bias: Value): Value {
 
 /** A convolution of images [B, C, H, W] with weights [F, C / group, R, Q]. */
 function convolve({ b }: NodeContext, x: Value, w: Value, window: Window, group: number): Value {
-  const { stride, dilation, before, after, out } = window;
+  const { out } = window;
   const { dtype } = x;
   const [batch, channels, height, width] = x.shape as [number, number, number, number];
   const [features, each, r, q] = w.shape as [number, number, number, number];
-  const settings = [
-    ["SY", stride[0], 1],
-    ["SX", stride[1], 1],
-    ["LY", dilation[0], 1],
-    ["LX", dilation[1], 1],
-    ["PT", before[0], 0],
-    ["PL", before[1], 0],
-    ["PB", after[0], 0],
-    ["PR", after[1], 0],
-  ] as const;
-  const set = settings
-    .filter(([, value, otherwise]) => value !== otherwise)
-    .map(([name, value]) => `${name}=${value}`);
-  const reach = (axis: 0 | 1) => dilation[axis] * (window.kernel[axis] - 1);
-  const places = (axis: 0 | 1, size: string) =>
-    `(${size} + ${before[axis] + after[axis] - reach(axis) - 1}) // ${stride[axis]} + 1`;
-  const fits = (axis: 0 | 1, size: string) => `${reach(axis) + 1} <= ${size} + ${before[axis] + after[axis]}`;
-  const where = `${fits(0, "H")}, ${fits(1, "W")}`;
-  const image = [places(0, "H"), places(1, "W")];
+  const { set, where, places } = convolutionSettings(window);
   // A window for each channel alone has a kernel of its own.
   const depthwise = group > 1 && each === 1 && features === group;
   const grouped = group > 1 && !depthwise;
@@ -86,7 +75,7 @@ function convolve({ b }: NodeContext, x: Value, w: Value, window: Window, group:
         // The window's size is a number, so that the loops over it are unrolled.
         { name: "w", dims: depthwise ? ["C", r, q] : [...groups, "F", "C", r, q] },
       ],
-      outputs: [{ name: "y", dims: ["B", ...groups, depthwise ? "C" : "F", ...image] }],
+      outputs: [{ name: "y", dims: ["B", ...groups, depthwise ? "C" : "F", ...places] }],
       scalars: [],
       where,
       body: [`${kernel}[${[`T=${dtype}`, ...set].join(", ")}EPILOGUE](x, w, y)`],

@@ -11,6 +11,7 @@ import { products } from "./matmul.ts";
 import type { OpRow } from "./node.ts";
 import { normalization } from "./normalization.ts";
 import { padding } from "./padding.ts";
+import { quantizedOps } from "./qlinear.ts";
 import { quantization } from "./quantization.ts";
 import { recurrence } from "./recurrent.ts";
 import { resizing } from "./resize.ts";
@@ -33,6 +34,7 @@ const rows: readonly OpRow[] = [
   ...padding,
   ...pooling,
   ...quantization,
+  ...quantizedOps,
   ...recurrence,
   ...resizing,
   ...sampling,

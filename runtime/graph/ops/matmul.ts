@@ -3,10 +3,12 @@
 import { sizeOf } from "../../tensor/layout.ts";
 import { broadcast, isFloating } from "../builder.ts";
 import type { Value } from "../program.ts";
+import { productOfIntegers } from "./integers.ts";
 import { expandTo } from "./layout.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
 
-const matmul: Build = (node) => product(node, node.in(0), node.in(1));
+const matmul: Build = async (node) =>
+  (await productOfIntegers(node, node.in(0), node.in(1))) ?? product(node, node.in(0), node.in(1));
 
 /** `a @ b` as NumPy has it. */
 export function product(node: NodeContext, a: Value, b: Value): Value {
@@ -100,12 +102,12 @@ function matrices({ b }: NodeContext, left: Value, right: Value): Value {
 }
 
 /** α A' B' + β C, where ' may transpose. */
-const gemm: Build = (node) => {
+const gemm: Build = async (node) => {
   const { b } = node;
   const turned = (at: number, flag: string) =>
     node.flag(flag) ? b.transpose(node.in(at), [1, 0]) : node.in(at);
   const [left, right] = [turned(0, "transA"), turned(1, "transB")];
-  let result = product(node, left, right);
+  let result = (await productOfIntegers(node, left, right)) ?? product(node, left, right);
   const alpha = node.float("alpha", 1);
   const beta = node.float("beta", 1);
   const { dtype } = result;

@@ -3,7 +3,7 @@
 import type { Dtype } from "../../../lang/dtypes.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { valuesOf } from "../../tensor/values.ts";
-import type { Builder } from "../builder.ts";
+import type { Builder, Way } from "../builder.ts";
 import { badNode } from "../error.ts";
 import { isGraph, type Graph, type GraphNode } from "../graph.ts";
 import type { Value } from "../program.ts";
@@ -98,6 +98,16 @@ export class NodeContext {
     const value = this.in(at);
     if (!value.fixed) throw new Demand(value);
     return this.evaluate(value);
+  }
+
+  /** The elements of a value that depends on no input, on the host. */
+  known(value: Value): Promise<Tensor> {
+    return this.evaluate(value);
+  }
+
+  /** Notes that the node is carried out in another way than its operator says, for reports. */
+  note(how: Way): void {
+    this.b.notes.set(this.node.name, how);
   }
 
   /** Numbers from an attribute in older versions of the operator, from an input since. */

@@ -3,7 +3,8 @@
 import type { Dtype } from "../../../lang/dtypes.ts";
 import { sizeOf } from "../../tensor/layout.ts";
 import { reduce } from "./reduction.ts";
-import type { Build, NodeContext, OpRow } from "./node.ts";
+import type { Build, NodeContext, OpRow, Outputs } from "./node.ts";
+import { dequantized } from "./quantization.ts";
 import type { ScalarSlot, Value } from "../program.ts";
 import { asImage, pairOf, spatialShape, windowOf, type Window } from "./window.ts";
 
@@ -57,7 +58,16 @@ function pool(
 const lowest: Partial<Record<Dtype, string>> = { i8: "-128", u8: "0", f16: "-65504" };
 
 const maxPool: Build = (node) => {
-  const x = node.in(0);
+  const { integers } = node.in(0);
+  // The largest number is that of the largest integer.
+  if (integers && integers.axis === undefined && !node.wants(1)) {
+    node.note("integers");
+    return dequantized(node, maxPoolOf(node, integers.q) as Value, integers.scale, integers.zero);
+  }
+  return maxPoolOf(node, node.in(0));
+};
+
+function maxPoolOf(node: NodeContext, x: Value): Outputs {
   const image = asImage(node, x);
   const window = windowOf(node, x, pairOf(node, node.ints("kernel_shape"), 1, x.shape.length - 2));
   const least = lowest[x.dtype] ?? "-3.4028234663852886e38";
@@ -68,7 +78,7 @@ const maxPool: Build = (node) => {
   const result = node.b.reshape(y, shape);
   if (!node.wants(1)) return result;
   return [result, node.b.reshape(placesOf(node, image, window, least), shape)];
-};
+}
 
 /** Where each largest element lies in the whole input, in row-major order or, of each image, in column-major order. */
 function placesOf(node: NodeContext, image: Value, window: Window, least: string): Value {
@@ -89,8 +99,9 @@ function placesOf(node: NodeContext, image: Value, window: Window, least: string
   ]);
 }
 
-const averagePool: Build = (node) => {
-  const x = node.in(0);
+const averagePool: Build = (node) => averagePoolOf(node, node.in(0));
+
+export function averagePoolOf(node: NodeContext, x: Value): Value {
   const image = asImage(node, x);
   const window = windowOf(node, x, pairOf(node, node.ints("kernel_shape"), 1, x.shape.length - 2));
   const { kernel, after, dilation, stride } = window;
@@ -107,22 +118,19 @@ const averagePool: Build = (node) => {
     `y[b, c, i, j] = total / ${x.dtype}(rows * columns)`,
   ]);
   return node.b.reshape(y, [x.shape[0]!, x.shape[1]!, ...spatialShape(x, window.out)]);
-};
+}
 
 /** Over all spatial axes. */
-const global =
-  (combine: "sum" | "max", result?: string): Build =>
-  (node) => {
-    const x = node.in(0);
-    const reduced = x.shape.map((_, axis) => axis >= 2);
-    const shape = x.shape.map((dim, axis) => (axis < 2 ? dim : 1));
-    if (sizeOf(x.shape.slice(2)) === 0) node.fail("its images are empty");
-    return reduce(node, x, { reduced, shape }, { combine, result });
-  };
+export function globalPool(node: NodeContext, x: Value, combine: "sum" | "max", result?: string): Value {
+  const reduced = x.shape.map((_, axis) => axis >= 2);
+  const shape = x.shape.map((dim, axis) => (axis < 2 ? dim : 1));
+  if (sizeOf(x.shape.slice(2)) === 0) node.fail("its images are empty");
+  return reduce(node, x, { reduced, shape }, { combine, result });
+}
 
 export const pooling: readonly OpRow[] = [
   { op: "MaxPool", since: 1, build: maxPool },
   { op: "AveragePool", since: 1, build: averagePool },
-  { op: "GlobalAveragePool", since: 1, build: global("sum", "$ / n") },
-  { op: "GlobalMaxPool", since: 1, build: global("max") },
+  { op: "GlobalAveragePool", since: 1, build: (node) => globalPool(node, node.in(0), "sum", "$ / n") },
+  { op: "GlobalMaxPool", since: 1, build: (node) => globalPool(node, node.in(0), "max") },
 ];

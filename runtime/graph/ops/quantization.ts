@@ -3,9 +3,12 @@
 
 import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import { dtypeOf } from "../../onnx/tensors.ts";
+import { sizeOf } from "../../tensor/layout.ts";
+import { valuesOf } from "../../tensor/values.ts";
 import { isFloating } from "../builder.ts";
 import type { Value } from "../program.ts";
 import { addBias, convolveNode } from "./convolution.ts";
+import { byteConvolution, byteProduct, type Bytes } from "./integers.ts";
 import { product } from "./matmul.ts";
 import { reduce } from "./reduction.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
@@ -48,28 +51,54 @@ export function quantized(
   return b.map(`$T(clamp(${shifted}, ${low}, ${high}))`, inputs, { dtype });
 }
 
-const quantizeLinear: Build = (node) => {
+const quantizeLinear: Build = async (node) => {
   const [x, scale] = [node.in(0), node.in(1)];
   const zero = node.inputs[2];
+  const { integers } = x;
+  // What was dequantized by the same numbers is there already.
+  if (integers?.axis === undefined && integers && integers.q.dtype === (zero?.dtype ?? "u8"))
+    if ((await equal(node, integers.scale, scale)) && (await equal(node, integers.zero, zero))) {
+      node.note("nothing");
+      return integers.q;
+    }
   const named = node.int("output_dtype", 0);
   const dtype = zero?.dtype ?? (named === 0 ? "u8" : dtypeOf(named, "what a QuantizeLinear makes"));
   return quantized(node, x, scale, zero, dtype);
 };
+
+/** Whether both are the same single number, known now. */
+async function equal(node: NodeContext, a: Value | undefined, b: Value | undefined): Promise<boolean> {
+  if (a === b) return true;
+  if (!a?.fixed || !b?.fixed || a.dtype !== b.dtype) return false;
+  const [first, second] = [await valuesOf(await node.known(a)), await valuesOf(await node.known(b))];
+  return first.length === 1 && second.length === 1 && first[0] === second[0];
+}
 
 /** (q - zero) · scale, the difference in whole numbers. */
 export function dequantized(node: NodeContext, q: Value, scale: Value, zero: Value | undefined): Value {
   const { dtype } = scale;
   const inputs = [q, along(node, q, scale), ...(zero ? [along(node, q, zero)] : [])];
   const difference = zero ? "i32($0) - i32($2)" : "i32($0)";
-  return node.b.map(`$T(${difference}) * $1`, inputs, { dtype });
+  const y = node.b.map(`$T(${difference}) * $1`, inputs, { dtype });
+  y.integers = { q, scale, zero, ...axisOf(node, q, scale) };
+  return y;
+}
+
+/** The axis that a scale belongs to, if it is more than one number, and how many places of it share one. */
+function axisOf(node: NodeContext, q: Value, scale: Value): { axis: number | undefined; block?: number } {
+  if (sizeOf(scale.shape) === 1) return { axis: undefined };
+  const axis = node.axis(node.int("axis", 1), q.shape.length);
+  const block = Math.ceil(q.shape[axis]! / scale.shape[scale.shape.length === 1 ? 0 : axis]!);
+  return scale.shape.length === 1 ? { axis } : { axis, block };
 }
 
 const dequantizeLinear: Build = (node) => dequantized(node, node.in(0), node.in(1), node.inputs[2]);
 
 /** A scale and zero point from the range of a tensor, 0 included. */
-const dynamicQuantizeLinear: Build = (node) => {
+const dynamicQuantizeLinear: Build = (node) => dynamicallyQuantized(node, node.in(0));
+
+export function dynamicallyQuantized(node: NodeContext, x: Value): [q: Value, scale: Value, zero: Value] {
   const { b } = node;
-  const x = node.in(0);
   const axes = { reduced: x.shape.map(() => true), shape: [] };
   const high = reduce(node, x, axes, { combine: "max" });
   const low = reduce(node, x, axes, { combine: "min" });
@@ -78,7 +107,7 @@ const dynamicQuantizeLinear: Build = (node) => {
     dtype: "u8",
   });
   return [quantized(node, x, scale, zero, "u8"), scale, zero];
-};
+}
 
 /** Whole numbers without their zero point. A zero point of one axis belongs to `axis`. */
 function centered({ b }: NodeContext, x: Value, zero: Value | undefined, axis: number): Value {
@@ -89,11 +118,16 @@ function centered({ b }: NodeContext, x: Value, zero: Value | undefined, axis: n
   return b.map("$0 - i32($1)", [wide, b.reshape(zero, shape)]);
 }
 
-const matmulInteger: Build = (node) => {
-  const [a, w] = [node.in(0), node.in(1)];
-  const left = centered(node, a, node.inputs[2], a.shape.length - 2);
-  return product(node, left, centered(node, w, node.inputs[3], w.shape.length - 1));
-};
+/** Sums of products of whole numbers, a [.., M, K] and w [.., K, N] without their zero points: of a row, and of a column. */
+export async function integerProduct(node: NodeContext, a: Bytes, w: Bytes): Promise<Value> {
+  const sums = await byteProduct(node, a, w);
+  if (sums) return sums;
+  const left = centered(node, a.q, a.zero, a.q.shape.length - 2);
+  return product(node, left, centered(node, w.q, w.zero, w.q.shape.length - 1));
+}
+
+const matmulInteger: Build = (node) =>
+  integerProduct(node, { q: node.in(0), zero: node.inputs[2] }, { q: node.in(1), zero: node.inputs[3] });
 
 /** Integers of a product or convolution as a quantized tensor again. */
 function requantized(
@@ -113,25 +147,32 @@ function requantized(
   });
 }
 
-const qLinearMatmul: Build = (node) => {
+const qLinearMatmul: Build = async (node) => {
   const { b } = node;
-  const [a, w] = [node.in(0), node.in(3)];
-  const left = centered(node, a, node.in(2), a.shape.length - 2);
-  const sum = product(node, left, centered(node, w, node.in(5), w.shape.length - 1));
+  const sum = await integerProduct(
+    node,
+    { q: node.in(0), zero: node.in(2) },
+    { q: node.in(3), zero: node.in(5) },
+  );
   const perRow = (scale: Value) =>
     scale.shape.length === 1 && scale.shape[0]! > 1 ? b.reshape(scale, [scale.shape[0]!, 1]) : scale;
   return requantized(node, sum, [perRow(node.in(1)), node.in(4)], node.in(6), node.in(7));
 };
 
-const convInteger: Build = (node) => {
+const convInteger: Build = async (node) => {
   const [x, w] = [node.in(0), node.in(1)];
-  return convolveNode(node, centered(node, x, node.inputs[2], 1), centered(node, w, node.inputs[3], 0));
+  const sums = await byteConvolution(node, { q: x, zero: node.inputs[2] }, { q: w, zero: node.inputs[3] });
+  return (
+    sums ?? convolveNode(node, centered(node, x, node.inputs[2], 1), centered(node, w, node.inputs[3], 0))
+  );
 };
 
-const qLinearConv: Build = (node) => {
+const qLinearConv: Build = async (node) => {
   const { b } = node;
   const [x, w] = [node.in(0), node.in(3)];
-  const plain = convolveNode(node, centered(node, x, node.in(2), 1), centered(node, w, node.in(5), 0));
+  const plain =
+    (await byteConvolution(node, { q: x, zero: node.in(2) }, { q: w, zero: node.in(5) })) ??
+    convolveNode(node, centered(node, x, node.in(2), 1), centered(node, w, node.in(5), 0));
   const sum = node.has(8) ? addBias(node, plain, node.in(8)) : plain;
   const scale = node.in(4);
   const perChannel =
@@ -146,6 +187,8 @@ const row = (op: string, build: Build, since = 1): OpRow => ({ op, since, build 
 export const quantization: readonly OpRow[] = [
   row("QuantizeLinear", quantizeLinear),
   row("DequantizeLinear", dequantizeLinear),
+  row("com.microsoft::QuantizeLinear", quantizeLinear),
+  row("com.microsoft::DequantizeLinear", dequantizeLinear),
   row("DynamicQuantizeLinear", dynamicQuantizeLinear),
   row("MatMulInteger", matmulInteger),
   row("QLinearMatMul", qLinearMatmul),

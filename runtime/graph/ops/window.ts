@@ -94,3 +94,36 @@ export function windowOf(node: NodeContext, x: Value, kernel: Pair): Window {
   };
   return { kernel, stride, dilation, before, after, out: [places(0), places(1)] };
 }
+
+/** A window as compile-time parameters of the library's kernels: those that aren't 1 or 0, and what the sizes must satisfy. */
+export function convolutionSettings({ kernel, stride, dilation, before, after }: Window): {
+  readonly set: readonly string[];
+  readonly where: string;
+  /** The sizes of the result, of `H` and `W`. */
+  readonly places: readonly string[];
+} {
+  const settings = [
+    ["SY", stride[0], 1],
+    ["SX", stride[1], 1],
+    ["LY", dilation[0], 1],
+    ["LX", dilation[1], 1],
+    ["PT", before[0], 0],
+    ["PL", before[1], 0],
+    ["PB", after[0], 0],
+    ["PR", after[1], 0],
+  ] as const;
+  const set = settings
+    .filter(([, value, otherwise]) => value !== otherwise)
+    .map(([name, value]) => `${name}=${value}`);
+  const reach = (axis: 0 | 1) => dilation[axis] * (kernel[axis] - 1);
+  const places = (axis: 0 | 1, size: string) =>
+    `(${size} + ${before[axis] + after[axis] - reach(axis) - 1}) // ${stride[axis]} + 1`;
+  const fits = (axis: 0 | 1, size: string) => `${reach(axis) + 1} <= ${size} + ${before[axis] + after[axis]}`;
+  return { set, where: `${fits(0, "H")}, ${fits(1, "W")}`, places: [places(0, "H"), places(1, "W")] };
+}
+
+/** Weights are for `channels` of an image in `group` groups. */
+export function checkGroups(node: NodeContext, x: Value, channels: number, group: number): void {
+  if (x.shape[1] !== channels || channels % group !== 0)
+    node.fail(`its input has ${x.shape[1]} channels, and its weights are for ${channels} in ${group} groups`);
+}

@@ -1,0 +1,180 @@
+// Products and convolutions of small integers, exactly: what quantized models are made of. A zero point isn't subtracted from every
+// element but from the sums: Σ (a - z) w = Σ a w - z Σ w, and Σ w is a constant. The sums are 32-bit integers; whatever is
+// done to them, a scale, a bias, an activation and the next quantization, becomes the kernel's epilogue.
+
+import { sizeOf } from "../../tensor/layout.ts";
+import { valuesOf } from "../../tensor/values.ts";
+import type { Integers, Value } from "../program.ts";
+import { asImage, checkGroups, convolutionSettings, spatialShape, windowOf } from "./window.ts";
+import type { NodeContext } from "./node.ts";
+
+/** Whole numbers q - zero. */
+export type Bytes = Pick<Integers, "q" | "zero">;
+
+const isByte = ({ dtype }: Value): boolean => dtype === "i8" || dtype === "u8";
+const isSingle = (value: Value | undefined): boolean => value === undefined || sizeOf(value.shape) === 1;
+
+/** The sums of a [.., K] times w [K, N], or undefined where no kernel takes them: one zero point for all of a, one for a column of w. */
+export async function byteProduct(node: NodeContext, a: Bytes, w: Bytes): Promise<Value | undefined> {
+  const { b } = node;
+  if (!isByte(a.q) || !isByte(w.q) || !isSingle(a.zero)) return undefined;
+  if (a.q.shape.length < 2 || w.q.shape.length !== 2 || sizeOf(a.q.shape) * sizeOf(w.q.shape) === 0)
+    return undefined;
+  const [k, n] = w.q.shape as [number, number];
+  if (a.q.shape.at(-1) !== k) return undefined;
+  const m = sizeOf(a.q.shape) / k;
+  const { q, zero } = await symmetric(node, w);
+  const left = b.reshape(a.q, [m, k]);
+  const right = b.transpose(q, [1, 0]);
+  const kernel = m === 1 ? "row_product" : "product";
+  const [sums] = b.kernel(
+    {
+      name: m === 1 ? "row_of_bytes" : "product_of_bytes",
+      inputs: [
+        { name: "a", dims: [m === 1 ? 1 : "M", "K"] },
+        { name: "b", dims: ["N", "K"] },
+      ],
+      outputs: [{ name: "c", dims: [m === 1 ? 1 : "M", "N"] }],
+      scalars: [],
+      body: [`${kernel}[A=${left.dtype}, B=${right.dtype}EPILOGUE](a, b, c)`],
+      uses: [`std.bytes.${kernel}`],
+      hook: { indices: 2, converts: true },
+    },
+    [left, right],
+    [{ dtype: "i32", shape: [m, n] }],
+  );
+  let result = sums!;
+  if (a.zero) {
+    const shift = b.map("i32($0) * $1", [b.reshape(a.zero, []), rowSums(node, right)], { dtype: "i32" });
+    result = b.map("$0 - $1", [result, shift]);
+  }
+  if (zero) {
+    // Σ (a - y) (w - z) = Σ (a - y) w - z Σ (a - y)
+    const ofRow = b.reshape(rowSums(node, left), [m, 1]);
+    const own = a.zero ? b.map(`$0 - i32($1) * ${k}`, [ofRow, b.reshape(a.zero, [])]) : ofRow;
+    result = b.map("$0 - i32($1) * $2", [result, b.reshape(zero, isSingle(zero) ? [] : [n]), own]);
+  }
+  node.note("integers");
+  return b.reshape(result, [...a.q.shape.slice(0, -1), n]);
+}
+
+/** Weights as signed bytes, without their zero point where that makes it nothing. */
+async function symmetric(node: NodeContext, { q, zero }: Bytes): Promise<Bytes> {
+  if (!q.fixed || (zero && !zero.fixed)) return { q, zero };
+  const { b } = node;
+  const zeros = zero ? (await valuesOf(await node.known(zero))).map(Number) : [0];
+  if (zeros.every((each) => each === 0)) return { q, zero: undefined };
+  if (q.dtype === "i8") return { q, zero };
+  const signed = b.map("i8(i32($0) - 128)", [q], { dtype: "i8" });
+  const moved = b.map("i32($0) - 128", [zero!], { dtype: "i32" });
+  return { q: signed, zero: zeros.every((each) => each === 128) ? undefined : moved };
+}
+
+/** Σ of each row of a matrix. */
+function rowSums({ b }: NodeContext, x: Value): Value {
+  const [rows] = x.shape as [number, number];
+  const [y] = b.kernel(
+    {
+      name: "sums_of_rows",
+      inputs: [{ name: "x", dims: ["M", "N"] }],
+      outputs: [{ name: "y", dims: ["M"] }],
+      scalars: [],
+      body: ["@parallel", "for i in range(M):", "    y[i] = sum(i32(x[i, j]) for j in range(N))"],
+    },
+    [x],
+    [{ dtype: "i32", shape: [rows] }],
+  );
+  return y!;
+}
+
+/** The sums of the convolution that a node's attributes describe; undefined where no kernel takes them. */
+export async function byteConvolution(node: NodeContext, image: Bytes, w: Bytes): Promise<Value | undefined> {
+  const { b } = node;
+  if (!isByte(image.q) || !isByte(w.q) || !isSingle(image.zero)) return undefined;
+  if (sizeOf(image.q.shape) * sizeOf(w.q.shape) === 0) return undefined;
+  const group = node.int("group", 1);
+  checkGroups(node, image.q, w.q.shape[1]! * group, group);
+  const x = { q: asImage(node, image.q), zero: image.zero };
+  const [batch, channels] = x.q.shape as [number, number];
+  const [features, each, r, q] = asImage(node, w.q).shape as [number, number, number, number];
+  const depthwise = group > 1 && each === 1 && features === group && channels === group;
+  if (group > 1 && !depthwise) return undefined;
+  const window = windowOf(node, image.q, [r, q]);
+  const weights = await symmetric(node, { q: asImage(node, w.q), zero: w.zero });
+  if (weights.zero) return undefined;
+  const { set, where, places } = convolutionSettings(window);
+  const kernel = depthwise ? "convolve_depthwise" : "convolve";
+  const zero = x.zero ? b.reshape(x.zero, [1]) : b.literal(x.q.dtype, [0], [1]);
+  const [sums] = b.kernel(
+    {
+      name: depthwise ? "conv_channels_of_bytes" : "conv_of_bytes",
+      inputs: [
+        { name: "x", dims: depthwise ? ["N", "C", "H", "W"] : ["N", "H", "W", "C"] },
+        { name: "zero", dims: [1] },
+        { name: "w", dims: depthwise ? ["C", r, q] : ["F", r, q, "C"] },
+      ],
+      outputs: [{ name: "y", dims: ["N", depthwise ? "C" : "F", ...places] }],
+      scalars: [],
+      where,
+      body: [
+        `${kernel}[${[`A=${x.q.dtype}`, `B=${weights.q.dtype}`, ...set].join(", ")}EPILOGUE](x, zero, w, y)`,
+      ],
+      uses: [`std.bytes.${kernel}`],
+      hook: { indices: 4, converts: true },
+    },
+    [
+      depthwise ? x.q : b.transpose(x.q, [0, 2, 3, 1]),
+      zero,
+      depthwise ? b.reshape(weights.q, [features, r, q]) : b.transpose(weights.q, [0, 2, 3, 1]),
+    ],
+    [{ dtype: "i32", shape: [batch, features, ...window.out] }],
+  );
+  node.note("integers");
+  const shaped = b.reshape(sums!, [batch, features, ...spatialShape(image.q, window.out)]);
+  if (!x.zero) return shaped;
+  const ofWeights = b.reshape(rowSums(node, b.reshape(weights.q, [features, each * r * q])), [
+    features,
+    ...spatialShape(image.q, [1, 1]),
+  ]);
+  const shift = b.map("i32($0) * $1", [b.reshape(x.zero, []), ofWeights], { dtype: "i32" });
+  return b.map("$0 - $1", [shaped, shift]);
+}
+
+/** The product of two dequantized matrices by their integers, or undefined. */
+export async function productOfIntegers(node: NodeContext, a: Value, w: Value): Promise<Value | undefined> {
+  const [left, right] = [a.integers, w.integers];
+  if (!left || !right || left.axis !== undefined || right.block !== undefined) return undefined;
+  if (left.scale.dtype !== "f32" || right.scale.dtype !== "f32") return undefined;
+  if (right.axis !== undefined && right.axis !== 1) return undefined;
+  const sums = await byteProduct(node, left, right);
+  return sums && scaled(node, sums, left.scale, right.scale, []);
+}
+
+/** The convolution of dequantized images and weights by their integers, or undefined. */
+export async function convolutionOfIntegers(
+  node: NodeContext,
+  x: Value,
+  w: Value,
+): Promise<Value | undefined> {
+  const [image, weights] = [x.integers, w.integers];
+  if (!image || !weights || image.axis !== undefined || weights.block !== undefined) return undefined;
+  if (image.scale.dtype !== "f32" || weights.scale.dtype !== "f32") return undefined;
+  if (weights.axis !== undefined && weights.axis !== 0) return undefined;
+  const sums = await byteConvolution(node, image, weights);
+  return sums && scaled(node, sums, image.scale, weights.scale, spatialShape(x, [1, 1]));
+}
+
+/** Sums times both scales; the second may be one for each place of the axis before `behind`. */
+function scaled(
+  { b }: NodeContext,
+  sums: Value,
+  first: Value,
+  second: Value,
+  behind: readonly number[],
+): Value {
+  const factor = b.map("$0 * $1", [
+    b.reshape(first, []),
+    b.reshape(second, isSingle(second) ? [] : [sizeOf(second.shape), ...behind]),
+  ]);
+  return b.map("f32($0) * $1", [sums, factor], { dtype: "f32" });
+}
