@@ -37,6 +37,7 @@ const bundle = await rolldown({
     index: "compiler/index.ts",
     runtime: "runtime/index.ts",
     onnx: "runtime/onnx/index.ts",
+    tfjs: "runtime/tfjs/index.ts",
     prettier: "lang/format/plugin.ts",
     kernc: "tools/kernc/kernc.ts",
     vite: "tools/vite/index.ts",

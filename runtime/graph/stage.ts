@@ -207,7 +207,7 @@ function computing(all: readonly Step[], live: readonly Step[], rewritten: reado
 }
 
 /** The steps that wanted values need and that aren't constant, in order. */
-function liveSteps(all: readonly Step[], wanted: readonly Value[]): Step[] {
+export function liveSteps(all: readonly Step[], wanted: readonly Value[]): Step[] {
   const live = new Set<Step>();
   const stack = wanted.filter(({ fixed }) => !fixed).map(rootOf);
   while (stack.length > 0) {

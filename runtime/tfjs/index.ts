@@ -1,0 +1,4 @@
+// `kernc/tfjs`: kernels in Kern inside TensorFlow.js.
+
+export { registerKernels, type RegisterOptions, type Registration, type CallCounts } from "./register.ts";
+export type { BackendName, Tfjs } from "./types.ts";

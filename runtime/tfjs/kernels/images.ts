@@ -1,0 +1,86 @@
+// Pools and resizing of images whose channels lie together, and transposition.
+
+import type { Value } from "../../graph/program.ts";
+import type { Build, KernelRow, TfNode } from "../node.ts";
+import { placesOf, windowOf } from "./products.ts";
+
+function pool(node: TfNode, kernel: "max_pool_last" | "average_pool_last"): Value {
+  const { b } = node;
+  const x = node.in("x");
+  if (x.shape.length !== 4) node.decline("it isn’t of four dimensions");
+  if (x.dtype === "bool" || (kernel === "average_pool_last" && x.dtype !== "f32"))
+    node.decline(`it is of ${x.dtype}`);
+  const info = node.shapes.computePool2DInfo(
+    x.shape as [number, number, number, number],
+    node.raw("filterSize"),
+    node.raw("strides"),
+    1,
+    node.raw("pad"),
+    node.raw("dimRoundingMode"),
+  );
+  // As TensorFlow.js has it, windows of one pixel that give as many pixels give these pixels, whatever stride and padding say.
+  const same = info.outShape.every((dim, axis) => dim === x.shape[axis]);
+  if (info.filterHeight === 1 && info.filterWidth === 1 && same) return x;
+  const { set, out } = windowOf(node, info);
+  const { dims, where } = placesOf(info, set);
+  const largest = kernel === "max_pool_last";
+  const parameters = [`T=${x.dtype}`, `R=${info.filterHeight}`, `Q=${info.filterWidth}`, ...set];
+  const [y] = b.kernel(
+    {
+      name: largest ? "largest_in_window" : "mean_in_window",
+      inputs: [{ name: "x", dims: ["B", "H", "W", "C"] }],
+      outputs: [{ name: "y", dims: ["B", ...dims, "C"] }],
+      scalars: largest
+        ? [{ name: "lowest", dtype: x.dtype, value: x.dtype === "f32" ? -Infinity : -(2 ** 31) }]
+        : [],
+      where,
+      body: [`${kernel}[${parameters.join(", ")}](x, ${largest ? "lowest, " : ""}y)`],
+      uses: [`std.channels_last.${kernel}`],
+    },
+    [x],
+    [{ dtype: x.dtype, shape: [x.shape[0]!, ...out, x.shape[3]!] }],
+  );
+  return y!;
+}
+
+const resizeBilinear: Build = (node) => {
+  const { b } = node;
+  const x = b.cast(node.in("images"), "f32");
+  const [height, width] = node.numbers("size") as [number, number];
+  const [batch, rows, columns, channels] = x.shape as [number, number, number, number];
+  if (rows === 0 || columns === 0) node.decline("there are no pixels");
+  const corners = node.flag("alignCorners");
+  const ratio = (size: number, out: number): number =>
+    corners && out > 1 ? (size - 1) / (out - 1) : size / out;
+  const [y] = b.kernel(
+    {
+      name: "resize_bilinear",
+      inputs: [{ name: "x", dims: ["B", "H", "W", "C"] }],
+      outputs: [{ name: "y", dims: ["B", "height", "width", "C"] }],
+      scalars: [
+        { name: "height", dtype: "i32", value: height },
+        { name: "width", dtype: "i32", value: width },
+        { name: "rows", dtype: "f32", value: ratio(rows, height) },
+        { name: "columns", dtype: "f32", value: ratio(columns, width) },
+        { name: "shift", dtype: "f32", value: node.flag("halfPixelCenters") ? 0.5 : 0 },
+      ],
+      where: "H >= 1, W >= 1, 0 <= height, 0 <= width, height <= 16777216, width <= 16777216",
+      body: ["resize_bilinear_last(x, height, width, rows, columns, shift, y)"],
+      uses: ["std.channels_last.resize_bilinear_last"],
+    },
+    [x],
+    [{ dtype: "f32", shape: [batch, height, width, channels] }],
+  );
+  return y!;
+};
+
+const transpose: Build = (node) => node.b.transpose(node.in("x"), node.numbers("perm") ?? []);
+
+const row = (kernel: string, build: Build): KernelRow => ({ kernel, build });
+
+export const images: readonly KernelRow[] = [
+  row("AvgPool", (node) => pool(node, "average_pool_last")),
+  row("MaxPool", (node) => pool(node, "max_pool_last")),
+  row("ResizeBilinear", resizeBilinear),
+  row("Transpose", transpose),
+];

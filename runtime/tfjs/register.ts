@@ -1,0 +1,181 @@
+// Puts Kern's kernels in the place of a backend's own. A call that a kernel can't do (complex numbers, text, options that are new to it)
+// goes to the kernel that was there before, and is counted.
+
+import type { Device } from "../device.ts";
+import { kernError } from "../error.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { kernelRows } from "./kernels/index.ts";
+import { CpuMemory, dtypeOf, type TfMemory } from "./memory.ts";
+import { Declined, type Attributes, type KernelRow } from "./node.ts";
+import { Kernels, Plan, type InputShape } from "./plan.ts";
+import type { BackendName, KernelFunc, TensorInfo, Tfjs } from "./types.ts";
+
+export interface RegisterOptions {
+  /** Whose kernels to replace; it must have been imported, so that they are there. */
+  readonly backend: BackendName;
+  /** A device for the kernels to run on, `wasm` or `interp`; one of their own if nothing is said. */
+  readonly device?: Device;
+  /** Names of kernels to replace, as TensorFlow.js has them (`Conv2D`); all that Kern has if nothing is said. */
+  readonly kernels?: readonly string[];
+}
+
+/** Calls of one kernel so far. */
+export interface CallCounts {
+  /** Carried out by Kern. */
+  readonly kern: number;
+  /** Left to the kernel that was there before, by reason. */
+  readonly declined: Readonly<Record<string, number>>;
+}
+
+export interface Registration {
+  /** Names of the kernels that were replaced. */
+  readonly kernels: readonly string[];
+  /** What became of the calls of each kernel. */
+  calls(): Readonly<Record<string, CallCounts>>;
+  /** How many different kernels were compiled. */
+  readonly compiled: number;
+  /** Puts the backend's own kernels back. */
+  unregister(): void;
+}
+
+/** Plans kept for different shapes and attributes; the one that wasn't used for longest goes first. */
+const mostPlans = 512;
+
+/**
+ * Puts Kern's kernels in the place of a backend's own. What they need is loaded here, so that calls, which don't wait, find it; each
+ * is compiled when it is first called with dtypes and ranks that are new.
+ */
+export async function registerKernels(tf: Tfjs, options: RegisterOptions): Promise<Registration> {
+  const device = options.device ?? (await openOwn());
+  if (!("instancesSync" in device))
+    throw kernError("K0729", { what: "a kernel of TensorFlow.js", why: `its device is ${device.name}` });
+  const { loadCompiler } = await import("../../compiler/index.ts");
+  const kernels = new Kernels(device as Kernels["device"], await loadCompiler(device.compileOptions.target));
+  const wanted = kernelRows.filter(({ kernel }) => options.kernels?.includes(kernel) ?? true);
+  const replaced = wanted.map((row) => new Replaced(row, kernels, tf, options.backend));
+  for (const each of replaced) each.register();
+  return {
+    kernels: wanted.map(({ kernel }) => kernel),
+    calls: () => Object.fromEntries(replaced.map((each) => [each.row.kernel, each.counts()])),
+    get compiled() {
+      return kernels.size;
+    },
+    unregister() {
+      for (const each of replaced) each.unregister();
+      if (!options.device) device.close();
+    },
+  };
+}
+
+async function openOwn(): Promise<Device> {
+  return (await import("../devices/wasm/device.ts")).openWasmDevice();
+}
+
+type Original = ReturnType<Tfjs["getKernel"]> | undefined;
+type Call = Parameters<KernelFunc>[0];
+
+class Replaced {
+  readonly row: KernelRow;
+  private readonly kernels: Kernels;
+  private readonly tf: Tfjs;
+  private readonly backend: BackendName;
+  private readonly original: Original;
+  private readonly plans = new Map<string, Plan | Declined>();
+  private readonly declined = new Map<string, number>();
+  private done = 0;
+
+  constructor(row: KernelRow, kernels: Kernels, tf: Tfjs, backend: BackendName) {
+    this.row = row;
+    this.kernels = kernels;
+    this.tf = tf;
+    this.backend = backend;
+    this.original = tf.getKernel(row.kernel, backend);
+  }
+
+  register(): void {
+    const { kernel: kernelName } = this.row;
+    const backendName: string = this.backend;
+    if (this.original) this.tf.unregisterKernel(kernelName, backendName);
+    this.tf.registerKernel({
+      ...this.original,
+      kernelName,
+      backendName,
+      kernelFunc: (call) => this.call(call),
+    });
+  }
+
+  unregister(): void {
+    this.tf.unregisterKernel(this.row.kernel, this.backend);
+    if (this.original) this.tf.registerKernel(this.original);
+  }
+
+  counts(): CallCounts {
+    return { kern: this.done, declined: Object.fromEntries(this.declined) };
+  }
+
+  private call(call: Call): TensorInfo | TensorInfo[] {
+    const inputs = Object.entries(call.inputs).flatMap(([name, info]): [string, TensorInfo][] =>
+      info ? [[name, info]] : [],
+    );
+    const attributes = (call.attrs ?? {}) as Attributes;
+    const plan = this.plan(inputs, attributes);
+    if (plan instanceof Declined) return this.pass(call, plan);
+    this.done++;
+    const memory: TfMemory = new CpuMemory(call.backend);
+    const places = plan.results.map((result) => memory.place(result));
+    const made = plan.run(
+      inputs.map(([, info]) => memory.read(info)),
+      places.map((place) => place?.tensor),
+    );
+    const results = made.map((result: Tensor, at) =>
+      places[at] ? places[at].info : memory.publish(result, plan.results[at]!.shape),
+    );
+    return results.length === 1 ? results[0]! : results;
+  }
+
+  private plan(inputs: readonly (readonly [string, TensorInfo])[], attributes: Attributes): Plan | Declined {
+    const key = keyOf(inputs, attributes);
+    const known = this.plans.get(key);
+    this.plans.delete(key);
+    const plan = known ?? this.makePlan(inputs, attributes);
+    this.plans.set(key, plan);
+    if (this.plans.size > mostPlans) this.plans.delete(this.plans.keys().next().value!);
+    return plan;
+  }
+
+  private makePlan(
+    inputs: readonly (readonly [string, TensorInfo])[],
+    attributes: Attributes,
+  ): Plan | Declined {
+    const shapes: InputShape[] = [];
+    for (const [name, info] of inputs) {
+      const dtype = dtypeOf(info);
+      if (!dtype) return new Declined(`${this.row.kernel}: ${name} is of ${info.dtype}`);
+      shapes.push({ name, dtype, shape: info.shape });
+    }
+    try {
+      return Plan.make(this.row, shapes, attributes, this.kernels, this.tf.backend_util);
+    } catch (error) {
+      if (error instanceof Declined) return error;
+      throw error;
+    }
+  }
+
+  /** Leaves a call to the kernel that was there before. */
+  private pass(call: Call, { message }: Declined): TensorInfo | TensorInfo[] {
+    this.declined.set(message, (this.declined.get(message) ?? 0) + 1);
+    if (!this.original)
+      throw new Error(`${message}, and the backend ${this.backend} has no kernel of its own`);
+    return this.original.kernelFunc(call);
+  }
+}
+
+/** Equal for calls that the same plan serves. */
+function keyOf(inputs: readonly (readonly [string, TensorInfo])[], attributes: Attributes): string {
+  const shapes = inputs.map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`);
+  // JSON has no infinities.
+  const text = JSON.stringify(attributes, (_, value: unknown) =>
+    typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
+  );
+  return `${shapes.join()};${text}`;
+}
