@@ -158,6 +158,26 @@ export interface WgslLaunch {
   readonly uniform: readonly UniformWord[];
   /** Features that the device must have, by their WebGPU names. */
   readonly features: readonly string[];
+  /** Entry points, one a phase, to be taken instead where the arguments for these parameters all lie in vectors (`liesInVectors`). */
+  readonly wide?: { readonly params: readonly number[]; readonly entryPoints: readonly string[] };
+}
+
+/**
+ * Whether a tensor's elements can be taken four at a time: those of a row lie side by side, and rows begin at multiples of four
+ * elements and are multiples of four long. Strides and offset count elements; strides of axes of extent 0 or 1 are row-major.
+ */
+export function liesInVectors({
+  shape,
+  strides,
+  offset,
+}: {
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly offset: number;
+}): boolean {
+  const last = shape.length - 1;
+  if (last < 0 || shape.includes(0) || strides[last] !== 1) return false;
+  return [shape[last]!, offset, ...strides.slice(0, last)].every((count) => count % 4 === 0);
 }
 
 /**

@@ -82,12 +82,15 @@ function dispatchAll(device: GPUDevice, module: GPUShaderModule, launch: WgslLau
   });
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
-  for (const { entryPoint, workgroupSize, extent } of launch.phases) {
-    pass.setPipeline(device.createComputePipeline({ layout, compute: { module, entryPoint } }));
-    pass.setBindGroup(0, bindGroup);
-    const [x, y] = foldWorkgroups(evaluateShape(extent, size), workgroupSize[0]) ?? [1, 1];
-    pass.dispatchWorkgroups(x, y);
-  }
+  launch.phases.forEach(({ entryPoint: plain, workgroupSize, extent }, at) => {
+    const wide = launch.wide?.entryPoints[at];
+    for (const entryPoint of [plain, ...(wide === undefined ? [] : [wide])]) {
+      pass.setPipeline(device.createComputePipeline({ layout, compute: { module, entryPoint } }));
+      pass.setBindGroup(0, bindGroup);
+      const [x, y] = foldWorkgroups(evaluateShape(extent, size), workgroupSize[0]) ?? [1, 1];
+      pass.dispatchWorkgroups(x, y);
+    }
+  });
   pass.end();
   encoder.finish();
   buffers.forEach((buffer) => buffer.destroy());

@@ -77,6 +77,7 @@ export type TargetExplanation =
       /** On GPUs: each phase's workgroups and registers, and how invocations side by side access tensors. */
       readonly gpu?: {
         readonly phases: GpuReport["phases"];
+        readonly wide: GpuReport["wide"];
         readonly accesses: readonly (Omit<GpuAccess, "span"> & { readonly place?: SourcePlace })[];
       };
     };

@@ -105,6 +105,7 @@ async function explainTarget(
       ...(kernel!.gpu && {
         gpu: {
           phases: kernel!.gpu.phases,
+          wide: kernel!.gpu.wide,
           accesses: kernel!.gpu.accesses.map(({ span, ...access }) => ({ ...access, place: placeOf(span) })),
         },
       }),

@@ -71,6 +71,8 @@ export interface GpuReport {
     readonly registers: number;
   }[];
   readonly accesses: readonly GpuAccess[];
+  /** Tensor arguments that are accessed in vectors of four elements, where all of them lie so that they can be. */
+  readonly wide: readonly string[];
 }
 
 /** All kernels of one file. */

@@ -48,17 +48,19 @@ function callOf(device, module, { signature, launch }) {
   }));
   const layout = device.createBindGroupLayout({ entries });
   const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] });
-  let pipelines;
-  const compiled = () =>
-    (pipelines ??= Promise.all(
-      launch.phases.map(({ entryPoint }) =>
-        device.createComputePipelineAsync({ layout: pipelineLayout, compute: { module, entryPoint } }),
+  const pipelines = {};
+  const compiled = (wide) =>
+    (pipelines[wide] ??= Promise.all(
+      launch.phases.map(({ entryPoint }, at) =>
+        device.createComputePipelineAsync({
+          layout: pipelineLayout,
+          compute: { module, entryPoint: wide ? launch.wide.entryPoints[at] : entryPoint },
+        }),
       ),
     ));
 
   /** `encoder`: encode into it, and submit nothing. */
   return async (args, { encoder: given } = {}) => {
-    const phases = await compiled();
     const names = new Map(
       params.filter(({ kind }) => kind === "scalar").map((param) => [param.name, Number(args[param.name])]),
     );
@@ -115,6 +117,7 @@ function callOf(device, module, { signature, launch }) {
       buffers.push(temporary.at(-1));
     }
 
+    const phases = await compiled(launch.wide?.params.every((at) => liesInVectors(tensors.get(at))) ?? false);
     const status = launch.bindings.findIndex(({ role }) => role.of === "status");
     if (given && status >= 0)
       throw new Error(`${name} checks at run time, so it submits its commands itself`);
@@ -167,6 +170,12 @@ const formats = {
 };
 
 const product = (shape) => shape.reduce((total, size) => total * size, 1);
+/** Whether a tensor's elements can be taken four at a time. */
+const liesInVectors = ({ shape, strides, offset }) =>
+  shape.length > 0 &&
+  !shape.includes(0) &&
+  strides.at(-1) === 1 &&
+  [shape.at(-1), offset, ...strides.slice(0, -1)].every((count) => count % 4 === 0);
 const rowMajor = (shape) => shape.map((_, axis) => product(shape.slice(axis + 1)));
 
 const operators = {

@@ -1,11 +1,11 @@
 // What the library's main kernels become on an AMD GPU, by Mesa's compiler: within the bounds that `shaders.ts` sets, and where
 // TensorFlow.js does the same, in fewer instructions.
 
-import { expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { machineCodeOf } from "./report.ts";
 import { kernShaders, type NamedShader } from "./shaders.ts";
-import type { MachineCode } from "./machine-code.ts";
-import { radvLibrary } from "./machine-code.ts";
+import { radvLibrary, type MachineCode } from "./machine-code.ts";
+import { tfjsMatmul } from "./tfjs.ts";
 
 function missing(): string | undefined {
   try {
@@ -42,12 +42,30 @@ function problemsOf({ name, bounds }: NamedShader, code: MachineCode): string[] 
 
 const reason = missing();
 
-test.skipIf(reason !== undefined)(
-  `kernels as machine code ${reason ? `(skipped: ${reason})` : ""}`,
-  { timeout: 120_000 },
-  async () => {
-    const shaders = await kernShaders();
-    const codes = machineCodeOf(shaders);
+describe.skipIf(reason !== undefined)(`machine code ${reason ? `(skipped: ${reason})` : ""}`, async () => {
+  const shaders = reason === undefined ? [...(await kernShaders()), await tfjsMatmul(512)] : [];
+  const codes = reason === undefined ? machineCodeOf(shaders) : [];
+  const codeOf = (name: string): MachineCode =>
+    codes[shaders.findIndex((shader) => shader.name.startsWith(name))]!;
+
+  it("keeps to its bounds", () => {
     expect(shaders.flatMap((shader, at) => problemsOf(shader, codes[at]!))).toEqual([]);
-  },
-);
+  });
+
+  it("of a product of matrices has fewer instructions for its arithmetic than TensorFlow.js's", () => {
+    const perProduct = ({ hot }: MachineCode): number => hot.instructions / hot.products;
+    const own = codeOf("matmul M=512 K=512 N=512, wide");
+    const theirs = codeOf("TensorFlow.js");
+    expect(theirs.hot.products).toBe(512);
+    expect(own.hot.products).toBe(256);
+    expect(perProduct(own)).toBeLessThan(perProduct(theirs));
+    expect(own.waves).toBeGreaterThan(theirs.waves);
+  });
+
+  it("of kernels for whole vectors reads memory in vectors", () => {
+    const wide = shaders.flatMap(({ name }, at) => (name.includes(", wide") ? [codes[at]!.whole] : []));
+    expect(wide.length).toBeGreaterThan(0);
+    for (const { loads, stores } of wide)
+      expect(loads[64] + loads[128] + stores[64] + stores[128]).toBeGreaterThan(0);
+  });
+});

@@ -75,12 +75,16 @@ async function shadersOf({ file, kernel, set = {}, shape, bounds }: Subject): Pr
   const values = Object.entries({ ...set, ...shape })
     .map(([name, value]) => ` ${name}=${value}`)
     .join("");
-  return launch.phases.map(({ entryPoint }, at) => ({
-    name: `${kernel}${values}${launch.phases.length > 1 ? ` ${at + 1}` : ""}`,
+  const shader = (entryPoint: string, at: number, words: string): NamedShader => ({
+    name: `${kernel}${values}${words}${launch.phases.length > 1 ? ` ${at + 1}` : ""}`,
     code,
     entryPoint,
     bindings: launch.uniform.length > 0 ? `${bindings}u` : bindings,
     features: launch.features,
     bounds,
-  }));
+  });
+  return [
+    ...launch.phases.map(({ entryPoint }, at) => shader(entryPoint, at, "")),
+    ...(launch.wide?.entryPoints ?? []).map((entryPoint, at) => shader(entryPoint, at, ", wide")),
+  ];
 }

@@ -167,14 +167,18 @@ export function emitAddress(place: Place, index: readonly Expr[], scope: Scope, 
   return outside ? atRunTime(text, at, scope) : text;
 }
 
-function address({ buffer, offset, strides }: Place, index: readonly Expr[]): Expr {
+/** `along`: the stride of the last axis, where it is known. */
+function address({ buffer, offset, strides }: Place, index: readonly Expr[], along?: number): Expr {
   if (!strides || offset === undefined) {
     return index.reduce(
       (at, each, axis) => (axis === 0 ? each : add(mul(at, buffer.shape[axis]!), each)),
       int(0),
     );
   }
-  const terms = index.map((each, axis) => mul(each, ref(strides[axis]!, i32)));
+  const last = index.length - 1;
+  const stride = (axis: number): Expr =>
+    axis === last && along !== undefined ? int(along) : ref(strides[axis]!, i32);
+  const terms = index.map((each, axis) => mul(each, stride(axis)));
   return add(terms.reduce(add, int(0)), ref(offset, i32));
 }
 
@@ -187,6 +191,7 @@ export function emitCell(
 ): { cell: Text; lane: Text | undefined } {
   const lanes = place.storage.lanes ?? internalError("wgsl", `${place.buffer.name} doesn't lie in vectors`);
   const last = index.at(-1)!;
+  if (place.strides) return emitCellOfArgument(place, index, lanes, scope, out);
   const { cell, lane } = cellOf(last, lanes, scope.known);
   const extents = place.buffer.shape.map((extent, axis) =>
     axis === index.length - 1 ? int((constantSize([extent]) ?? lanes) / lanes) : extent,
@@ -199,6 +204,22 @@ export function emitCell(
   if (last.type.lanes > 1) return { cell: text, lane: undefined };
   if (lane !== undefined) return { cell: text, lane: primary(String(lane)) };
   return { cell: text, lane: binary("&", emitExpr(last, scope, out), primary(String(lanes - 1))) };
+}
+
+/** As `emitCell`, of an argument, whose rows begin at multiples of a vector. */
+function emitCellOfArgument(
+  place: Place,
+  index: readonly Expr[],
+  lanes: number,
+  scope: Scope,
+  out: Lines,
+): { cell: Text; lane: Text | undefined } {
+  const last = index.at(-1)!;
+  const whole = last.type.lanes > 1;
+  const first = last.kind === "op" && last.op === "ramp" ? last.args[0]! : last;
+  const at = emitExpr(address(place, [...index.slice(0, -1), first], 1), scope, out);
+  const cell = binary(">>", at, primary(`${Math.log2(lanes)}u`));
+  return { cell, lane: whole ? undefined : binary("&", at, primary(String(lanes - 1))) };
 }
 
 function plainLoad(expr: LoadExpr, scope: Scope, out: Lines): Text {
@@ -216,10 +237,12 @@ function plainLoad(expr: LoadExpr, scope: Scope, out: Lines): Text {
 
 function guardedLoad(expr: LoadExpr, guard: Expr, scope: Scope, out: Lines): Text {
   const dtype = valueDtype(placeOf(expr.buffer, scope).buffer.dtype);
-  const zero = literal(dtype === "bool" ? false : 0, dtype, scope.helpers);
+  const type = typeText({ dtype, lanes: expr.type.lanes });
+  const one = literal(dtype === "bool" ? false : 0, dtype, scope.helpers);
+  const zero = expr.type.lanes === 1 ? one : call(type, one);
   const cond = emitExpr(guard, scope, out);
   const name = scope.names.give(`${expr.buffer}_value`);
-  out.add(`var ${name}: ${registerOf(dtype)} = ${zero.text};`);
+  out.add(`var ${name}: ${type} = ${zero.text};`);
   out.block(`if (${cond.text})`, () => out.add(`${name} = ${plainLoad(expr, scope, out).text};`));
   return primary(name);
 }

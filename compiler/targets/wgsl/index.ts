@@ -14,7 +14,7 @@ import { emitKernel } from "./kernel.ts";
 import { limits, limitsOf, type Limits } from "./limits.ts";
 import { NameSpace } from "./names.ts";
 import { wgslPasses } from "./passes.ts";
-import { prepare } from "./prepare.ts";
+import { prepare, prepareWide, type Prepared, type WidePrepared } from "./prepare.ts";
 import { gpuReport } from "./report.ts";
 
 export const wgslTarget: Target = {
@@ -46,7 +46,8 @@ export function emitModule(
     if (!checkDtypes(kernel, sink) || !checkInvocations(kernel, granted, sink)) return nothing;
     const ready = prepare(kernel, granted);
     if (!checkLimits(ready.kernel, ready.entries, granted, sink)) return nothing;
-    const code = emitKernel(ready, { helpers, names });
+    const wide = wideOf(kernel, ready, granted);
+    const code = emitKernel(ready, { helpers, names }, wide);
     parts.push(...code.parts);
     half ||= code.launch.features.includes("shader-f16");
     return {
@@ -54,10 +55,19 @@ export function emitModule(
       launch: code.launch,
       asserts: code.asserts,
       text: code.parts.join("\n\n"),
-      gpu: gpuReport(ready),
+      gpu: gpuReport(ready, wide?.buffers),
       notHonoured: [...ready.notHonoured, ...code.notHonoured],
     };
   });
   const text = `${[...(half ? ["enable f16;"] : []), ...parts, ...helpers.code].join("\n\n")}\n`;
   return { code: text, text, kernels: emitted };
+}
+
+/** The code for arguments that lie in whole vectors, which is launched as the other is. */
+function wideOf(kernel: IrKernel, { entries }: Prepared, granted: Limits): WidePrepared | undefined {
+  const wide = prepareWide(kernel, granted);
+  const alike =
+    wide?.entries.length === entries.length &&
+    wide.entries.every(({ together }, at) => together?.size === entries[at]!.together?.size);
+  return alike ? wide : undefined;
 }

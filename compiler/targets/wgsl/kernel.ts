@@ -13,7 +13,7 @@ import { workgroupSize } from "./limits.ts";
 import { Lines } from "./lines.ts";
 import { NameSpace } from "./names.ts";
 import { serialLoops, totalCount } from "./phases.ts";
-import type { Entry, NotHonoured, Prepared } from "./prepare.ts";
+import type { Entry, NotHonoured, Prepared, WidePrepared } from "./prepare.ts";
 import { emitBlock, emitComment, type FunctionScope } from "./statements.ts";
 import { constantSize } from "./sizes.ts";
 import { Storage } from "./storage.ts";
@@ -40,16 +40,19 @@ export interface ModuleScope {
   readonly names: NameSpace;
 }
 
-/** Emits a checked kernel, an entry point a phase. */
-export function emitKernel({ kernel, entries, arrays }: Prepared, module: ModuleScope): KernelCode {
-  const entryNames = entries.map((_, at) =>
-    module.names.give(at === 0 ? kernel.name : `${kernel.name}_${at + 1}`),
-  );
+/** Emits a checked kernel, an entry point a phase, and with `wide` another for arguments that lie in vectors. */
+export function emitKernel(
+  { kernel, entries, arrays }: Prepared,
+  module: ModuleScope,
+  wide?: WidePrepared,
+): KernelCode {
+  const entryNames = namesOfEntries(kernel.name, entries, module);
   // Kernels of one module must not share names; those of the first stay as they are.
   const give = (wish: string): string => module.names.give(wish, `${kernel.name}_${wish}`);
   const asserts = assertsOf(kernel);
   const shared = new Set(entries.flatMap(({ together }) => [...(together?.shared ?? [])]));
   const { places, variables } = placesOf(kernel, module, give, shared, arrays);
+  const inVectors = wide && placesInVectors(wide, places, module, give);
   const status = asserts.length > 0 ? give("status") : undefined;
   const uniformName = give("args");
   const uniform = layOutUniform(kernel, uniformName);
@@ -58,26 +61,27 @@ export function emitKernel({ kernel, entries, arrays }: Prepared, module: Module
   const failed =
     status && entries.some(({ together }, at) => together && at > 0) ? give("failed") : undefined;
   const known = new Map(entries.flatMap(({ body }) => [...valuesOf(body)]));
+  const common = { kernel, module, places, uniform, known, status, asserts, failed };
   const functions = entries.map((entry, at) =>
-    emitEntry(entry, {
-      name: entryNames[at]!,
-      kernel,
-      module,
-      places,
-      uniform,
-      known,
-      status,
-      asserts,
-      first: at === 0,
-      failed,
-    }),
+    emitEntry(entry, { ...common, name: entryNames[at]!, first: at === 0 }),
   );
-  const declarations = bindings.map(({ name, access }, at) => {
+  const wideNames = wide ? namesOfEntries(`${kernel.name}_wide`, wide.entries, module) : [];
+  if (wide && inVectors) {
+    const values = new Map(wide.entries.flatMap(({ body }) => [...valuesOf(body)]));
+    const own = { ...common, kernel: wide.kernel, places: inVectors.places, known: values };
+    wide.entries.forEach((entry, at) =>
+      functions.push(emitEntry(entry, { ...own, name: wideNames[at]!, first: at === 0 })),
+    );
+  }
+  const declarations = bindings.flatMap(({ name, access }, at) => {
     const type =
       name === status
         ? "atomic<u32>"
         : (variables.get(name)?.type ?? internalError("wgsl", `no buffer ${name}`));
-    return `@group(0) @binding(${at}) var<storage, ${access}> ${name}: ${type};`;
+    const declare = (variable: string, of: string): string =>
+      `@group(0) @binding(${at}) var<storage, ${access}> ${variable}: ${of};`;
+    const vectors = inVectors?.arguments.get(name);
+    return [declare(name, type), ...(vectors ? [declare(vectors.name, vectors.type)] : [])];
   });
   const parts: string[] = [];
   if (uniform.words.length > 0) {
@@ -87,9 +91,12 @@ export function emitKernel({ kernel, entries, arrays }: Prepared, module: Module
     declarations.push(`@group(0) @binding(${bindings.length}) var<uniform> ${uniformName}: ${struct};`);
   }
   if (declarations.length > 0) parts.push(declarations.join("\n"));
-  const memory = [...places.values()].flatMap(({ buffer, storage }) =>
-    shared.has(buffer.name) ? [`var<workgroup> ${storage.name}: ${storage.type};`] : [],
-  );
+  // The memory of the other code's workgroups is of the same arrays, which may lie in other vectors.
+  const memoryOf = (all: ReadonlyMap<string, Place>): readonly string[] =>
+    [...all.values()].flatMap(({ buffer, storage }) =>
+      shared.has(buffer.name) ? [`var<workgroup> ${storage.name}: ${storage.type};`] : [],
+    );
+  const memory = [...memoryOf(places), ...(inVectors ? memoryOf(inVectors.places) : [])];
   if (failed) memory.push(`var<workgroup> ${failed}: u32;`);
   if (memory.length > 0) parts.push(memory.join("\n"));
   for (const { storage } of places.values()) parts.push(...storage.functions.values());
@@ -101,6 +108,7 @@ export function emitKernel({ kernel, entries, arrays }: Prepared, module: Module
     bindings,
     uniform: uniform.words,
     features,
+    ...(wide && { wide: { params: wideParams(kernel, wide.buffers), entryPoints: wideNames } }),
   };
   const notHonoured = entries.flatMap(serialLoops).map(({ loop, why }) => ({
     annotation: `@parallel(${loop.marks.label ?? loop.name})`,
@@ -108,6 +116,16 @@ export function emitKernel({ kernel, entries, arrays }: Prepared, module: Module
     span: loop.span,
   }));
   return { parts, launch, asserts, notHonoured };
+}
+
+function namesOfEntries(name: string, entries: readonly Entry[], module: ModuleScope): string[] {
+  return entries.map((_, at) => module.names.give(at === 0 ? name : `${name}_${at + 1}`));
+}
+
+function wideParams(kernel: IrKernel, buffers: ReadonlySet<string>): number[] {
+  return kernel.params.flatMap((param, at) =>
+    param.kind === "tensor" && buffers.has(param.buffer) ? [at] : [],
+  );
 }
 
 function phaseOf(entry: Entry, name: string): WgslPhase {
@@ -161,6 +179,37 @@ function placesOf(
   for (const space of ["kernel", "local", "panel"])
     kernel.buffers.filter((buffer) => buffer.space === space).forEach(make);
   return { places, variables };
+}
+
+/** The buffers as other code sees them, and by the names of the bindings, the arguments that lie in vectors there. */
+function placesInVectors(
+  { kernel, entries, arrays, buffers }: WidePrepared,
+  places: ReadonlyMap<string, Place>,
+  module: ModuleScope,
+  give: (wish: string) => string,
+): { readonly places: Map<string, Place>; readonly arguments: ReadonlyMap<string, Storage> } {
+  const shared = new Set(entries.flatMap(({ together }) => [...(together?.shared ?? [])]));
+  const own = new Map(places);
+  const args = new Map<string, Storage>();
+  for (const buffer of kernel.buffers) {
+    const { name, space, shape } = buffer;
+    const local = space === "local" || space === "panel";
+    if (!local && !buffers.has(name)) continue;
+    const before = places.get(name) ?? internalError("wgsl", `no buffer ${name}`);
+    const usage = {
+      written: false,
+      atomic: false,
+      size: local ? constantSize(shape) : undefined,
+      shared: shared.has(name),
+      lanes: arrays.get(name),
+    };
+    // What one invocation has for itself is declared in functions, which don't meet.
+    const variable = local && !shared.has(name) ? before.storage.name : give(`${name}_wide`);
+    const storage = new Storage(buffer, variable, usage, module.helpers, give);
+    own.set(name, { ...before, buffer, storage });
+    if (!local) args.set(before.storage.name, storage);
+  }
+  return { places: own, arguments: args };
 }
 
 function bufferNamed(kernel: IrKernel, name: string): Buffer {

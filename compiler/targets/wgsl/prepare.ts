@@ -13,6 +13,7 @@ import type { Limits } from "./limits.ts";
 import { entryPoint, type EntryPoint } from "./phases.ts";
 import { scalarise } from "./scalarise.ts";
 import { vectorArrays, type VectorArrays } from "./vector-arrays.ts";
+import { wideKernel, wideLanes } from "./wide.ts";
 import { CannotCooperate, cooperate } from "./workgroups/cooperate.ts";
 import { hasThreads } from "./workgroups/nests.ts";
 import type { Cooperation } from "./workgroups/steps.ts";
@@ -33,19 +34,31 @@ export interface Prepared {
   /** With the arrays as entries use them. */
   readonly kernel: IrKernel;
   readonly entries: readonly Entry[];
-  /** Arrays that lie in vectors. */
+  /** Arrays and arguments that lie in vectors. */
   readonly arrays: VectorArrays;
   readonly notHonoured: readonly NotHonoured[];
 }
 
-/** Prepares a kernel that went through the target's passes. */
-export function prepare(kernel: IrKernel, limits: Limits): Prepared {
+/** The kernel for arguments that lie in whole vectors. */
+export interface WidePrepared extends Prepared {
+  readonly buffers: ReadonlySet<string>;
+}
+
+/** The same, for arguments that lie in whole vectors; undefined where nothing is gained by it. */
+export function prepareWide(kernel: IrKernel, limits: Limits): WidePrepared | undefined {
+  const wide = wideKernel(kernel);
+  if (!wide) return undefined;
+  return { ...prepare(wide.kernel, limits, wide.buffers), buffers: wide.buffers };
+}
+
+/** Prepares a kernel that went through the target's passes; `wide` are the arguments that lie in vectors. */
+export function prepare(kernel: IrKernel, limits: Limits, wide: ReadonlySet<string> = new Set()): Prepared {
   const notHonoured: NotHonoured[] = [];
   const report: PassReport = {
     notHonoured: (annotation, why, span) => notHonoured.push({ annotation, why, span }),
   };
   // Folding is last, since nothing else may reach WGSL's own evaluation of constants.
-  const arrays = vectorArrays(kernel);
+  const arrays = new Map([...vectorArrays(kernel), ...[...wide].map((name) => [name, wideLanes] as const)]);
   const phased = phases(foldConstants(simplify(scalarise(kernel, arrays))), report);
   let ready = phased.kernel;
   const entries = phased.phases.map(({ body }): Entry => {

@@ -18,7 +18,8 @@ import type { Step } from "./workgroups/steps.ts";
 /** Stretches of at most so many elements that one invocation reads by itself are still served together. */
 const widest = 4;
 
-export function gpuReport(prepared: Prepared): GpuReport {
+/** `wide`: the arguments that lie in vectors for the other code of the kernel. */
+export function gpuReport(prepared: Prepared, wide: ReadonlySet<string> = new Set()): GpuReport {
   const { kernel, entries } = prepared;
   return {
     phases: entries.map((entry) => ({
@@ -26,6 +27,7 @@ export function gpuReport(prepared: Prepared): GpuReport {
       workgroupBytes: bytesOf(prepared, (name) => entry.together?.shared.has(name) ?? false),
       registers: registersOf(entry, prepared),
     })),
+    wide: [...wide],
     accesses: unique(
       entries.flatMap((entry) =>
         accessesOf(

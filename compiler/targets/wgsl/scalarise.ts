@@ -92,6 +92,8 @@ class Scalariser {
   private readonly kernel: IrKernel;
   private readonly fresh: FreshNames;
   private readonly arrays: VectorArrays;
+  /** Buffers that the caller gives. */
+  private readonly args: ReadonlySet<string>;
   /** Values that need no name. */
   private readonly spelled = new Map<string, Expr>();
   /** The names of the lanes of a vector that WGSL hasn't. */
@@ -100,6 +102,7 @@ class Scalariser {
   constructor(kernel: IrKernel, arrays: VectorArrays) {
     this.arrays = arrays;
     this.kernel = kernel;
+    this.args = new Set(kernel.params.flatMap((param) => (param.kind === "tensor" ? [param.buffer] : [])));
     this.fresh = new FreshNames(kernel);
   }
 
@@ -229,6 +232,9 @@ class Scalariser {
       const load: Expr = { ...expr, index: this.vectorIndex(expr.index), guard: undefined };
       if (!expr.guard) return load;
       const guard = this.whole(expr.guard);
+      // What lies outside of an argument isn't read at all.
+      if (guard.kind === "op" && guard.op === "splat" && this.args.has(expr.buffer))
+        return { ...load, guard: guard.args[0]! };
       return apply("select", expr.type, [guard, load, constant(0, expr.type)], expr.span);
     }
     const constants = expr.kind === "op" && expr.args.every(({ kind }) => kind === "const");

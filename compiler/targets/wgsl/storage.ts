@@ -18,7 +18,7 @@ type Layout =
   /** `array<T, n>` of a function. */
   | { readonly kind: "local"; readonly element: Register; readonly size: number; readonly lanes?: number }
   /** One element a word, or an f16. */
-  | { readonly kind: "plain"; readonly element: "f32" | "f16" | "i32" | "u32" }
+  | { readonly kind: "plain"; readonly element: "f32" | "f16" | "i32" | "u32"; readonly lanes?: number }
   /** One element a word that is updated atomically; floats by their bits. */
   | { readonly kind: "atomic"; readonly element: "i32" | "u32"; readonly size?: number }
   /** Several elements a u32. */
@@ -30,7 +30,7 @@ export interface Usage {
   readonly atomic: boolean;
   /** Elements of a local array. */
   readonly size?: number;
-  /** Of an array that lies in vectors. */
+  /** Of an array, or an argument, that lies in vectors. */
   readonly lanes?: number;
   /** Whether it lies in workgroup memory. */
   readonly shared?: boolean;
@@ -66,7 +66,7 @@ export class Storage {
       case "local":
         return `array<${this.cellType}, ${this.layout.size}>`;
       case "plain":
-        return `array<${this.layout.element}>`;
+        return `array<${this.cellType}>`;
       case "atomic":
         return `array<atomic<${this.layout.element}>${this.layout.size === undefined ? "" : `, ${this.layout.size}`}>`;
       case "packed":
@@ -80,14 +80,16 @@ export class Storage {
     return (kind === "local" || kind === "plain") && ["f32", "i32", "u32"].includes(this.dtype);
   }
 
-  /** Lanes of the vectors that an array is made of. */
+  /** Lanes of the vectors that a buffer is made of. */
   get lanes(): number | undefined {
-    return this.layout.kind === "local" ? this.layout.lanes : undefined;
+    const { layout } = this;
+    return layout.kind === "local" || layout.kind === "plain" ? layout.lanes : undefined;
   }
 
-  /** The type of an array's elements, or of the vectors that hold them. */
+  /** The type of a buffer's elements, or of the vectors that hold them. */
   get cellType(): string {
-    if (this.layout.kind !== "local") return internalError("wgsl", `${this.name} is no array of a function`);
+    if (this.layout.kind !== "local" && this.layout.kind !== "plain")
+      return internalError("wgsl", `${this.name} doesn't hold elements as they are`);
     const { element, lanes } = this.layout;
     return lanes === undefined ? element : `vec${lanes}<${element}>`;
   }
@@ -300,6 +302,6 @@ function layoutOf(buffer: Buffer, { atomic, written, size, shared, lanes }: Usag
   }
   // Scratch has room for a word an element.
   const cell = register === "bool" ? "u32" : register;
-  if (!atomic) return { kind: "plain", element: cell };
+  if (!atomic) return { kind: "plain", element: cell, ...(lanes !== undefined && { lanes }) };
   return { kind: "atomic", element: cell === "i32" ? "i32" : "u32" };
 }

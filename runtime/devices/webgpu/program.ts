@@ -35,15 +35,22 @@ export class Program {
     if (trouble) throw trouble;
   }
 
-  /** The pipelines of a kernel, compiled once. */
-  pipelinesOf(kernel: KernelArtifact, launch: WgslLaunch): Promise<KernelPipelines> {
+  /** The pipelines of a kernel, compiled once; `wide`: those for arguments that lie in vectors. */
+  pipelinesOf(kernel: KernelArtifact, launch: WgslLaunch, wide = false): Promise<KernelPipelines> {
     const { instance } = kernel.signature;
-    let found = this.pipelines.get(instance);
-    if (!found) this.pipelines.set(instance, (found = this.compile(instance, launch)));
+    const entryPoints = launch.phases.map(({ entryPoint }) => entryPoint);
+    const names = wide && launch.wide ? launch.wide.entryPoints : entryPoints;
+    const key = `${instance} ${names[0]}`;
+    let found = this.pipelines.get(key);
+    if (!found) this.pipelines.set(key, (found = this.compile(instance, launch, names)));
     return found;
   }
 
-  private async compile(instance: string, launch: WgslLaunch): Promise<KernelPipelines> {
+  private async compile(
+    instance: string,
+    launch: WgslLaunch,
+    entryPoints: readonly string[],
+  ): Promise<KernelPipelines> {
     await this.check();
     const { gpu, module } = this;
     const entries = launch.bindings.map(({ access }, binding): GPUBindGroupLayoutEntry => ({
@@ -58,7 +65,7 @@ export class Program {
     const pipelineLayout = gpu.createPipelineLayout({ bindGroupLayouts: [layout] });
     const scope = await gpu.popErrorScope();
     if (scope) throw this.refusal(instance, scope);
-    const compiled = launch.phases.map(async ({ entryPoint }) => {
+    const compiled = entryPoints.map(async (entryPoint) => {
       try {
         return await gpu.createComputePipelineAsync({
           layout: pipelineLayout,

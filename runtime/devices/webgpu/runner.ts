@@ -5,13 +5,14 @@
 import {
   evaluateShape,
   foldWorkgroups,
+  liesInVectors,
   type KernelArtifact,
   type WgslLaunch,
   type WgslPhase,
 } from "../../../compiler/artifact.ts";
 import type { BoundCall } from "../../call/bind.ts";
 import { kernError, spanOfPlace, type KernError } from "../../error.ts";
-import { isContiguous, sizeOf, type Layout } from "../../tensor/layout.ts";
+import { isContiguous, passedStrides, sizeOf, type Layout } from "../../tensor/layout.ts";
 import { bytesOf } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Turns } from "../turns.ts";
@@ -72,8 +73,8 @@ export class KernelRunner {
     try {
       // In turns, so that calls reach the GPU in the order in which they were made.
       const prepared = await this.machine.turns.take(async () => {
-        const pipelines = await programOf(context, this.code).pipelinesOf(this.kernel, this.launch);
-        const ready = await this.prepare(context, pipelines, call, given);
+        await programOf(context, this.code).check();
+        const ready = await this.prepare(context, call, given);
         results = await context.encode(ready.uniform.byteLength, (batch) => this.encode(ready, batch));
         return ready;
       });
@@ -102,12 +103,7 @@ export class KernelRunner {
 
   // ---- before the GPU has it -------------------------------------------------------------------------
 
-  private async prepare(
-    context: GpuContext,
-    pipelines: KernelPipelines,
-    call: BoundCall,
-    given: GPUBuffer[],
-  ): Promise<Prepared> {
+  private async prepare(context: GpuContext, call: BoundCall, given: GPUBuffer[]): Promise<Prepared> {
     const { signature } = this.kernel;
     const placed: Placed[] = [];
     for (const bound of call.tensors) {
@@ -140,6 +136,11 @@ export class KernelRunner {
       if (role.of === "status") status = buffer;
     }
     const uniform = uniformOf(this.launch, signature, call, layouts);
+    const wide = this.launch.wide?.params.every((param) => {
+      const layout = layouts.get(param)!;
+      return liesInVectors({ ...layout, strides: passedStrides(layout) });
+    });
+    const pipelines = await programOf(context, this.code).pipelinesOf(this.kernel, this.launch, wide);
     return { context, pipelines, call, placed, copies, bindings, uniform, status };
   }
 

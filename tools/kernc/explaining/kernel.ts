@@ -141,7 +141,7 @@ function showTarget(target: TargetExplanation, options: ShowOptions, terminal: T
 
 /** Workgroups, registers, and each access of a tensor by neighbouring invocations. */
 function showGpu(
-  { phases, accesses }: NonNullable<Extract<TargetExplanation, { refused?: undefined }>["gpu"]>,
+  { phases, accesses, wide }: NonNullable<Extract<TargetExplanation, { refused?: undefined }>["gpu"]>,
   { out, colors: { dim, green, yellow, cyan } }: Terminal,
 ): void {
   phases.forEach(({ invocations, workgroupBytes, registers }, at) => {
@@ -149,6 +149,8 @@ function showGpu(
     const memory = workgroupBytes > 0 ? `, ${workgroupBytes} bytes of workgroup memory` : "";
     out(dim(`  ${name}${invocations} invocations a workgroup${memory}, about ${registers} registers each\n`));
   });
+  if (wide.length > 0)
+    out(dim(`  in vectors of 4 where rows are multiples of 4 long and apart: ${wide.join(", ")}\n`));
   for (const { subject, write, coalesced, why, place } of accesses) {
     const mark = coalesced ? green("✓ coalesced") : yellow("✗ not coalesced");
     const where = place ? `line ${place.line}: ` : "";
