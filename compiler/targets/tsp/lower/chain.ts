@@ -69,7 +69,7 @@ const bytesOf = (streams: readonly Stream[]): number =>
  * Items and streams with their levels. With `carry`, a load that is used at several levels comes by stream once and is
  * handed on by ALUs; otherwise it comes once a level, from a copy in memory.
  */
-function build(dag: Dag, carry: boolean): { readonly items: Item[]; readonly streams: Stream[] } {
+export function build(dag: Dag, carry: boolean): { readonly items: Item[]; readonly streams: Stream[] } {
   const values = dag.stores.map(({ value, span }) => asAlu(value, span));
   const order: Alu[] = [];
   const seen = new Set<Node>();
@@ -240,8 +240,19 @@ function place({ slots, constants }: AluPlan, item: Item, slot: number, anew: bo
   return true;
 }
 
+/** What `assign` may give: ALUs, and the streams on which an item that stores leaves one of them. */
+export interface Room {
+  readonly alus: readonly number[];
+  exit(alu: number, item: Item, leaving: readonly boolean[]): number | undefined;
+}
+
 /** Gives each item an ALU and, if it stores, streams to leave on; false if there is no room at this interval. */
-function assign(items: readonly Item[], interval: number, hold: number): boolean {
+export function assign(
+  items: readonly Item[],
+  interval: number,
+  hold: number,
+  { alus: allowed, exit: leave }: Room = everything,
+): boolean {
   const plans = Array.from({ length: alus }, (): AluPlan => ({
     slots: Array.from({ length: interval }),
     constants: [],
@@ -251,24 +262,22 @@ function assign(items: readonly Item[], interval: number, hold: number): boolean
   const streamsOf = ({ operands }: Item): readonly number[] =>
     operands.flatMap((each) => (each.kind === "stream" ? [each.stream.first] : []));
   const able = (item: Item): readonly number[] =>
-    Array.from({ length: alus }, (_, alu) => alu).filter((alu) =>
-      streamsOf(item).every((id) => reaches(alu, id)),
-    );
+    allowed.filter((alu) => streamsOf(item).every((id) => reaches(alu, id)));
   const tied = (item: Item): boolean => item.store !== undefined;
   const sorted = items
     .map((item) => ({ item, able: able(item) }))
     .toSorted((a, b) => a.able.length - b.able.length || Number(tied(b.item)) - Number(tied(a.item)));
   for (const { item, able: candidates } of sorted) {
     const slot = (item.level * hold) % interval;
-    const open = candidates.filter((each) => !tied(item) || exit(each, item, leaving) !== undefined);
+    const open = candidates.filter((each) => !tied(item) || leave(each, item, leaving) !== undefined);
     const alu =
       open.find((each) => place(plans[each]!, item, slot, false)) ??
       open.find((each) => place(plans[each]!, item, slot, true));
     if (alu === undefined) return false;
     item.alu = alu;
     if (!tied(item)) continue;
-    item.out = exit(alu, item, leaving)!;
-    leaving.fill(true, item.out, item.out + widths[item.gives]);
+    item.out = leave(alu, item, leaving)!;
+    leaving.fill(true, item.out % streamsOfSide, (item.out % streamsOfSide) + widths[item.gives]);
   }
   return true;
 }
@@ -285,3 +294,5 @@ function exit(alu: number, { gives }: Item, leaving: readonly boolean[]): number
     if (reaches(alu, first) && !leaving.slice(first, first + width).includes(true)) return first;
   return undefined;
 }
+
+const everything: Room = { alus: Array.from({ length: alus }, (_, alu) => alu), exit };

@@ -75,7 +75,8 @@ export function dagOf(kernel: IrKernel, known: ReadonlyMap<string, number>): Dag
   return { loops: builder.loops, stores: builder.stores };
 }
 
-function withKnown(kernel: IrKernel, known: ReadonlyMap<string, number>): IrKernel {
+/** The kernel with values in place of its dims and scalar parameters. */
+export function withKnown(kernel: IrKernel, known: ReadonlyMap<string, number>): IrKernel {
   const one = (expr: Expr): Expr => {
     if (expr.kind !== "ref" || !known.has(expr.name)) return expr;
     const value = known.get(expr.name)!;
@@ -95,9 +96,34 @@ function withKnown(kernel: IrKernel, known: ReadonlyMap<string, number>): IrKern
   };
 }
 
-function fixedInt(expr: Expr, what: string, span: Span | undefined): number {
-  if (expr.kind === "const") return Number(expr.value);
+export function fixedInt(expr: Expr, what: string, span: Span | undefined): number {
+  const value = wholeValue(expr);
+  if (value !== undefined) return value;
   throw new Unfit(`${what} that depends on data`, expr.span ?? span);
+}
+
+/** The value of an expression of constants, as sizes of tensors are once dims are known. */
+function wholeValue(expr: Expr): number | undefined {
+  if (expr.kind === "const") return Number(expr.value);
+  if (expr.kind !== "op") return undefined;
+  const [a, b] = expr.args.map(wholeValue);
+  if (a === undefined || b === undefined) return undefined;
+  switch (expr.op) {
+    case "add":
+      return a + b;
+    case "sub":
+      return a - b;
+    case "mul":
+      return a * b;
+    case "floordiv":
+      return b === 0 ? undefined : Math.floor(a / b);
+    case "min":
+      return Math.min(a, b);
+    case "max":
+      return Math.max(a, b);
+    default:
+      return undefined;
+  }
 }
 
 function tspType(dtype: Dtype, span: Span | undefined): TspType {

@@ -8,6 +8,7 @@ import type { Profile } from "../machine/profile.ts";
 import type { Program } from "../machine/program.ts";
 import type { Beat } from "../machine/values.ts";
 import { lowerElementwise } from "./elementwise.ts";
+import { lowerProduct } from "./product/index.ts";
 
 /** A program, and what the host does around it. */
 export interface Lowered {
@@ -25,6 +26,8 @@ export interface Lowered {
 export interface Refused {
   readonly why: string;
   readonly span: Span | undefined;
+  /** No other way needs to be asked: the kernel is what this one is for. */
+  readonly final?: true;
 }
 
 /**
@@ -37,14 +40,14 @@ export type Lowering = (
   profile: Profile,
 ) => Lowered | Refused;
 
-const ways: readonly Lowering[] = [lowerElementwise];
+const ways: readonly Lowering[] = [lowerProduct, lowerElementwise];
 
 /** The program of a kernel for given sizes and scalar arguments, or why there is none. */
 export const lowerKernel: Lowering = (kernel, known, profile) => {
   let refused: Refused = { why: "nothing that the TSP could do", span: kernel.span };
   for (const way of ways) {
     const found = way(kernel, known, profile);
-    if ("program" in found) return found;
+    if ("program" in found || found.final) return found;
     refused = found;
   }
   return refused;

@@ -1,0 +1,317 @@
+// Products put together to one program: tensors that the host fills, products that read what lies on the chip and leave their
+// results there, and tensors that the host reads. A kernel alone is a program of one product; a network is one of many, whose
+// tensors stay in SRAM.
+
+import { lanes, memQueue, sides, type Side } from "../../machine/geometry.ts";
+import { columnsOfBlock } from "../../machine/mxm.ts";
+import type { Profile } from "../../machine/profile.ts";
+import type { Program } from "../../machine/program.ts";
+import { encode, widths, type Beat, type TspType } from "../../machine/values.ts";
+import { Unfit } from "../dag.ts";
+import { Chip } from "./chip.ts";
+import { epilogueOf, type Epilogue } from "./epilogue.ts";
+import { firstWeightSlice, otherSide, rowPlace } from "./floor.ts";
+import { costOfJobs, jobsOf, type Job } from "./jobs.ts";
+import { beatsOf, inRuns, readBeats, regionsFor, reserve, type Resident } from "./resident.ts";
+import { batchOf, placeOf, shiftBuffer, type Product, type Strided } from "./spec.ts";
+import { Stage, type StoredWeights } from "./stage.ts";
+import { eachWeight, tilingOf, type Tiling } from "./tiles.ts";
+import { eachLane, layoutOf, pixelChoices, type Layout } from "./words.ts";
+
+/** Dense row-major values of a tensor by its name. */
+export type Values = (name: string) => ArrayLike<number>;
+/** The tensor that a kernel's buffer is bound to. */
+export type Binding = (buffer: string) => string;
+
+/** What became of one product. */
+export interface StageReport {
+  readonly name: string;
+  /** From the first word that goes through a plane to the last result in memory. */
+  readonly begins: number;
+  readonly ends: number;
+  /** Words that went through planes, of which four do a cycle; and cycles that the fullest plane's ALUs need. */
+  readonly fed: number;
+  readonly vector: number;
+  /** Blocks of 16 streams of weights that the busier hemisphere loads, one a cycle. */
+  readonly loaded: number;
+  /** Words of weights, in 320 bytes. */
+  readonly weights: number;
+  readonly macs: number;
+  readonly pixels: readonly [number, number];
+}
+
+interface Filler {
+  readonly name: string;
+  fill(values: Values): readonly Beat[];
+}
+
+export interface ProductOptions {
+  readonly item?: number;
+  /** Whether the result is read by other products, or by the host only. */
+  readonly copied: boolean;
+  /** Pixels in a word of the result. */
+  readonly pixels: number;
+  readonly operand?: Resident;
+}
+
+export class Composer {
+  readonly chip: Chip;
+  readonly reports: StageReport[] = [];
+  private readonly fillers: Filler[] = [];
+  private readonly taken: { readonly name: string; readonly tensor: Resident }[] = [];
+  private count = 0;
+
+  constructor(profile: Profile) {
+    this.chip = new Chip(profile);
+  }
+
+  /** A tensor that the host fills, in a hemisphere; `at` gives its elements. */
+  input(
+    layout: Layout,
+    type: TspType,
+    side: Side,
+    at: (values: Values) => (row: number, x: number, channel: number) => number,
+  ): Resident {
+    const tensor = reserve(this.chip.memory, side, 0, layout, type, true, inRuns(layout.words));
+    if (!tensor || tensor.after >= 0)
+      throw new Unfit(`a tensor of ${layout.words} words, which a hemisphere doesn’t hold`);
+    const name = `in${this.count++}`;
+    regionsFor(this.chip.builder, tensor, name, "input");
+    this.fillers.push({ name, fill: (values) => beatsOf(tensor, at(values)) });
+    return tensor;
+  }
+
+  /** The factor of a product that goes through the planes, as the host fills it. */
+  words(product: Product, bind: Binding, pixels: number, item: number, side: Side): Resident {
+    const { words, batch, y, x, channels, type } = product;
+    const layout = layoutOf(batchOf(product) * y.size, x.size, channels, pixels);
+    const less = type === "u8" ? 128 : 0;
+    return this.input(layout, type === "f16" ? "f16" : "i8", side, (values) => {
+      const given = values(bind(words.buffer));
+      return (row, at, channel) => given[placeOf(words, batch, y.size, item, row, at, { channel })]! - less;
+    });
+  }
+
+  /** A product of what lies on the chip. Throws `Unfit`. */
+  product(product: Product, bind: Binding, input: Resident, options: ProductOptions): Resident {
+    const { chip } = this;
+    const { item = 0, copied, pixels, operand } = options;
+    const { delays, memory } = chip;
+    const output = outputLayout(product, pixels);
+    const tiling = tilingOf(product, input.layout, output);
+    const to = otherSide(input.side);
+    const epilogue = epilogueOf(product, delays.alu, delays.aluEntry, operand?.side ?? input.side);
+    const jobs = jobsOf(tiling, epilogue.interval, delays);
+    const producer = producersOf(jobs, output);
+    const avoided = operand?.side === to ? bankOf(operand) : -1;
+    const tensor =
+      reserve(memory, to, avoided === 0 ? 1 : 0, output, epilogue.type, copied, producer) ??
+      reserve(memory, otherSide(to), bankOf(input) ^ 1, output, epilogue.type, copied, producer);
+    if (!tensor) throw new Unfit(`a result of ${output.words} words, which memory doesn’t hold`);
+    const number = this.count++;
+    const rows = this.rows(product, bind, tiling, epilogue, number);
+    const stage = new Stage(chip, { tiling, epilogue, input, operand, output: tensor, jobs, rows });
+    const why = stage.emit();
+    if (why !== undefined) throw new Unfit(why, product.span);
+    for (const stored of stage.stored) this.weights(product, bind, item, tiling, stored, number);
+    const { x, y, channels, columns } = product;
+    const loads = stage.stored.map(({ words }) => words);
+    const made = [0, 0, 0, 0];
+    for (const plane of producer) made[plane]! += 1;
+    this.reports.push({
+      name: product.name,
+      begins: stage.begins,
+      ends: stage.ends,
+      fed: stage.fed,
+      vector: epilogue.interval * Math.max(...made),
+      loaded: Math.max(0, ...loads),
+      weights: 16 * loads.reduce((a, b) => a + b, 0),
+      macs: batchOf(product) * y.outputs * x.outputs * y.taps * x.taps * channels * columns,
+      pixels: [input.layout.pixels, pixels],
+    });
+    return tensor;
+  }
+
+  /** Lets the host read a result; returns how its elements come from the words. */
+  output(
+    tensor: Resident,
+  ): (
+    words: (name: string) => readonly Beat[],
+    give: (row: number, x: number, channel: number, value: number) => void,
+  ) => void {
+    const name = `out${this.count++}`;
+    regionsFor(this.chip.builder, tensor, name, "output");
+    this.taken.push({ name, tensor });
+    return (words, give) => readBeats(tensor, words(name), give);
+  }
+
+  /** Gives a tensor's memory back, which nothing will read any more. */
+  release({ side, address, reserved, lastRead, ready }: Resident): void {
+    const written = ready.reduce((a, b) => Math.max(a, b), -1);
+    this.chip.memory.release(side, address, reserved, Math.max(lastRead, written));
+  }
+
+  program(): Program {
+    this.chip.memory.emit(this.chip.builder);
+    return this.chip.builder.finish();
+  }
+
+  inputs(values: Values): Record<string, readonly Beat[]> {
+    return Object.fromEntries(this.fillers.map(({ name, fill }) => [name, fill(values)]));
+  }
+
+  /** Rows of factors for both hemispheres' planes: a word for each part of the output. */
+  private rows(
+    product: Product,
+    bind: Binding,
+    { output }: Tiling,
+    { feeds }: Epilogue,
+    number: number,
+  ): Readonly<Record<Side, readonly number[]>> {
+    const { builder, memory } = this.chip;
+    const found: Record<Side, number[]> = { W: [], E: [] };
+    for (const planes of sides)
+      for (const [index, { operand, place, stream }] of feeds.entries()) {
+        if (place === undefined) {
+          found[planes].push(-1);
+          continue;
+        }
+        const at = rowPlace(planes, place);
+        const address = memory.keep(at.side, at.slice, output.parts);
+        if (address === undefined)
+          throw new Unfit("more rows of factors than their slices hold", product.span);
+        found[planes].push(address);
+        const name = `row${number}.${planes}${index}`;
+        for (let byte = 0; byte < widths[stream.type]; byte++)
+          builder.input(name, memQueue(at.side, at.slice + byte), address, output.parts);
+        this.fillers.push({
+          name,
+          fill: (values) => rowBeats(output, stream.type, columnValues(product, bind, operand.at, values)),
+        });
+      }
+    return found;
+  }
+
+  private weights(
+    product: Product,
+    bind: Binding,
+    item: number,
+    tiling: Tiling,
+    stored: StoredWeights,
+    number: number,
+  ): void {
+    const { side, address, words } = stored;
+    const name = `w${number}.${side}`;
+    for (let slice = 0; slice < 16; slice++)
+      this.chip.builder.input(name, memQueue(side, firstWeightSlice + slice), address, words);
+    this.fillers.push({
+      name,
+      fill: (values) => weightBeats(product, item, tiling, stored, values(bind(product.weights.buffer))),
+    });
+  }
+}
+
+export const outputLayout = (product: Product, pixels: number): Layout =>
+  layoutOf(batchOf(product) * product.y.outputs, product.x.outputs, product.columns, pixels);
+
+const bankOf = ({ address }: Resident): number => (address < 4096 ? 0 : 1);
+
+function producersOf(jobs: readonly (readonly Job[])[], { words }: Layout): Uint8Array {
+  const found = new Uint8Array(words);
+  for (const [side, own] of jobs.entries())
+    for (const job of own)
+      for (const [index, list] of job.words.entries())
+        for (const word of list) found[word] = 2 * side + index;
+  return found;
+}
+
+/** The numbers of pixels in words of the input and the result that make a product shortest. */
+export function bestPixels(
+  product: Product,
+  profile: Profile,
+  inputs: readonly number[] = pixelChoices(product.x.size, product.channels),
+  outputs: readonly number[] = pixelChoices(product.x.outputs, product.columns),
+): { readonly input: number; readonly output: number; readonly cycles: number } {
+  const { delays } = new Chip(profile);
+  const { interval } = epilogueOf(product, delays.alu, delays.aluEntry, "W");
+  let best = { input: 1, output: 1, cycles: Infinity };
+  for (const input of inputs)
+    for (const output of outputs) {
+      const layout = layoutOf(batchOf(product) * product.y.size, product.x.size, product.channels, input);
+      const tiling = tilingOf(product, layout, outputLayout(product, output));
+      const cycles = costOfJobs(jobsOf(tiling, interval, delays), tiling, interval, delays);
+      if (cycles < best.cycles) best = { input, output, cycles };
+    }
+  return best;
+}
+
+/** The values of a row of factors by column. */
+function columnValues(
+  product: Product,
+  bind: Binding,
+  at: Strided,
+  values: Values,
+): (column: number) => number {
+  if (at.buffer !== shiftBuffer) {
+    const given = values(bind(at.buffer));
+    return (column) => given[at.first + column * at.column]!;
+  }
+  const { weights, channels, x, y } = product;
+  const given = values(bind(weights.buffer));
+  return (column) => {
+    let sum = 0;
+    for (let r = 0; r < y.taps; r++)
+      for (let q = 0; q < x.taps; q++)
+        for (let c = 0; c < channels; c++)
+          sum +=
+            given[
+              weights.first + r * weights.r + q * weights.q + c * weights.channel + column * weights.column
+            ]!;
+    return 128 * sum;
+  };
+}
+
+function rowBeats(output: Layout, type: TspType, at: (column: number) => number): readonly Beat[] {
+  const words = Array.from({ length: output.parts }, (_, part) => {
+    const values = new Float64Array(lanes);
+    eachLane(output, part, (lane, _row, _x, channel) => {
+      values[lane] = at(channel);
+    });
+    return encode(values, type);
+  });
+  return Array.from({ length: widths[type] }, (_, byte) => words.map((beats) => beats[byte]!)).flat();
+}
+
+function weightBeats(
+  product: Product,
+  item: number,
+  tiling: Tiling,
+  { words, tiles }: StoredWeights,
+  given: ArrayLike<number>,
+): readonly Beat[] {
+  const { weights } = product;
+  const float = product.type === "f16" ? 1 : 0;
+  const type = float ? "f16" : "i8";
+  const perBlock = columnsOfBlock(float);
+  const slices = Array.from({ length: 16 }, () => Array.from({ length: words }, () => new Uint8Array(lanes)));
+  const base = weights.first + item * weights.item;
+  const one = new Float64Array(1);
+  for (const { of, pass, half, blocks, offset } of tiles) {
+    // Both halves of an f16 tile hold the same words; the plane takes one half of their lanes.
+    if (offset + blocks > words) continue;
+    eachWeight(tiling, of, pass, (column, lane, q, channel, number) => {
+      const place =
+        base + pass.r * weights.r + q * weights.q + channel * weights.channel + number * weights.column;
+      const word = offset + Math.floor(column / perBlock);
+      const own = column % perBlock;
+      if (!float) {
+        slices[own]![word]![lane] = given[place]!;
+        return;
+      }
+      if ((half === 0) !== lane < lanes / 2) return;
+      one[0] = given[place]!;
+      for (const [byte, beat] of encode(one, type).entries()) slices[2 * own + byte]![word]![lane] = beat[0]!;
+    });
+  }
+  return slices.flat();
+}

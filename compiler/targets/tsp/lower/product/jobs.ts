@@ -1,0 +1,69 @@
+// Who does what of a product: each class of words either shared out over all four planes, which then all load its tiles, or
+// given to one hemisphere whose two planes share it. The shorter one of both counts.
+
+import type { Delays } from "../../machine/profile.ts";
+import { columnsOfBlock } from "../../machine/mxm.ts";
+import { columnsOfTile, wordsOfClass, type Class, type Tiling } from "./tiles.ts";
+
+/** Words of one class for a hemisphere: one list for each of its planes, alike in length but for one word. */
+export interface Job {
+  readonly of: Class;
+  readonly words: readonly Int32Array[];
+}
+
+/** Jobs of the western and the eastern hemisphere. */
+export function jobsOf(tiling: Tiling, interval: number, delays: Delays): readonly (readonly Job[])[] {
+  const planes = tiling.product.type === "f16" ? 1 : 2;
+  const shared: Job[][] = [[], []];
+  const whole: Job[][] = [[], []];
+  const loads = [0, 0];
+  const costs = tiling.classes.map((of) => ({ of, words: wordsOfClass(tiling, of) }));
+  for (const { of, words } of costs)
+    for (const [side, part] of split(words, 2).entries())
+      shared[side]!.push(...chunks(of, part, planes, delays));
+  for (const { of, words } of costs.toSorted(
+    (a, b) => b.of.passes.length * b.words.length - a.of.passes.length * a.words.length,
+  )) {
+    const side = loads[0]! <= loads[1]! ? 0 : 1;
+    const own = chunks(of, words, planes, delays);
+    whole[side]!.push(...own);
+    loads[side]! += costOf(own, tiling, interval, delays);
+  }
+  const cost = (jobs: readonly (readonly Job[])[]): number =>
+    Math.max(...jobs.map((own) => costOf(own, tiling, interval, delays)));
+  return cost(whole) < cost(shared) ? whole : shared;
+}
+
+function split(words: Int32Array, count: number): readonly Int32Array[] {
+  const each = Math.ceil(words.length / count);
+  return Array.from({ length: count }, (_, at) => words.slice(at * each, (at + 1) * each));
+}
+
+/** Jobs of at most as many words a plane as its accumulators hold. */
+function chunks(of: Class, words: Int32Array, planes: number, { accumulatorRows }: Delays): readonly Job[] {
+  const found: Job[] = [];
+  const parts = Math.ceil(words.length / planes / accumulatorRows);
+  for (const chunk of split(words, Math.max(1, parts)))
+    if (chunk.length > 0) found.push({ of, words: split(chunk, planes) });
+  return found;
+}
+
+/** Cycles for jobs of one hemisphere, roughly: loads hide behind words, and the last tile is paced by the vector unit. */
+export const costOfJobs = (
+  jobs: readonly (readonly Job[])[],
+  tiling: Tiling,
+  interval: number,
+  delays: Delays,
+): number => Math.max(...jobs.map((own) => costOf(own, tiling, interval, delays)));
+
+function costOf(jobs: readonly Job[], tiling: Tiling, interval: number, delays: Delays): number {
+  const float = tiling.product.type === "f16" ? 1 : 0;
+  let sum = 0;
+  for (const { of, words } of jobs) {
+    const rows = words[0]!.length;
+    const load = Math.ceil(columnsOfTile(tiling, of) / columnsOfBlock(float)) + delays.install;
+    const least = jobs.length > 1 ? load : Math.max(load, delays.accumulate);
+    sum += of.passes.length * Math.max(rows + delays.install, least) + (interval - 1) * rows;
+  }
+  return sum;
+}

@@ -1,0 +1,410 @@
+// Finds the product in a kernel: a nest whose innermost body sums products of two tensors and makes an element of the result
+// of the sum. Which loop is what follows from the subscripts: those of the result that only one factor has are rows and
+// columns, those of both are items, summed ones that alone make a subscript are channels and the others taps.
+
+import type { Span } from "../../../../../lang/source.ts";
+import type { Expr, ForStmt, IrKernel, LoadExpr, ReduceStmt, Stmt } from "../../../../ir/ir.ts";
+import { constant, op, ref, scalarType } from "../../../../ir/ir.ts";
+import { dagOf, fixedInt, Unfit, withKnown, type Access } from "../dag.ts";
+import { shiftBuffer, sumBuffer, type Axis, type Operand, type Product, type Strided } from "./spec.ts";
+
+interface Loop {
+  readonly name: string;
+  readonly extent: number;
+}
+
+/** Σ factor · loop + first */
+interface Linear {
+  readonly factors: ReadonlyMap<string, number>;
+  readonly first: number;
+}
+
+interface Factor {
+  readonly load: LoadExpr;
+  readonly subscripts: readonly Linear[];
+  readonly pad: number;
+}
+
+/** The product that a kernel is, or `undefined` where it sums no products; throws `Unfit` for one that can't be done. */
+export function productOf(kernel: IrKernel, known: ReadonlyMap<string, number>): Product | undefined {
+  // Not simplified: loops of one turn would be gone, which say what a subscript stands for.
+  const fixed = withKnown(kernel, known);
+  if (fixed.body.length !== 1) return undefined;
+  const loops: Loop[] = [];
+  let body: readonly Stmt[] = fixed.body;
+  while (body.length === 1 && body[0]!.kind === "for") {
+    loops.push(loopOf(body[0]));
+    body = body[0].body;
+  }
+  const reduce = body.find((stmt): stmt is ReduceStmt => stmt.kind === "reduce");
+  const store = body.at(-1);
+  if (!reduce || store?.kind !== "store" || reduce.op !== "sum" || reduce.results.length !== 1)
+    return undefined;
+  if (body.some((stmt) => stmt !== reduce && stmt !== store && stmt.kind !== "let")) return undefined;
+  const found = factorsOf(reduce);
+  return found && new Reading(fixed, loops, body, reduce, found).product();
+}
+
+function loopOf({ name, lo, hi, step, span }: ForStmt): Loop {
+  if (fixedInt(lo, "a loop’s bound", span) !== 0 || step !== 1)
+    throw new Unfit("a loop that doesn’t count every element from 0 on", span);
+  return { name, extent: Math.max(0, fixedInt(hi, "a loop’s bound", span)) };
+}
+
+interface Summed {
+  readonly loops: readonly Loop[];
+  readonly factors: readonly [Factor, Factor];
+}
+
+/** The loops and the two factors of a sum of products; undefined if it is none. */
+function factorsOf({ body: outer, init, span }: ReduceStmt): Summed | undefined {
+  const loops: Loop[] = [];
+  const named = new Map<string, Expr>();
+  let body = outer;
+  for (;;) {
+    const last = body.at(-1);
+    for (const stmt of body.slice(0, -1)) {
+      if (stmt.kind !== "let") return undefined;
+      named.set(stmt.name, stmt.value);
+    }
+    if (last?.kind === "for") {
+      loops.push(loopOf(last));
+      body = last.body;
+      continue;
+    }
+    if (last?.kind !== "yield" || init[0]?.kind !== "const" || Number(init[0].value) !== 0) return undefined;
+    const value = stripped(last.values[0]!, named);
+    if (value.kind !== "op" || value.op !== "mul") return undefined;
+    const factors = value.args.map((arg) => factorOf(stripped(arg, named), named, span));
+    const [a, b] = factors;
+    return a && b ? { loops, factors: [a, b] } : undefined;
+  }
+}
+
+/** Without conversions, which exact sums don't need, and with names resolved. */
+function stripped(expr: Expr, named: ReadonlyMap<string, Expr>): Expr {
+  if (expr.kind === "ref" && named.has(expr.name)) return stripped(named.get(expr.name)!, named);
+  return expr.kind === "op" && expr.op === "convert" ? stripped(expr.args[0]!, named) : expr;
+}
+
+function factorOf(expr: Expr, named: ReadonlyMap<string, Expr>, span: Span | undefined): Factor | undefined {
+  if (expr.kind === "op" && expr.op === "select") {
+    const [, inside, outside] = expr.args.map((arg) => stripped(arg, named));
+    if (inside?.kind !== "load" || !inside.guard || outside?.kind !== "const") return undefined;
+    const found = factorOf(inside, named, span);
+    return found && { ...found, pad: Number(outside.value) };
+  }
+  if (expr.kind !== "load") return undefined;
+  return { load: expr, subscripts: expr.index.map((each) => linearOf(each, named, span)), pad: 0 };
+}
+
+function linearOf(expr: Expr, named: ReadonlyMap<string, Expr>, span: Span | undefined): Linear {
+  if (expr.kind === "const") return { factors: new Map(), first: Number(expr.value) };
+  if (expr.kind === "ref") {
+    const value = named.get(expr.name);
+    return value ? linearOf(value, named, span) : { factors: new Map([[expr.name, 1]]), first: 0 };
+  }
+  const parts = expr.kind === "op" ? expr.args.map((arg) => linearOf(arg, named, span)) : [];
+  const [a, b] = parts;
+  const scaled = (of: Linear, by: number): Linear => ({
+    factors: new Map([...of.factors].map(([name, value]) => [name, value * by])),
+    first: of.first * by,
+  });
+  const sum = (x: Linear, y: Linear): Linear => {
+    const factors = new Map(x.factors);
+    for (const [name, value] of y.factors) factors.set(name, (factors.get(name) ?? 0) + value);
+    return { factors, first: x.first + y.first };
+  };
+  if (expr.kind === "op" && a && b) {
+    if (expr.op === "add") return sum(a, b);
+    if (expr.op === "sub") return sum(a, scaled(b, -1));
+    if (expr.op === "mul" && a.factors.size === 0) return scaled(b, a.first);
+    if (expr.op === "mul" && b.factors.size === 0) return scaled(a, b.first);
+  }
+  throw new Unfit("a subscript that isn’t a sum of loops’ multiples", expr.span ?? span);
+}
+
+class Reading {
+  private readonly kernel: IrKernel;
+  private readonly loops: readonly Loop[];
+  private readonly body: readonly Stmt[];
+  private readonly reduce: ReduceStmt;
+  private readonly summed: Summed;
+
+  constructor(
+    kernel: IrKernel,
+    loops: readonly Loop[],
+    body: readonly Stmt[],
+    reduce: ReduceStmt,
+    summed: Summed,
+  ) {
+    this.kernel = kernel;
+    this.loops = loops;
+    this.body = body;
+    this.reduce = reduce;
+    this.summed = summed;
+  }
+
+  product(): Product {
+    const { loops, summed } = this;
+    const uses = ({ subscripts }: Factor, name: string): boolean =>
+      subscripts.some(({ factors }) => factors.has(name));
+    // Weights have plain subscripts, and of two such factors they are the second.
+    const plain = ({ subscripts, load }: Factor): boolean =>
+      !load.guard && subscripts.every(({ factors, first }) => factors.size <= 1 && first === 0);
+    const both = summed.factors.every(plain);
+    // A factor all of whose rows are columns of the result is the weights, if the other one has none.
+    const onlyFirst = loops.every(({ name }) => !uses(summed.factors[1], name));
+    const second = both ? !onlyFirst || loops.length === 0 : plain(summed.factors[1]);
+    const [words, weights] = second ? summed.factors : [summed.factors[1], summed.factors[0]];
+    if (!plain(weights)) throw this.unfit("a product of two tensors with composed subscripts");
+    const items = loops.filter(({ name }) => uses(words, name) && uses(weights, name));
+    const columns = loops.filter(({ name }) => !uses(words, name) && uses(weights, name));
+    if (items.length > 1 || columns.length > 1) throw this.unfit("a product over several axes of columns");
+    const channel = summed.loops
+      .filter(({ name }) =>
+        words.subscripts.some(
+          ({ factors, first }) => factors.size === 1 && factors.get(name) === 1 && first === 0,
+        ),
+      )
+      .toSorted((a, b) => b.extent - a.extent)[0];
+    const axes: { loop: Loop | undefined; at: number }[] = [];
+    for (const [at, { factors }] of words.subscripts.entries()) {
+      const own = loops.filter(({ name }) => factors.has(name) && !items.some((item) => item.name === name));
+      const taps = summed.loops.filter(({ name }) => factors.has(name) && name !== channel?.name);
+      if (own.length > 1 || taps.length > 1) throw this.unfit("a subscript of several loops");
+      if (taps.length > 0 || own.length > 0) axes.push({ loop: own[0], at });
+    }
+    const x = axes.pop();
+    const y = axes.pop();
+    if (axes.some(({ at }) => words.subscripts[at]!.factors.size !== 1 || !this.straight(words, at)))
+      throw this.unfit("a window over more than two axes");
+    const placing = {
+      batch: axes.map(({ loop }) => loop!),
+      y,
+      x,
+      channel,
+      column: columns[0],
+      item: items[0],
+    };
+    for (const { name } of loops)
+      if (![y?.loop, x?.loop, columns[0], items[0], ...placing.batch].some((loop) => loop?.name === name))
+        throw this.unfit("a loop that no factor depends on");
+    return this.finished(words, weights, placing);
+  }
+
+  private straight({ subscripts }: Factor, at: number): boolean {
+    const { factors, first } = subscripts[at]!;
+    return first === 0 && [...factors.values()].every((each) => each === 1);
+  }
+
+  private unfit(why: string): Unfit {
+    return new Unfit(why, this.reduce.span);
+  }
+
+  private shapeOf(buffer: string): readonly number[] {
+    const found = this.kernel.buffers.find(({ name }) => name === buffer)!;
+    return found.shape.map((dim) => fixedInt(dim, "the size of a tensor", found.span));
+  }
+
+  private finished(words: Factor, weights: Factor, by: Placing): Product {
+    const { loops, kernel, reduce, summed } = this;
+    const type = this.typeOf(words, weights);
+    const sizes = this.shapeOf(words.load.buffer);
+    const tapOf = (at: number | undefined): Loop | undefined =>
+      at === undefined
+        ? undefined
+        : summed.loops.find(
+            ({ name }) => words.subscripts[at]!.factors.has(name) && name !== by.channel?.name,
+          );
+    const tapX = tapOf(by.x?.at);
+    const tapY = tapOf(by.y?.at);
+    for (const { name } of summed.loops)
+      if (![tapX, tapY, by.channel].some((loop) => loop?.name === name))
+        throw this.unfit("a sum over more than a window and its channels");
+    const axis = (of: Placing["x"], tap: Loop | undefined): Axis => {
+      if (!of) return { size: 1, outputs: 1, taps: 1, stride: 1, dilation: 1, offset: 0 };
+      const { factors, first } = words.subscripts[of.at]!;
+      const stride = of.loop ? factors.get(of.loop.name)! : 1;
+      const dilation = tap ? factors.get(tap.name)! : 1;
+      if (stride < 1 || dilation < 0) throw this.unfit("a window that moves backwards");
+      return {
+        size: sizes[of.at]!,
+        outputs: of.loop?.extent ?? 1,
+        taps: tap?.extent ?? 1,
+        stride,
+        dilation,
+        offset: first,
+      };
+    };
+    const names = {
+      batch: by.batch.map(({ name }) => name),
+      y: by.y?.loop?.name,
+      x: by.x?.loop?.name,
+      r: tapY?.name,
+      q: tapX?.name,
+      channel: by.channel?.name,
+      column: by.column?.name,
+      item: by.item?.name,
+    };
+    const sumType = type === "f16" ? "f32" : "i32";
+    const dag = dagOf(this.epilogue(sumType, type === "u8" ? by.column : undefined), new Map());
+    const operands = new Map<string, Operand>();
+    const visit = (node: Product["dag"]["stores"][number]["value"]): void => {
+      if (node.kind === "alu") node.args.forEach(visit);
+      else if (node.kind === "cast") visit(node.of);
+      else if (node.kind === "load" && ![sumBuffer, shiftBuffer].includes(node.access.buffer)) {
+        const key = operandKey(node.access);
+        const used = node.access.axes.flatMap((at) => (typeof at === "number" ? [dag.loops[at]!.name] : []));
+        const row = used.every((name) => name === names.column);
+        const missing = loops.find(({ name, extent }) => extent > 1 && !used.includes(name));
+        if (!row && missing) throw this.unfit("an operand of the sum that depends on some of the loops");
+        const at = this.stridedAccess(node.access, dag.loops, names);
+        operands.set(key, { kind: row ? "row" : "word", type: node.type, at });
+      }
+    };
+    for (const { value } of dag.stores) visit(value);
+    const [store] = dag.stores;
+    const { value } = store!;
+    const strided = (factor: Factor): Strided => {
+      const shape = this.shapeOf(factor.load.buffer);
+      return stridedOf(factor.load.buffer, shape, factor.subscripts, names);
+    };
+    const placed = strided(words);
+    return {
+      name: kernel.name,
+      span: reduce.span,
+      type,
+      items: by.item?.extent ?? 1,
+      batch: by.batch.map(({ extent }) => extent),
+      y: axis(by.y, tapY),
+      x: axis(by.x, tapX),
+      channels: by.channel?.extent ?? 1,
+      columns: by.column?.extent ?? 1,
+      // Its positions are those of the input, so that a step on it is one element.
+      words: {
+        ...placed,
+        y: by.y ? stepOf(sizes, by.y.at) : 0,
+        x: by.x ? stepOf(sizes, by.x.at) : 0,
+        r: 0,
+        q: 0,
+        first: 0,
+      },
+      weights: strided(weights),
+      pad: words.pad,
+      dag,
+      operands,
+      result: {
+        type: value.kind === "alu" ? value.gives : value.type,
+        at: this.stridedAccess(store!.access, dag.loops, names),
+      },
+    };
+  }
+
+  private stridedAccess({ buffer, axes }: Access, loops: readonly Loop[], names: Names): Strided {
+    const subscripts = axes.map((axis): Linear =>
+      typeof axis === "number"
+        ? { factors: new Map([[loops[axis]!.name, 1]]), first: 0 }
+        : { factors: new Map(), first: axis.at },
+    );
+    return stridedOf(buffer, this.shapeOf(buffer), subscripts, names);
+  }
+
+  private typeOf(words: Factor, weights: Factor): Product["type"] {
+    const dtype = (factor: Factor): string =>
+      this.kernel.buffers.find(({ name }) => name === factor.load.buffer)!.dtype;
+    const [a, b] = [dtype(words), dtype(weights)];
+    if (b === "i8" && (a === "i8" || a === "u8")) return a;
+    if (a === "f16" && b === "f16") return "f16";
+    throw this.unfit(`a product of ${a} and ${b}, which the matrix unit doesn’t have`);
+  }
+
+  /** The nest with a load in place of the reduction: what the vector unit does with each sum. */
+  private epilogue(sum: "i32" | "f32", shifted: Loop | undefined): IrKernel {
+    const { kernel, loops, body, reduce } = this;
+    const type = scalarType(sum);
+    const i32 = scalarType("i32");
+    const load = (buffer: string, over: readonly Loop[]): Expr => ({
+      kind: "load",
+      type,
+      buffer,
+      index: over.map(({ name }) => ref(name, i32)),
+    });
+    // One more of each, or loops of one turn would be simplified away; nothing but the loops' order is taken from there.
+    const shape = (over: readonly Loop[]): readonly Expr[] =>
+      over.map(({ extent }) => constant(extent + 1, i32));
+    const sums = load(sumBuffer, loops);
+    const value = shifted ? op("add", type, [sums, load(shiftBuffer, [shifted])], reduce.span) : sums;
+    const stored = body.findLast((stmt) => stmt.kind === "store");
+    let stmts: readonly Stmt[] = body.map((stmt) =>
+      stmt === reduce ? { kind: "let", name: reduce.results[0]!.name, value, span: reduce.span } : stmt,
+    );
+    for (const { name, extent } of loops.toReversed())
+      stmts = [
+        {
+          kind: "for",
+          name,
+          lo: constant(0, i32),
+          hi: constant(extent + 1, i32),
+          step: 1,
+          marks: {},
+          body: stmts,
+        },
+      ];
+    return {
+      ...kernel,
+      buffers: [
+        ...kernel.buffers.map((buffer) =>
+          buffer.name === stored?.buffer ? { ...buffer, shape: shape(loops) } : buffer,
+        ),
+        { name: sumBuffer, dtype: sum, space: "param", shape: shape(loops) },
+        ...(shifted
+          ? [{ name: shiftBuffer, dtype: sum, space: "param" as const, shape: shape([shifted]) }]
+          : []),
+      ],
+      body: stmts,
+    };
+  }
+}
+
+interface Placing {
+  readonly batch: readonly Loop[];
+  readonly y: { readonly loop: Loop | undefined; readonly at: number } | undefined;
+  readonly x: Placing["y"];
+  readonly channel: Loop | undefined;
+  readonly column: Loop | undefined;
+  readonly item: Loop | undefined;
+}
+
+type Names = Readonly<Record<"y" | "x" | "r" | "q" | "channel" | "column" | "item", string | undefined>> & {
+  readonly batch: readonly string[];
+};
+
+export const operandKey = ({ buffer, axes }: Access): string => `${buffer} ${JSON.stringify(axes)}`;
+
+const stepOf = (shape: readonly number[], at: number): number =>
+  shape.slice(at + 1).reduce((a, b) => a * b, 1);
+
+function stridedOf(
+  buffer: string,
+  shape: readonly number[],
+  subscripts: readonly Linear[],
+  names: Names,
+): Strided {
+  const of = (name: string | undefined): number =>
+    name === undefined
+      ? 0
+      : subscripts.reduce((sum, { factors }, at) => sum + (factors.get(name) ?? 0) * stepOf(shape, at), 0);
+  return {
+    buffer,
+    batch: names.batch.map(of),
+    y: of(names.y),
+    x: of(names.x),
+    r: of(names.r),
+    q: of(names.q),
+    channel: of(names.channel),
+    column: of(names.column),
+    item: of(names.item),
+    first: subscripts.reduce((sum, { first }, at) => sum + first * stepOf(shape, at), 0),
+  };
+}
