@@ -5,6 +5,7 @@ import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
 import { contiguousStrides, isContiguous, sizeOf, type Layout } from "../tensor/layout.ts";
 import { tensor, type Tensor } from "../tensor/tensor.ts";
 import { dataOf, type Value as Element } from "../tensor/values.ts";
+import type { DeviceName } from "../device.ts";
 import type { CallStep, Import, Input, KernelCode, MapOp, Step, Value } from "./program.ts";
 
 /** A step before its outputs are made. */
@@ -32,7 +33,13 @@ export class Builder {
   readonly steps: Step[] = [];
   /** The node being built. */
   origin = "";
+  /** Where the program will run: what is the best way to a result may depend on it. */
+  readonly target: DeviceName;
   private count = 0;
+
+  constructor(target: DeviceName) {
+    this.target = target;
+  }
 
   /** A value that is given when the program runs. */
   input(name: string, dtype: Dtype, shape: readonly number[]): Value {

@@ -59,7 +59,7 @@ export async function planStage(
   kept: ReadonlySet<string>,
   context: PlanContext,
 ): Promise<Stage> {
-  const builder = new Builder();
+  const builder = new Builder(context.device.name);
   const values = new Map<string, Value>();
   for (const [name, { dtype, shape, constant }] of known)
     values.set(name, constant ? builder.constant(constant, name) : builder.input(name, dtype, shape));

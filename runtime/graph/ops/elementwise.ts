@@ -93,9 +93,22 @@ function variadic(text: string, after?: (node: NodeContext, sum: Value) => Value
   };
 }
 
-const power: Build = (node) => {
+/** Powers that are simple functions, by their exponents. */
+const simplePowers: Readonly<Record<string, Expression>> = {
+  "0.5": { text: "sqrt($0)", uses: ["std.math.sqrt"] },
+  "1": { text: "$0" },
+  "2": { text: "$0 * $0" },
+  "3": { text: "$0 * $0 * $0" },
+  "-1": { text: "$T(1) / $0" },
+};
+
+const power: Build = async (node) => {
   const { b } = node;
   const [x, given] = [node.in(0), node.in(1)];
+  if (isFloating(x.dtype) && given.fixed && given.shape.every((dim) => dim === 1)) {
+    const simple = simplePowers[String(await node.number(1))];
+    if (simple && given.shape.length <= x.shape.length) return b.map(simple.text, [x], { uses: simple.uses });
+  }
   if (isFloating(x.dtype))
     return b.map("pow($0, $1)", [x, b.cast(given, x.dtype)], { uses: ["std.math.pow"] });
   if (!isFloating(given.dtype))
