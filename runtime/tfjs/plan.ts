@@ -80,7 +80,7 @@ export class Plan {
     kernels: Kernels,
     shapes: Tfjs["backend_util"],
   ): Plan {
-    const builder = new Builder();
+    const builder = new Builder(kernels.device.name);
     builder.origin = row.kernel;
     const inputs = given.map(({ name, dtype, shape }) => builder.input(name, dtype, shape));
     const named = new Map(given.map(({ name }, at) => [name, inputs[at]!]));
