@@ -4,7 +4,7 @@
 
 import { lanes, memQueue, sides, type Side } from "../../machine/geometry.ts";
 import { columnsOfBlock } from "../../machine/mxm.ts";
-import type { Profile } from "../../machine/profile.ts";
+import { delaysOf, type Profile } from "../../machine/profile.ts";
 import type { Program } from "../../machine/program.ts";
 import { encode, widths, type Beat, type TspType } from "../../machine/values.ts";
 import { Unfit } from "../dag.ts";
@@ -15,6 +15,8 @@ import { costOfJobs, jobsOf, type Job } from "./jobs.ts";
 import { beatsOf, inRuns, readBeats, regionsFor, reserve, type Resident } from "./resident.ts";
 import { batchOf, placeOf, shiftBuffer, type Product, type Strided } from "./spec.ts";
 import { Stage, type StoredWeights } from "./stage.ts";
+import type { Window } from "./window.ts";
+import { emitWindow } from "./window-stage.ts";
 import { eachWeight, tilingOf, type Tiling } from "./tiles.ts";
 import { eachLane, layoutOf, pixelChoices, type Layout } from "./words.ts";
 
@@ -92,13 +94,61 @@ export class Composer {
     });
   }
 
+  /** A window operation on what lies on the chip. Throws `Unfit`. */
+  window(window: Window, input: Resident, copied: boolean): Resident {
+    const { chip } = this;
+    const { batch, x, y, channels, span } = window;
+    const images = batch.reduce((a, b) => a * b, 1);
+    const view = layoutOf(images * y.size, x.size, channels, 1);
+    if (input.layout.pixels !== 1 || !alike(view, input.layout) || input.type !== window.type)
+      throw new Unfit("a tensor that lies in other words than this window takes", span);
+    const layout = layoutOf(images * y.outputs, x.outputs, channels, 1);
+    // Neighbouring pixels lie in different slices, so that the next window may take two of them at once.
+    const producer = Uint8Array.from(
+      { length: layout.words },
+      (_, word) => Math.floor(word / layout.parts) % 4,
+    );
+    const output = reserve(
+      chip.memory,
+      otherSide(input.side),
+      0,
+      layout,
+      window.result.type,
+      copied,
+      producer,
+    );
+    if (!output) throw new Unfit(`a result of ${layout.words} words, which memory doesn’t hold`, span);
+    const { begins, ends, interval } = emitWindow(chip, window, input, output);
+    this.reports.push({
+      name: window.name,
+      begins,
+      ends,
+      fed: 0,
+      vector: interval * layout.words,
+      loaded: 0,
+      weights: 0,
+      macs: 0,
+      pixels: [1, 1],
+    });
+    return output;
+  }
+
   /** A product of what lies on the chip. Throws `Unfit`. */
   product(product: Product, bind: Binding, input: Resident, options: ProductOptions): Resident {
     const { chip } = this;
     const { item = 0, copied, pixels, operand } = options;
     const { delays, memory } = chip;
     const output = outputLayout(product, pixels);
-    const tiling = tilingOf(product, input.layout, output);
+    const view = layoutOf(
+      batchOf(product) * product.y.size,
+      product.x.size,
+      product.channels,
+      input.layout.pixels,
+    );
+    const type = product.type === "f16" ? "f16" : "i8";
+    if (!alike(view, input.layout) || input.type !== type || (operand && !alike(output, operand.layout)))
+      throw new Unfit("a tensor that lies in other words than this product takes", product.span);
+    const tiling = tilingOf(product, view, output);
     const to = otherSide(input.side);
     const epilogue = epilogueOf(product, delays.alu, delays.aluEntry, operand?.side ?? input.side);
     const jobs = jobsOf(tiling, epilogue.interval, delays);
@@ -214,6 +264,10 @@ export class Composer {
 export const outputLayout = (product: Product, pixels: number): Layout =>
   layoutOf(batchOf(product) * product.y.outputs, product.x.outputs, product.columns, pixels);
 
+/** Whether tensors lie in the same words, whatever their rows are. */
+const alike = (a: Layout, b: Layout): boolean =>
+  a.channels === b.channels && a.pixels === b.pixels && a.words === b.words;
+
 const bankOf = ({ address }: Resident): number => (address < 4096 ? 0 : 1);
 
 function producersOf(jobs: readonly (readonly Job[])[], { words }: Layout): Uint8Array {
@@ -225,21 +279,24 @@ function producersOf(jobs: readonly (readonly Job[])[], { words }: Layout): Uint
   return found;
 }
 
+/** Cycles that a product takes about, with so many pixels in words of the input and the result. */
+export function productCycles(product: Product, profile: Profile, input: number, output: number): number {
+  const delays = delaysOf(profile);
+  const { interval } = epilogueOf(product, delays.alu, delays.aluEntry, "W");
+  const layout = layoutOf(batchOf(product) * product.y.size, product.x.size, product.channels, input);
+  const tiling = tilingOf(product, layout, outputLayout(product, output));
+  return costOfJobs(jobsOf(tiling, interval, delays), tiling, interval, delays);
+}
+
 /** The numbers of pixels in words of the input and the result that make a product shortest. */
 export function bestPixels(
   product: Product,
   profile: Profile,
-  inputs: readonly number[] = pixelChoices(product.x.size, product.channels),
-  outputs: readonly number[] = pixelChoices(product.x.outputs, product.columns),
 ): { readonly input: number; readonly output: number; readonly cycles: number } {
-  const { delays } = new Chip(profile);
-  const { interval } = epilogueOf(product, delays.alu, delays.aluEntry, "W");
   let best = { input: 1, output: 1, cycles: Infinity };
-  for (const input of inputs)
-    for (const output of outputs) {
-      const layout = layoutOf(batchOf(product) * product.y.size, product.x.size, product.channels, input);
-      const tiling = tilingOf(product, layout, outputLayout(product, output));
-      const cycles = costOfJobs(jobsOf(tiling, interval, delays), tiling, interval, delays);
+  for (const input of pixelChoices(product.x.size, product.channels))
+    for (const output of pixelChoices(product.x.outputs, product.columns)) {
+      const cycles = productCycles(product, profile, input, output);
       if (cycles < best.cycles) best = { input, output, cycles };
     }
   return best;

@@ -11,7 +11,7 @@ import { assign, build, constantOfItem, type Item, type Stream } from "../chain.
 import { Unfit } from "../dag.ts";
 import { positionAt, type Span } from "../../../../../lang/source.ts";
 import { operandStream, resultStream, rowPlace, rowPlaces, sideOfPlane, sumStream } from "./floor.ts";
-import { operandKey } from "./recognize.ts";
+import { operandKey } from "./subscripts.ts";
 import { shiftBuffer, sumBuffer, type Operand, type Product } from "./spec.ts";
 
 /** An operand's stream: which level takes it, and where its rows or words come from. */
