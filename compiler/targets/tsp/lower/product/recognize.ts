@@ -275,9 +275,9 @@ class Reading {
       buffer,
       index: over.map(({ name }) => ref(name, i32)),
     });
-    // One more of each, or loops of one turn would be simplified away; nothing but the loops' order is taken from there.
+    // Two more of each, or loops of one turn would be simplified away; nothing but the loops' order is taken from there.
     const shape = (over: readonly Loop[]): readonly Expr[] =>
-      over.map(({ extent }) => constant(extent + 1, i32));
+      over.map(({ extent }) => constant(extent + 2, i32));
     const sums = load(sumBuffer, loops);
     const value = shifted ? op("add", type, [sums, load(shiftBuffer, [shifted])], reduce.span) : sums;
     const stored = body.findLast((stmt) => stmt.kind === "store");
@@ -290,7 +290,7 @@ class Reading {
           kind: "for",
           name,
           lo: constant(0, i32),
-          hi: constant(extent + 1, i32),
+          hi: constant(extent + 2, i32),
           step: 1,
           marks: {},
           body: stmts,

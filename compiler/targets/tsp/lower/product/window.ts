@@ -192,8 +192,8 @@ function folded(
   dtype: IrKernel["buffers"][number]["dtype"],
 ): IrKernel {
   const i32 = scalarType("i32");
-  // One turn more of each, or loops of one turn would be simplified away; only their order is taken from there.
-  const shape: readonly Expr[] = loops.map(({ extent }) => constant(extent + 1, i32));
+  // Two turns more of each, or loops of one turn would be simplified away; only their order is taken from there.
+  const shape: readonly Expr[] = loops.map(({ extent }) => constant(extent + 2, i32));
   const { type, name } = reduce.results[0]!;
   const combine = reduce.op === "sum" ? "add" : reduce.op === "max" ? "max" : "min";
   const tap = (at: number): Expr =>
@@ -215,7 +215,7 @@ function folded(
         kind: "for",
         name: loop.name,
         lo: constant(0, i32),
-        hi: constant(loop.extent + 1, i32),
+        hi: constant(loop.extent + 2, i32),
         step: 1,
         marks: {},
         body: stmts,
