@@ -37,7 +37,9 @@ export class Folder {
     const kept = key === undefined ? undefined : this.kept.get(key);
     if (kept) step.outputs.forEach((output, at) => (output.constant = kept[at]!));
     else {
-      const cache = workOf(step) < interpretBelow ? await this.interpreted() : this.fast;
+      // What is kept is compiled once, and the interpreter would prove it again in each process.
+      const interpreted = workOf(step) < interpretBelow && !this.fast.keeps;
+      const cache = interpreted ? await this.interpreted() : this.fast;
       const results = await runStep(step, cache, (input) => input.constant!);
       for (const [output, tensor] of results) output.constant = tensor;
       if (key !== undefined)

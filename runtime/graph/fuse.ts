@@ -27,10 +27,20 @@ export function fuse(steps: readonly Step[], wanted: readonly Value[]): readonly
 class Fusion {
   private readonly steps: Set<Step>;
   private readonly wanted: Set<Value>;
+  /** By value that has a place of its own. */
+  private readonly read = new Map<Value, Set<Step>>();
 
   constructor(steps: readonly Step[], wanted: readonly Value[]) {
     this.steps = new Set(steps);
     this.wanted = new Set(wanted.map(rootOf));
+    for (const step of steps) this.note(step);
+  }
+
+  private note(step: Step): void {
+    for (const { value } of inputsOf(step)) {
+      const root = rootOf(value);
+      this.read.set(root, (this.read.get(root) ?? new Set()).add(step));
+    }
   }
 
   run(): readonly Step[] {
@@ -42,7 +52,7 @@ class Fusion {
 
   /** The steps that read a value. */
   private readers(value: Value): Step[] {
-    return [...this.steps].filter((step) => inputsOf(step).some((input) => rootOf(input.value) === value));
+    return [...(this.read.get(value) ?? [])];
   }
 
   /** Whether a step's only output is read by one step and nobody else. */
@@ -53,8 +63,12 @@ class Fusion {
   }
 
   private replace(gone: readonly Step[], made: Step): void {
-    for (const step of gone) this.steps.delete(step);
+    for (const step of gone) {
+      this.steps.delete(step);
+      for (const { value } of inputsOf(step)) this.read.get(rootOf(value))?.delete(step);
+    }
     this.steps.add(made);
+    this.note(made);
     for (const output of made.outputs) output.step = made;
   }
 
@@ -102,6 +116,7 @@ class Fusion {
     if (shown !== output) {
       shown!.step = undefined;
       shown!.alias = output;
+      this.read.set(output!, this.read.get(shown!) ?? new Set());
     }
     if (this.wanted.has(shown!)) this.wanted.add(output!);
   }

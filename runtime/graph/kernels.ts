@@ -1,6 +1,7 @@
 // Compiled kernels by their text. The compiler comes with the first of them.
 
 import type { Device, Kernel } from "../device.ts";
+import type { CompileCache } from "../cache/cache.ts";
 import type { Arguments } from "../call/bind.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { HostStorage } from "../tensor/storage.ts";
@@ -18,9 +19,17 @@ export interface Prepared {
 export class KernelCache {
   readonly device: Device;
   private readonly known = new Map<string, Promise<Kernel>>();
+  private readonly compilations: CompileCache | undefined;
 
-  constructor(device: Device) {
+  /** `compilations` are those of earlier runs and processes, if there are any. */
+  constructor(device: Device, compilations?: CompileCache) {
     this.device = device;
+    this.compilations = compilations;
+  }
+
+  /** Whether what is compiled is found again later. */
+  get keeps(): boolean {
+    return this.compilations !== undefined;
   }
 
   /** How many different kernels there are. */
@@ -39,10 +48,12 @@ export class KernelCache {
   }
 
   private async compile(text: string, kernel: string): Promise<Kernel> {
-    const { compile } = await import("../../compiler/index.ts");
-    const path = `${kernel}.kern`;
-    const loaded = await this.device.load(await compile({ path, text }, this.device.compileOptions));
-    return loaded[kernel]!;
+    const { device, compilations } = this;
+    const file = { path: `${kernel}.kern`, text };
+    const compiled = compilations
+      ? await compilations.compile(file, device.compileOptions)
+      : await (await import("../../compiler/index.ts")).compile(file, device.compileOptions);
+    return (await device.load(compiled))[kernel]!;
   }
 }
 

@@ -2,6 +2,7 @@
 // planned for some shapes is kept, so that the next run with them only runs.
 
 import { dtypeInfo } from "../../lang/dtypes.ts";
+import type { CompileCache } from "../cache/cache.ts";
 import type { Device } from "../device.ts";
 import type { OpRegistry } from "../ops/registry.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -23,8 +24,13 @@ export interface RunnerContext {
   readonly fusion: boolean;
 }
 
-export function runnerContext(device: Device, registry: OpRegistry, fusion: boolean): RunnerContext {
-  const cache = new KernelCache(device);
+export function runnerContext(
+  device: Device,
+  registry: OpRegistry,
+  fusion: boolean,
+  compilations?: CompileCache,
+): RunnerContext {
+  const cache = new KernelCache(device, compilations);
   return { device, cache, folder: new Folder(cache), weights: new Weights(device), registry, fusion };
 }
 

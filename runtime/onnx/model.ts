@@ -1,5 +1,6 @@
 // A loaded model: what it takes, what it gives, and `run`.
 
+import type { CompileCache } from "../cache/cache.ts";
 import type { Device } from "../device.ts";
 import { modelError } from "../graph/error.ts";
 import type { Way } from "../graph/builder.ts";
@@ -17,6 +18,8 @@ export interface ModelOptions {
   readonly externalData?: ExternalData;
   /** Where ops of other domains are looked up; the shared registry if nothing is said. */
   readonly registry?: OpRegistry;
+  /** What was compiled before, by `openCache`: with a directory, a model's first run in a process compiles nothing again. */
+  readonly cache?: CompileCache;
   /** `false` runs each operator by a kernel of its own: for finding faults. */
   readonly fusion?: boolean;
 }
@@ -51,11 +54,11 @@ export class Model {
   private readonly runner: GraphRunner;
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(graph: Graph, { device, registry = ops, fusion = true }: ModelOptions) {
+  constructor(graph: Graph, { device, registry = ops, fusion = true, cache }: ModelOptions) {
     this.graph = graph;
     this.inputs = graph.inputs.filter(({ name }) => !graph.constants.has(name));
     this.outputs = graph.outputs;
-    this.context = runnerContext(device, registry, fusion);
+    this.context = runnerContext(device, registry, fusion, cache);
     this.runner = new GraphRunner(graph, this.context);
   }
 

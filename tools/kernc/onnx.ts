@@ -3,9 +3,9 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Signature } from "../../compiler/artifact.ts";
-import { openDevice, tensor, Tensor } from "../../runtime/index.ts";
+import { openCache, openDevice, tensor, Tensor } from "../../runtime/index.ts";
 import type { GraphPort } from "../../runtime/graph/graph.ts";
-import type { Model } from "../../runtime/onnx/model.ts";
+import type { Model, ModelOptions } from "../../runtime/onnx/model.ts";
 import { dtypeInfo } from "../../lang/dtypes.ts";
 import { dataOf } from "../../runtime/tensor/values.ts";
 import { namedValue, oneOf, UsageError, wholeNumber, type Command, type Given } from "./command.ts";
@@ -34,6 +34,7 @@ export const onnx: Command = {
     target: { kind: "value", value: "TARGET", help: "wasm (if nothing is said) or interp" },
     threads: { kind: "value", value: "N", help: "Threads that share parallel loops; 1 if nothing is said" },
     time: { kind: "flag", help: "Measure the run, and each of its steps" },
+    cache: { kind: "value", value: "DIR", help: "Keep compiled kernels there, for the next time" },
     fusion: { kind: "value", value: "on|off", help: "off: a kernel for each operator, for finding faults" },
   },
   async run(given, terminal) {
@@ -48,7 +49,9 @@ export const onnx: Command = {
     const outputs = planOutputs(given.all("out"));
     const device = await openDevice(target, { threads });
     try {
-      const model = await load(path, { device, fusion });
+      const directory = given.get("cache");
+      const cache = directory === undefined ? undefined : await openCache({ directory, limit: 1024 });
+      const model = await load(path, { device, fusion, cache });
       for (const { name, path: file } of outputs)
         if (!model.outputs.some((port) => port.name === name))
           throw mistake("K0808", {
@@ -83,7 +86,7 @@ export const onnx: Command = {
 
 async function load(
   path: string,
-  options: { readonly device: Awaited<ReturnType<typeof openDevice>>; readonly fusion: boolean },
+  options: Omit<ModelOptions, "externalData" | "registry">,
 ): Promise<Model> {
   const { externalFiles, loadModel } = await import("../../runtime/onnx/index.ts");
   const bytes = readBytes(path);

@@ -1,8 +1,9 @@
 // Convolutions, by the library's kernels. Bias and what follows become the kernel's epilogue.
 
 import type { Value } from "../program.ts";
-import { asProduct, paysAsProduct } from "./columns.ts";
+
 import { convolutionOfIntegers } from "./integers.ts";
+import { convolveNarrow } from "./narrow.ts";
 import { product } from "./matmul.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
 import {
@@ -32,9 +33,8 @@ export function convolveNode(node: NodeContext, x: Value, w: Value): Value {
   const window = windowOf(node, x, weights.shape.slice(2) as unknown as Pair);
   const y = isProduct(window, group)
     ? pointwise(node, image, weights)
-    : group === 1 && paysAsProduct(node, image, weights, window)
-      ? asProduct(node, image, weights, window)
-      : convolve(node, image, weights, window, group);
+    : ((group === 1 ? convolveNarrow(node, image, weights, window) : undefined) ??
+      convolve(node, image, weights, window, group));
   return b.reshape(y, [x.shape[0]!, w.shape[0]!, ...spatialShape(x, window.out)]);
 }
 

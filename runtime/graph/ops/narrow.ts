@@ -1,5 +1,6 @@
-// Convolutions as products: a matrix of what the window sees at each place, times the weights. Pays where the library's convolution, whose
-// vectors lie along rows of the image, leaves most lanes empty or walks a long window element by element.
+// Convolutions of images with short rows, and with long windows, where the library's convolution, whose vectors lie along rows, leaves
+// lanes empty or walks the window element by element: with features in the lanes, or as a product of the weights and a
+// matrix of what the window sees at each place.
 
 import { isFloating } from "../builder.ts";
 import type { Value } from "../program.ts";
@@ -10,19 +11,50 @@ import { convolutionSettings, type Window } from "./window.ts";
 /** Elements of two vectors, which the kernels' tiles are wide. */
 const lanes = 8;
 
-/** Up to so many places of the window the product is turned, so that features stand in the lanes. */
-const fewPlaces = 24;
+/** Up to so many places of the window features stand in the lanes. */
+const fewPlaces = 64;
 
-/** Whether a convolution without groups is faster as a product. Convolutions of several images share one matrix of weights as they are. */
-export function paysAsProduct({ b }: NodeContext, x: Value, w: Value, { kernel, out }: Window): boolean {
-  if (b.target !== "wasm" || x.shape[0] !== 1 || !isFloating(w.dtype)) return false;
+/** Windows of so many elements are walked as rows of a matrix. */
+const longWindow = 64;
+
+/** The convolution of images [B, C, H, W] with weights [F, C, R, Q] in another form; undefined where none is faster. */
+export function convolveNarrow(node: NodeContext, x: Value, w: Value, window: Window): Value | undefined {
+  const { kernel, out } = window;
+  if (node.b.target !== "wasm" || !isFloating(w.dtype)) return undefined;
   const places = out[0] * out[1];
   const filled = (count: number) => count / (lanes * Math.ceil(count / lanes));
-  return kernel[0] * kernel[1] >= 64 || places <= fewPlaces || filled(out[1]) < 0.7 * filled(places);
+  const short = filled(out[1]) < 0.7 * filled(places) || places <= lanes;
+  const long = kernel[0] * kernel[1] >= longWindow;
+  if (short && !long && places <= fewPlaces && w.fixed) return byFeatures(node, x, w, window);
+  return (short || long) && x.shape[0] === 1 ? asProduct(node, x, w, window) : undefined;
 }
 
-/** A convolution of one image [1, C, H, W] with weights [F, C, R, Q]. */
-export function asProduct(node: NodeContext, x: Value, w: Value, window: Window): Value {
+/** Weights are turned once for all. */
+function byFeatures({ b }: NodeContext, x: Value, w: Value, window: Window): Value {
+  const { set, where, places } = convolutionSettings(window);
+  const [features, , r, q] = w.shape as [number, number, number, number];
+  const [y] = b.kernel(
+    {
+      name: "conv_features",
+      inputs: [
+        { name: "x", dims: ["B", "C", "H", "W"] },
+        { name: "w", dims: ["C", r, q, "F"] },
+      ],
+      outputs: [{ name: "y", dims: ["B", "F", ...places] }],
+      scalars: [],
+      where,
+      body: [`convolve_features[${[`T=${x.dtype}`, ...set].join(", ")}EPILOGUE](x, w, y)`],
+      hook: { indices: 4 },
+      uses: ["std.convolve.convolve_features"],
+    },
+    [x, b.transpose(w, [1, 2, 3, 0])],
+    [{ dtype: x.dtype, shape: [x.shape[0]!, features, ...window.out] }],
+  );
+  return y!;
+}
+
+/** A convolution of one image as a product. */
+function asProduct(node: NodeContext, x: Value, w: Value, window: Window): Value {
   const { b } = node;
   const { stride, dilation, before, after, out } = window;
   const [features, channels, r, q] = w.shape as [number, number, number, number];
@@ -33,10 +65,10 @@ export function asProduct(node: NodeContext, x: Value, w: Value, window: Window)
   const tap = [height * width, dilation[0] * width, dilation[1]];
   const padded = [...before, ...after].some((each) => each !== 0);
   const seen = padded ? b.reshape(columns(node, x, w, window), [depth, places]) : undefined;
-  // The weights are turned once for all, the image is read where it lies if the window's rows are rows of the matrix.
-  if (w.fixed && (places <= fewPlaces || (channels === 1 && !padded))) {
+  // The window's rows lie in the image as rows of the matrix: it is read where it is, and the weights are turned once for all.
+  if (w.fixed && channels === 1 && !padded) {
     const view = { shape: [...out, channels, r, q], strides: [...step, ...tap], offset: 0 };
-    const rows = seen ? b.transpose(seen, [1, 0]) : b.reshape(b.view(x, view), [places, depth]);
+    const rows = b.reshape(b.view(x, view), [places, depth]);
     const y = product(node, rows, b.transpose(matrix, [1, 0]));
     return b.reshape(b.transpose(y, [1, 0]), [1, features, ...out]);
   }
