@@ -118,6 +118,11 @@ function vectorOp(expr: OpExpr, scope: Scope, out: Lines): Text | undefined {
     const [a, b] = args.map((arg) => emitExpr(arg, scope, out));
     return binary(op === "and" ? "&" : "|", a!, b!);
   }
+  if (op === "bitcast") return call(`bitcast<${typeText(type)}>`, emitExpr(args[0]!, scope, out));
+  if ((op === "shl" || op === "shr") && args[1]!.kind === "const") {
+    const count = call(`vec${type.lanes}<u32>`, primary(`${Number(args[1]!.value)}u`));
+    return binary(op === "shl" ? "<<" : ">>", emitExpr(args[0]!, scope, out), count);
+  }
   const sign = arithmetic[op as keyof typeof arithmetic];
   if (!sign || !computesInVectors(type.dtype)) return undefined;
   // Beside a vector a scalar stands for one that is the same in every lane.

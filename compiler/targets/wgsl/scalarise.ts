@@ -28,7 +28,7 @@ import {
   withBody,
 } from "../../ir/walk.ts";
 import { splat } from "../../ir/build.ts";
-import { isFloat, isInteger, type Dtype } from "../../../lang/dtypes.ts";
+import { dtypeInfo, isFloat, isInteger, type Dtype } from "../../../lang/dtypes.ts";
 import { add, apply, mul } from "../../passes/fold.ts";
 import { computesInVectors, isVector } from "./types.ts";
 import type { VectorArrays } from "./vector-arrays.ts";
@@ -53,11 +53,13 @@ const nativeOps: ReadonlySet<OpName> = new Set([
   "floor",
   "ceil",
   "trunc",
+  "round",
   "lt",
   "le",
   "gt",
   "ge",
 ]);
+const nativeBits: ReadonlySet<OpName> = new Set(["and", "or", "xor"]);
 const nativeLogic: ReadonlySet<OpName> = new Set(["and", "or", "not"]);
 
 function isNativeOp(expr: OpExpr): boolean {
@@ -69,6 +71,10 @@ function isNativeOp(expr: OpExpr): boolean {
   const from = expr.args.at(-1)!.type.dtype;
   if (expr.op === "convert") return isPlainConversion(from, dtype);
   if (expr.op === "select") return true;
+  const whole = from === "i32" || from === "u32";
+  if (nativeBits.has(expr.op)) return whole;
+  if (expr.op === "shl" || expr.op === "shr") return whole && expr.args[1]!.kind === "const";
+  if (expr.op === "bitcast") return (whole || from === "f32") && dtypeInfo(dtype).bits === 32;
   return nativeOps.has(expr.op) && computesInVectors(from) && (computesInVectors(dtype) || dtype === "bool");
 }
 

@@ -11,7 +11,8 @@ import { ref, type Expr, type IrKernel, type LoadExpr, type Stmt, type StoreStmt
 import { mapBlock, mapExpr, mapExprsOf, visitBlock, visitExprs, withBody } from "../../ir/walk.ts";
 import { and, compare, intValue, laneOf } from "../../passes/fold.ts";
 import { isVectorDtype, packedBits } from "./types.ts";
-import { valuesOf, type Values } from "./workgroups/nests.ts";
+import { constantForm, exprOfForm, plus } from "../../passes/linear.ts";
+import { formOf, valuesOf, type Values } from "./workgroups/nests.ts";
 
 /** Lanes of the vectors that such arguments are made of. */
 export const wideLanes = 4;
@@ -153,8 +154,12 @@ function withWholeMasks(kernel: IrKernel, facts: Facts): IrKernel {
     if (part.op === "vany" || part.op === "vall" || part.op === "lane") return uniform(a!) ?? part;
     return part;
   };
+  const conditions = new Map<string, Expr>();
   const body = mapBlock(kernel.body, (stmt) => {
     const changed = mapExprsOf(stmt, (root) => mapExpr(root, change));
+    if (changed.kind === "let" && changed.value.type.dtype === "bool" && changed.value.type.lanes === 1)
+      conditions.set(changed.name, changed.value);
+    if (changed.kind === "if") return withoutRest(changed, facts, conditions);
     if (changed.kind !== "let" || changed.value.type.lanes === 1) {
       const guard = changed.kind === "store" && changed.guard ? uniform(changed.guard) : undefined;
       if (changed.kind !== "store" || !guard || changed.guard!.type.lanes === 1) return changed;
@@ -177,6 +182,35 @@ function withWholeMasks(kernel: IrKernel, facts: Facts): IrKernel {
     ];
   });
   return withBody(kernel, body);
+}
+
+/**
+ * `if first + 4 <= end { … } else { the rest }` of multiples: there is no rest, and all four are there if the first is. The
+ * rest is known by its loops, whose bodies ask for each element whether it is there.
+ */
+function withoutRest(stmt: Stmt & { kind: "if" }, facts: Facts, conditions: ReadonlyMap<string, Expr>): Stmt {
+  const known = (expr: Expr): Expr => (expr.kind === "ref" ? (conditions.get(expr.name) ?? expr) : expr);
+  const cond = known(stmt.cond);
+  if (cond.kind !== "op" || cond.op !== "le" || stmt.orelse.length === 0) return stmt;
+  const [behind, end] = cond.args as [Expr, Expr];
+  if (!isMultiple(behind, facts) || !isMultiple(end, facts)) return stmt;
+  const first = plus(formOf(behind, facts.values), constantForm(-wideLanes));
+  const isRest = (loop: Stmt): boolean => {
+    if (loop.kind !== "for" || (intValue(loop.lo) ?? -1) < 0) return false;
+    return loop.body.every((each) => {
+      if (each.kind === "let") return true;
+      const test = each.kind === "if" && each.orelse.length === 0 ? known(each.cond) : undefined;
+      if (test?.kind !== "op" || test.op !== "lt") return false;
+      const [at, limit] = test.args as [Expr, Expr];
+      if (printExpr(limit) !== printExpr(end)) return false;
+      const ahead = plus(formOf(at, facts.values), first, -1);
+      const [term, ...others] = ahead.terms.values();
+      const counts = term?.by === 1 && term.atom.kind === "ref" && term.atom.name === loop.name;
+      return counts && others.length === 0 && ahead.constant >= 0;
+    });
+  };
+  if (!stmt.orelse.every((each) => each.kind === "let" || isRest(each))) return stmt;
+  return { ...stmt, cond: compare("lt", exprOfForm(first), end), orelse: [] };
 }
 
 // ---- accesses ----------------------------------------------------------------------------------------

@@ -329,8 +329,8 @@ class Planner {
         const ranges = rangesIn(nest);
         const steady = nest.loops.every(({ hi }) => this.isSteady(hi));
         return this.accesses([step.loop], (_buffer, index) => {
-          const axis = cyclicAxis(index, nest, this.values, this.size);
-          if (axis !== undefined) return cyclicKey(axis);
+          const cyclic = cyclicAxis(index, nest, this.values, this.size, ranges);
+          if (cyclic) return cyclicKey(cyclic.axis, cyclic.unit);
           const owner = steady ? ownerOf(index, nest, this.values, ranges) : undefined;
           return owner && ownerKey(owner, nest);
         });

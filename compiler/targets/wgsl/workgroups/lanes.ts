@@ -6,8 +6,10 @@
 // Assumes nothing further: what makes iterations independent lanes makes them independent threads.
 
 import type { ForStmt, IrKernel, Stmt } from "../../../ir/ir.ts";
-import { mapBlocksOf, mapSame, visitBlock, withBody, type Block } from "../../../ir/walk.ts";
+import { mapBlocksOf, mapSame, visitBlock, type Block } from "../../../ir/walk.ts";
 import { intValue } from "../../../passes/fold.ts";
+import { Workspace } from "../../../passes/workspace.ts";
+import { inFours } from "./fours.ts";
 import { hasThreads, mostTrips, nestOf, valuesOf, type Values } from "./nests.ts";
 
 /** Iterations below which invocations would mostly stand idle. */
@@ -17,12 +19,17 @@ const widest = 4;
 
 export function lanesToThreads(kernel: IrKernel): IrKernel {
   const values = valuesOf(kernel.body);
+  const workspace = new Workspace(kernel);
+  const fours: Fours = (loop) => inFours(loop, kernel, workspace, values);
   const body = mapSame(kernel.body, (stmt) => {
-    const plain = hasThreads([stmt]) ? turns(stmt) : hasChecks(stmt) ? stmt : spread(stmt, values);
+    const plain = hasThreads([stmt]) ? turns(stmt) : hasChecks(stmt) ? stmt : spread(stmt, values, fours);
     return narrowed(plain);
   });
-  return withBody(kernel, body);
+  return workspace.finish(body);
 }
+
+/** A loop along rows as one over fours of them. */
+export type Fours = (loop: ForStmt) => ForStmt | undefined;
 
 /** An invocation whose run-time check fails stops, and may not leave others waiting for it. */
 function hasChecks(stmt: Stmt): boolean {
@@ -48,36 +55,38 @@ function turns(stmt: Stmt): Stmt {
 }
 
 /** A statement at the top of a kernel with its vector loops as loops over threads. */
-function spread(stmt: Stmt, values: Values): Stmt {
+function spread(stmt: Stmt, values: Values, fours: Fours): Stmt {
   if (stmt.kind === "for" && stmt.marks.parallel) {
     const { vectorize: _lanes, ...marks } = stmt.marks;
-    const inner = mapBlocksOf(stmt, (block) => mapSame(block, (each) => spread(each, values)));
+    const inner = mapBlocksOf(stmt, (block) => mapSame(block, (each) => spread(each, values, fours)));
     return inner.kind === "for" && stmt.marks.vectorize ? { ...inner, marks } : inner;
   }
   if (stmt.kind === "for" && stmt.marks.vectorize) {
     const most = mostTrips(stmt, values);
     if (most !== undefined && most < fewest) return stmt;
-    const { vectorize: _lanes, ...marks } = stmt.marks;
-    return { ...stmt, marks: { ...marks, threads: true, lanes: "vectorized" } };
+    const loop = fours(stmt) ?? stmt;
+    const { vectorize: _lanes, ...marks } = loop.marks;
+    return { ...loop, marks: { ...marks, threads: true, lanes: "vectorized" } };
   }
   if (stmt.kind === "reduce") {
     let marked = false;
     visitBlock(stmt.body, (each) => {
       if (each.kind === "for" && each.marks.vectorize) marked = true;
     });
-    return marked ? { ...stmt, body: mapSame(stmt.body, (each) => wholeChain(each, values)) } : stmt;
+    return marked ? { ...stmt, body: mapSame(stmt.body, (each) => wholeChain(each, values, fours)) } : stmt;
   }
   if (stmt.kind === "while") return stmt;
-  return mapBlocksOf(stmt, (block) => mapSame(block, (each) => spread(each, values)));
+  return mapBlocksOf(stmt, (block) => mapSame(block, (each) => spread(each, values, fours)));
 }
 
 /** All the loops of a reduction, which runs in any order, if one of them has lanes. */
-export function wholeChain(stmt: Stmt, values: Values): Stmt {
+export function wholeChain(stmt: Stmt, values: Values, fours: Fours): Stmt {
   if (stmt.kind !== "for") return stmt;
   const marked = (loop: ForStmt): ForStmt => {
-    const { vectorize: _lanes, ...marks } = loop.marks;
-    const body = mapSame(loop.body, (each) => (each.kind === "for" ? marked(each) : each));
-    return { ...loop, marks: { ...marks, threads: true, lanes: "vectorized" }, body };
+    const inner = loop.body.some(({ kind }) => kind === "for") ? undefined : fours(loop);
+    const { vectorize: _lanes, ...marks } = (inner ?? loop).marks;
+    const body = inner?.body ?? mapSame(loop.body, (each) => (each.kind === "for" ? marked(each) : each));
+    return { ...(inner ?? loop), marks: { ...marks, threads: true, lanes: "vectorized" }, body };
   };
   const all = marked(stmt);
   const { loops } = nestOf(all);

@@ -10,7 +10,7 @@ import { rangeOfLoop, type Ranges } from "../../../ir/ranges.ts";
 import { visitBlock } from "../../../ir/walk.ts";
 import { exprOfForm, rangeOfForm, type Linear } from "../../../passes/linear.ts";
 import { ramp } from "../../../ir/build.ts";
-import { formOf, resolved, type Nest, type Values } from "./nests.ts";
+import { formOf, type Nest, type Values } from "./nests.ts";
 
 /** How one subscript tells whose an element is: `loop` times `by`, and a rest from 0 up to `by`. */
 export interface Digit {
@@ -100,29 +100,48 @@ export const ownerKey = ({ digits }: Owner, nest: Nest): string =>
   JSON.stringify([digits, nest.loops.map(({ hi }) => printExpr(hi))]);
 
 /**
- * The axis along which a subscript is the number of a nest's only thread, or that plus any number of whole turns: the element's
- * place modulo the invocations says whose it is, whichever loop it stands in.
+ * The axis along which a subscript is a number of the nest's only thread, or that plus any number of whole turns; or four times that
+ * and less than four more. The element's place, or a fourth of it, modulo the invocations says whose it is, whichever loop it stands in.
  */
 export function cyclicAxis(
   index: readonly Expr[],
   nest: Nest,
   values: Values,
   size: number,
-): number | undefined {
+  ranges: Ranges,
+): { readonly axis: number; readonly unit: number } | undefined {
   const [only] = nest.loops;
   if (nest.loops.length !== 1 || !only) return undefined;
-  const striding = new Set([only.name]);
+  /** What a name counts: the elements of one invocation, as long as no other's come between. */
+  const units = new Map<string, number | undefined>([[only.name, undefined]]);
   visitBlock(nest.body, (stmt) => {
-    if (stmt.kind !== "for" || stmt.step !== size) return;
-    const lo = resolved(stmt.lo, values);
-    if (lo.kind === "ref" && lo.name === only.name) striding.add(stmt.name);
+    if (stmt.kind !== "for") return;
+    const { terms, constant } = formOf(stmt.lo, values);
+    const [start] = terms.values();
+    if (terms.size !== 1 || constant !== 0 || !start || !isRef(start.atom, only.name)) return;
+    if (stmt.step === size * start.by) units.set(stmt.name, start.by);
   });
-  const axis = index.findIndex((part) => {
-    const whole = resolved(part, values);
-    return whole.kind === "ref" && striding.has(whole.name);
-  });
-  return axis < 0 ? undefined : axis;
+  for (const [axis, part] of index.entries()) {
+    const base = part.type.lanes === 1 ? part : baseOf(part);
+    if (!base) continue;
+    const form = formOf(base, values);
+    const found = [...form.terms.values()].filter(({ atom }) => atom.kind === "ref" && units.has(atom.name));
+    const [term] = found;
+    if (found.length !== 1 || !term || term.atom.kind !== "ref") continue;
+    const counted = units.get(term.atom.name);
+    if (counted !== undefined && term.by !== 1) continue;
+    const unit = counted ?? term.by;
+    const rest: Linear = {
+      terms: new Map([...form.terms].filter(([, each]) => each !== term)),
+      constant: form.constant,
+    };
+    const { low, high } = rangeOfForm(rest, ranges);
+    const mixed = mentionsInside(rest, [...units.keys()]);
+    if ((unit === 1 || unit === 4) && !mixed && low >= 0 && high + part.type.lanes <= unit)
+      return { axis, unit };
+  }
+  return undefined;
 }
 
 /** What `cyclicAxis` says as a key: the same for all loops of a workgroup. */
-export const cyclicKey = (axis: number): string => `every ${axis}`;
+export const cyclicKey = (axis: number, unit = 1): string => `every ${unit} of ${axis}`;

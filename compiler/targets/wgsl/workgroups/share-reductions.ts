@@ -26,32 +26,34 @@ import { add, apply, ceilDiv, max, mul, sub } from "../../../passes/fold.ts";
 import { combiningOp, isSimple, stepOf } from "../../../passes/expand-reductions.ts";
 import { Workspace } from "../../../passes/workspace.ts";
 import { limits } from "../limits.ts";
-import { wholeChain } from "./lanes.ts";
+import { inFours } from "./fours.ts";
+import { wholeChain, type Fours } from "./lanes.ts";
 import { hasThreads, nestOf, valuesOf, workgroupSizeOf, type Values } from "./nests.ts";
 
 export function shareReductions(kernel: IrKernel): IrKernel {
   const workspace = new Workspace(kernel);
   const values = valuesOf(kernel.body);
+  const fours: Fours = (loop) => inFours(loop, kernel, workspace, values);
   const body = kernel.body.map((stmt) => {
     if (!hasThreads([stmt])) return [stmt];
-    return inGroup(workspace, [stmt], workgroupSizeOf([stmt], limits.invocations), values);
+    return inGroup(workspace, [stmt], workgroupSizeOf([stmt], limits.invocations), values, fours);
   });
   if (body.every((each, at) => each.length === 1 && each[0] === kernel.body[at])) return kernel;
   return workspace.finish(body.flat());
 }
 
 /** Statements that a whole workgroup runs. */
-function inGroup(workspace: Workspace, block: Block, size: number, values: Values): Block {
+function inGroup(workspace: Workspace, block: Block, size: number, values: Values, fours: Fours): Block {
   const out = block.map((stmt): Block => {
     if (stmt.kind === "for" && (stmt.marks.threads || stmt.marks.vectorize)) return [stmt];
     if (stmt.kind === "reduce") {
       // Invocations that all computed the same sum would gain nothing, so they share any that is long.
       const spread = hasThreads(stmt.body)
         ? stmt
-        : { ...stmt, body: mapSame(stmt.body, (each) => wholeChain(each, values)) };
+        : { ...stmt, body: mapSame(stmt.body, (each) => wholeChain(each, values, fours)) };
       return hasThreads(spread.body) ? shared(workspace, spread, size) : [stmt];
     }
-    return [mapBlocksOf(stmt, (inner) => inGroup(workspace, inner, size, values))];
+    return [mapBlocksOf(stmt, (inner) => inGroup(workspace, inner, size, values, fours))];
   });
   return out.every((each, at) => each.length === 1 && each[0] === block[at]) ? block : out.flat();
 }
