@@ -35,6 +35,7 @@ test("the samples are there", () => {
     "n-body",
     "softmax",
     "sparse",
+    "warp",
   ]);
 });
 

@@ -5,6 +5,7 @@ import type { Family } from "../load.ts";
 import { unfit } from "../load.ts";
 import type { Instance, SyncKernel } from "../device.ts";
 import { kernError } from "../error.ts";
+import type { CompiledSource } from "../source.ts";
 import { bindCall, type Arguments } from "./bind.ts";
 import { withDtypes, type Fitted } from "./instance.ts";
 import { checkOverlap } from "./overlap.ts";
@@ -13,14 +14,20 @@ import { added, wantedFor } from "./specialize.ts";
 
 /** A kernel's call without waiting, or an error where its device can't do that. */
 export async function syncKernel(family: Family): Promise<SyncKernel> {
-  const { name, device } = family;
+  return syncCall(family, await family.compilation?.());
+}
+
+/** The same, with the compilation that further instances come from. */
+export function syncCall(
+  { name, device, ...family }: Omit<Family, "compilation">,
+  compiled: CompiledSource | undefined,
+): SyncKernel {
   const instances = [...family.instances];
   if (!device.instancesSync || instances.some(({ runSync }) => !runSync))
     throw kernError("K0729", {
       what: `a result of \`${name}\``,
       why: `its device is ${device.name}`,
     });
-  const compiled = await family.compilation?.();
   const specialize = (args: Arguments): boolean => {
     const wanted = compiled && wantedFor(compiled, name, args);
     return wanted !== undefined && added(instances, device.instancesSync!(compiled!.specializeSync(wanted)));

@@ -102,14 +102,10 @@ export class Plan {
     return new Plan(inputs, results, planned);
   }
 
-  /** Runs the steps. `outputs` are tensors to be filled, by result; where there is none, the device allocates one. */
-  run(given: readonly Tensor[], outputs: readonly (Tensor | undefined)[]): Tensor[] {
+  /** Runs the steps; results are allocated on the device. */
+  run(given: readonly Tensor[]): Tensor[] {
     const places = new Map<Value, Tensor>();
     this.inputs.forEach((value, at) => places.set(value, given[at]!));
-    this.results.forEach((value, at) => {
-      const output = outputs[at];
-      if (output) places.set(rootOf(value), output);
-    });
     for (const step of this.steps) {
       const { launch, instance } = step;
       const args = argumentsOf(launch, (value) => places.get(value) ?? value.constant);

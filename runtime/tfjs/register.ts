@@ -2,18 +2,20 @@
 // goes to the kernel that was there before, and is counted.
 
 import type { Device } from "../device.ts";
-import { kernError } from "../error.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import { kernelRows } from "./kernels/index.ts";
-import { CpuMemory, dtypeOf, type TfMemory } from "./memory.ts";
+import { openMachines, type Machine, type Machines } from "./machine.ts";
+import { dtypeOf } from "./memory.ts";
 import { Declined, type Attributes, type KernelRow } from "./node.ts";
-import { Kernels, Plan, type InputShape } from "./plan.ts";
+import { Plan, type InputShape } from "./plan.ts";
 import type { BackendName, KernelFunc, TensorInfo, Tfjs } from "./types.ts";
 
 export interface RegisterOptions {
   /** Whose kernels to replace; it must have been imported, so that they are there. */
   readonly backend: BackendName;
-  /** A device for the kernels to run on, `wasm` or `interp`; one of their own if nothing is said. */
+  /**
+   * For the backend `cpu`, a device for the kernels to run on, `wasm` or `interp`; one of their own if nothing is said. Those of
+   * the backend `wasm` run in its own memory.
+   */
   readonly device?: Device;
   /** Names of kernels to replace, as TensorFlow.js has them (`Conv2D`); all that Kern has if nothing is said. */
   readonly kernels?: readonly string[];
@@ -46,47 +48,41 @@ const mostPlans = 512;
  * is compiled when it is first called with dtypes and ranks that are new.
  */
 export async function registerKernels(tf: Tfjs, options: RegisterOptions): Promise<Registration> {
-  const device = options.device ?? (await openOwn());
-  if (!("instancesSync" in device))
-    throw kernError("K0729", { what: "a kernel of TensorFlow.js", why: `its device is ${device.name}` });
-  const { loadCompiler } = await import("../../compiler/index.ts");
-  const kernels = new Kernels(device as Kernels["device"], await loadCompiler(device.compileOptions.target));
+  const machines = await openMachines(options.backend, options.device);
   const wanted = kernelRows.filter(({ kernel }) => options.kernels?.includes(kernel) ?? true);
-  const replaced = wanted.map((row) => new Replaced(row, kernels, tf, options.backend));
+  const replaced = wanted.map((row) => new Replaced(row, machines, tf, options.backend));
   for (const each of replaced) each.register();
   return {
     kernels: wanted.map(({ kernel }) => kernel),
     calls: () => Object.fromEntries(replaced.map((each) => [each.row.kernel, each.counts()])),
     get compiled() {
-      return kernels.size;
+      return machines.compiled;
     },
     unregister() {
       for (const each of replaced) each.unregister();
-      if (!options.device) device.close();
+      machines.close();
     },
   };
 }
 
-async function openOwn(): Promise<Device> {
-  return (await import("../devices/wasm/device.ts")).openWasmDevice();
-}
-
 type Original = ReturnType<Tfjs["getKernel"]> | undefined;
 type Call = Parameters<KernelFunc>[0];
+type Inputs = readonly (readonly [string, TensorInfo])[];
 
 class Replaced {
   readonly row: KernelRow;
-  private readonly kernels: Kernels;
+  private readonly machines: Machines;
   private readonly tf: Tfjs;
   private readonly backend: BackendName;
   private readonly original: Original;
-  private readonly plans = new Map<string, Plan | Declined>();
+  /** By the machine whose kernels they have, then by key. */
+  private readonly plans = new WeakMap<Machine, Map<string, Plan | Declined>>();
   private readonly declined = new Map<string, number>();
   private done = 0;
 
-  constructor(row: KernelRow, kernels: Kernels, tf: Tfjs, backend: BackendName) {
+  constructor(row: KernelRow, machines: Machines, tf: Tfjs, backend: BackendName) {
     this.row = row;
-    this.kernels = kernels;
+    this.machines = machines;
     this.tf = tf;
     this.backend = backend;
     this.original = tf.getKernel(row.kernel, backend);
@@ -118,35 +114,30 @@ class Replaced {
       info ? [[name, info]] : [],
     );
     const attributes = (call.attrs ?? {}) as Attributes;
-    const plan = this.plan(inputs, attributes);
+    const machine = this.machines.for(call.backend);
+    const plan = this.plan(machine, inputs, attributes);
     if (plan instanceof Declined) return this.pass(call, plan);
     this.done++;
-    const memory: TfMemory = new CpuMemory(call.backend);
-    const places = plan.results.map((result) => memory.place(result));
-    const made = plan.run(
-      inputs.map(([, info]) => memory.read(info)),
-      places.map((place) => place?.tensor),
-    );
-    const results = made.map((result: Tensor, at) =>
-      places[at] ? places[at].info : memory.publish(result, plan.results[at]!.shape),
-    );
+    const { memory } = machine;
+    const results = plan
+      .run(inputs.map(([, info]) => memory.read(info)))
+      .map((result, at) => memory.publish(result, plan.results[at]!.shape));
     return results.length === 1 ? results[0]! : results;
   }
 
-  private plan(inputs: readonly (readonly [string, TensorInfo])[], attributes: Attributes): Plan | Declined {
+  private plan(machine: Machine, inputs: Inputs, attributes: Attributes): Plan | Declined {
+    let plans = this.plans.get(machine);
+    if (!plans) this.plans.set(machine, (plans = new Map()));
     const key = keyOf(inputs, attributes);
-    const known = this.plans.get(key);
-    this.plans.delete(key);
-    const plan = known ?? this.makePlan(inputs, attributes);
-    this.plans.set(key, plan);
-    if (this.plans.size > mostPlans) this.plans.delete(this.plans.keys().next().value!);
+    const known = plans.get(key);
+    plans.delete(key);
+    const plan = known ?? this.makePlan(machine, inputs, attributes);
+    plans.set(key, plan);
+    if (plans.size > mostPlans) plans.delete(plans.keys().next().value!);
     return plan;
   }
 
-  private makePlan(
-    inputs: readonly (readonly [string, TensorInfo])[],
-    attributes: Attributes,
-  ): Plan | Declined {
+  private makePlan({ kernels }: Machine, inputs: Inputs, attributes: Attributes): Plan | Declined {
     const shapes: InputShape[] = [];
     for (const [name, info] of inputs) {
       const dtype = dtypeOf(info);
@@ -154,7 +145,7 @@ class Replaced {
       shapes.push({ name, dtype, shape: info.shape });
     }
     try {
-      return Plan.make(this.row, shapes, attributes, this.kernels, this.tf.backend_util);
+      return Plan.make(this.row, shapes, attributes, kernels, this.tf.backend_util);
     } catch (error) {
       if (error instanceof Declined) return error;
       throw error;
@@ -171,7 +162,7 @@ class Replaced {
 }
 
 /** Equal for calls that the same plan serves. */
-function keyOf(inputs: readonly (readonly [string, TensorInfo])[], attributes: Attributes): string {
+function keyOf(inputs: Inputs, attributes: Attributes): string {
   const shapes = inputs.map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`);
   // JSON has no infinities.
   const text = JSON.stringify(attributes, (_, value: unknown) =>

@@ -6,10 +6,11 @@ import type { Backend, Instance, Kernels } from "../../device.ts";
 import { kernError } from "../../error.ts";
 import { loadKernels } from "../../load.ts";
 import { artifactOf, type KernelSource } from "../../source.ts";
-import { contiguousStrides } from "../../tensor/layout.ts";
+import type { Dtype } from "../../../lang/dtypes.ts";
+import { contiguousStrides, sizeOf } from "../../tensor/layout.ts";
 import { bytesOf } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { DeviceMemory, Scratch, type DeviceStorage } from "./memory.ts";
+import { DeviceMemory, Scratch, type DeviceStorage, type Heap } from "./memory.ts";
 import { wasmFeatures } from "./features.ts";
 import { fitMemoryImport } from "./module.ts";
 import type { WorkerPool } from "./pool.ts";
@@ -25,11 +26,13 @@ export interface WasmOptions {
   readonly threads?: number;
   /** Calls that touch fewer elements run on the calling thread alone. */
   readonly serialBelow?: number;
+  /** The linear memory of another module to work in, with one thread: `wrap` makes tensors of what lies there. */
+  readonly heap?: Heap;
 }
 
 /** Opens a WASM device. */
 export async function openWasmDevice(options: WasmOptions = {}): Promise<WasmDevice> {
-  const { threads = 1, serialBelow = 4096 } = options;
+  const { threads = 1, serialBelow = 4096, heap } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
     throw kernError("K0719", {
       option: "threads",
@@ -42,8 +45,10 @@ export async function openWasmDevice(options: WasmOptions = {}): Promise<WasmDev
       { option: "threads", expected: "1 on this page", given: String(threads) },
       { notes: ["threads need shared memory, which a page has only when it is cross-origin isolated"] },
     );
+  if (heap && threads > 1)
+    throw kernError("K0719", { option: "threads", expected: "1 beside `heap`", given: String(threads) });
   const pool = threads > 1 ? await startPool(threads) : undefined;
-  return new WasmDevice(new DeviceMemory(threads > 1), pool, serialBelow);
+  return new WasmDevice(new DeviceMemory(heap ?? threads > 1), pool, serialBelow);
 }
 
 /** Loaded only by those who want threads. */
@@ -186,6 +191,12 @@ export class WasmDevice implements Backend, Machine {
     const storage = await this.allocate(bytes.byteLength, `a copy of a ${tensor}`);
     this.memory.bytes.set(bytes, storage.pointer);
     const { shape, dtype } = tensor;
+    return new Tensor(storage, dtype, { shape, strides: contiguousStrides(shape), offset: 0 });
+  }
+
+  /** A tensor of elements that lie at an address of the memory, in row-major order. Whoever owns them keeps them; `dispose` leaves them alone. */
+  wrap<D extends Dtype>(start: number, shape: readonly number[], dtype: D): Tensor<D> {
+    const storage = this.memory.borrow(start, bytesOf(dtype, sizeOf(shape)), this);
     return new Tensor(storage, dtype, { shape, strides: contiguousStrides(shape), offset: 0 });
   }
 

@@ -9,16 +9,34 @@ const pageBytes = 65536;
 /** 4 GiB. Engines reserve the addresses only. */
 const maxPages = 65536;
 
+/**
+ * A linear memory that another module owns, and its allocator. Blocks must start at multiples of 8, above the first 64 KiB, and at least
+ * 16 bytes of the memory lie behind each, since vector loads may read past the end.
+ */
+export interface Heap {
+  readonly memory: WebAssembly.Memory;
+  /** The address of `bytes` bytes; undefined if there is no room. */
+  allocate(bytes: number): number | undefined;
+  release(start: number): void;
+}
+
 export class DeviceMemory {
   readonly wasm: WebAssembly.Memory;
   readonly shared: boolean;
-  private readonly allocator: Allocator;
+  private readonly allocator: Pick<Heap, "allocate" | "release"> & { readonly used?: number };
   private readonly lost = new FinalizationRegistry<number>((start) => this.allocator.release(start));
   private cached: Uint8Array | undefined;
   closed = false;
 
-  constructor(shared: boolean) {
-    this.shared = shared;
+  /** A memory of its own, shared or not, or one that is there. */
+  constructor(kind: boolean | Heap) {
+    if (typeof kind === "object") {
+      this.wasm = kind.memory;
+      this.shared = !(kind.memory.buffer instanceof ArrayBuffer);
+      this.allocator = kind;
+      return;
+    }
+    const shared = (this.shared = kind);
     const initial = 16;
     this.wasm = new WebAssembly.Memory(shared ? { initial, maximum: maxPages, shared } : { initial });
     this.allocator = new Allocator(initial * pageBytes, (bytes) => this.grow(bytes));
@@ -31,9 +49,9 @@ export class DeviceMemory {
     return this.cached!;
   }
 
-  /** Bytes handed out now. */
+  /** Bytes handed out now, where that is counted here. */
   get used(): number {
-    return this.allocator.used;
+    return this.allocator.used ?? 0;
   }
 
   /** A storage of its own for a tensor. */
@@ -59,6 +77,11 @@ export class DeviceMemory {
     return storage;
   }
 
+  /** Bytes that someone else owns, as a storage that gives nothing back. */
+  borrow(start: number, byteLength: number, device: object): DeviceStorage {
+    return new DeviceStorage(this, device, start, byteLength, true);
+  }
+
   /** An address without an owner; undefined if there is no room. */
   reserve(bytes: number): number | undefined {
     if (this.closed) throw kernError("K0713", { what: "the device" });
@@ -70,6 +93,10 @@ export class DeviceMemory {
   forget(storage: DeviceStorage): void {
     this.lost.unregister(storage);
     this.allocator.release(storage.pointer);
+  }
+  /** The block becomes someone else's, who gives it back to the allocator. */
+  surrender(storage: DeviceStorage): void {
+    this.lost.unregister(storage);
   }
 
   /** Registries run between tasks: gives the dead a chance to be noticed before memory is called full. */
@@ -102,9 +129,11 @@ export class DeviceStorage implements Storage {
   readonly byteLength: number;
   disposed = false;
   private readonly memory: DeviceMemory;
+  private readonly borrowed: boolean;
 
-  constructor(memory: DeviceMemory, device: object, pointer: number, byteLength: number) {
+  constructor(memory: DeviceMemory, device: object, pointer: number, byteLength: number, borrowed = false) {
     this.memory = memory;
+    this.borrowed = borrowed;
     this.device = device;
     this.pointer = pointer;
     this.byteLength = byteLength;
@@ -119,7 +148,14 @@ export class DeviceStorage implements Storage {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.memory.forget(this);
+    if (!this.borrowed) this.memory.forget(this);
+  }
+
+  /** Hands the memory over: its address, and from now on this storage is none. */
+  surrender(): number {
+    this.disposed = true;
+    this.memory.surrender(this);
+    return this.pointer;
   }
 }
 
