@@ -38,6 +38,7 @@ const bundle = await rolldown({
     runtime: "runtime/index.ts",
     onnx: "runtime/onnx/index.ts",
     tfjs: "runtime/tfjs/index.ts",
+    ort: "runtime/ort/index.ts",
     prettier: "lang/format/plugin.ts",
     kernc: "tools/kernc/kernc.ts",
     vite: "tools/vite/index.ts",

@@ -88,11 +88,14 @@ export class Builder {
 
   /** A kernel that is there already. */
   call(
-    { kernel, parameters, results }: Pick<CallStep, "kernel" | "parameters" | "results">,
+    { kernel, parameters, results, scalars }: Pick<CallStep, "kernel" | "parameters" | "results" | "scalars">,
     operands: readonly Operand[],
     outputs: readonly { readonly dtype: Dtype; readonly shape: readonly number[] }[],
   ): Value[] {
-    return this.add({ kind: "call", kernel, parameters, results, inputs: operands.map(asInput) }, outputs);
+    return this.add(
+      { kind: "call", kernel, parameters, results, scalars, inputs: operands.map(asInput) },
+      outputs,
+    );
   }
 
   /** The same elements in another shape. */

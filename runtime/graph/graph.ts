@@ -54,7 +54,7 @@ export function opName({ domain, op }: Pick<GraphNode, "domain" | "op">): string
 }
 
 /** A node in a message. */
-export function nodeText(node: GraphNode): string {
+export function nodeText(node: Pick<GraphNode, "name" | "domain" | "op">): string {
   return `node \`${node.name}\` (${opName(node)})`;
 }
 

@@ -69,7 +69,7 @@ export function launchOf(step: Step, inPlace?: number): Launch {
   return step.kind === "kernel" ? kernelSource(step) : callLaunch(step);
 }
 
-function callLaunch({ kernel, inputs, outputs, parameters, results }: CallStep): Launch {
+function callLaunch({ kernel, inputs, outputs, parameters, results, scalars }: CallStep): Launch {
   const whole = (value: Value) => ({
     shape: value.shape,
     strides: contiguousStrides(value.shape),
@@ -87,7 +87,7 @@ function callLaunch({ kernel, inputs, outputs, parameters, results }: CallStep):
     layout: whole(value),
     out: true,
   }));
-  return { text: "", kernel: kernel.kernelName, tensors: [...given, ...made], scalars: {} };
+  return { text: "", kernel: kernel.kernelName, tensors: [...given, ...made], scalars };
 }
 
 /** The arguments of a call, given where each value's elements are. Outputs without a tensor are allocated by the call. */

@@ -6,10 +6,10 @@ import { KernError } from "../error.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
 import { Builder, ShapeConflict } from "./builder.ts";
-import { customRow } from "./custom.ts";
-import { badNode, modelError } from "./error.ts";
+import { customRow, missingOp } from "./custom.ts";
+import { badNode } from "./error.ts";
 import type { Folder } from "./fold.ts";
-import { namesUsed, nodeText, opName, type GraphNode } from "./graph.ts";
+import { namesUsed, opName, type GraphNode } from "./graph.ts";
 import { spliced } from "./branches.ts";
 import { Demand, NodeContext, type OpRow } from "./ops/node.ts";
 import { rowFor } from "./ops/index.ts";
@@ -147,7 +147,7 @@ async function build(
 ): Promise<void> {
   const found = contextOf(node, values, builder, context);
   const row: OpRow | undefined = customRow(node, found, context) ?? rowFor(opName(node), found.version);
-  if (!row) throw unknownOp(node, context);
+  if (!row) throw missingOp(node, context.registry);
   let outputs;
   try {
     outputs = await row.build(found);
@@ -165,19 +165,4 @@ async function build(
     value.name ??= name;
     values.set(name, value);
   });
-}
-
-function unknownOp(node: GraphNode, { registry }: PlanContext): KernError {
-  const op = opName(node);
-  const near = registry.names.filter((name) => name.split("::")[1] === node.op);
-  return modelError(
-    "K1002",
-    { op, node: nodeText(node) },
-    {
-      notes: [
-        `load a kernel with \`@op("${node.domain === "" ? "ai.onnx" : node.domain}::${node.op}")\` and \`ops.register\` it to provide one`,
-        ...near.map((name) => `\`${name}\` is registered, but the domain differs`),
-      ],
-    },
-  );
 }

@@ -143,6 +143,8 @@ export interface CallStep extends StepBase {
   /** Names of parameters, of the inputs and of the outputs. */
   readonly parameters: readonly string[];
   readonly results: readonly string[];
+  /** Arguments that are numbers, by name. */
+  readonly scalars: Readonly<Record<string, number>>;
 }
 
 export type Step = MapStep | KernelStep | CallStep;

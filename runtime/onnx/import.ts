@@ -203,6 +203,18 @@ function nodeOf(proto: NodeProto, at: number, outer: Scope, reader: Reader): Gra
   };
 }
 
+/** A node's attributes that are no graphs, for those who read nodes without a model around them. */
+export function attributesOf(node: NodeProto): Readonly<Record<string, Attribute>> {
+  const { GRAPH, GRAPHS } = AttributeProto_AttributeType;
+  const reader: Reader = { opsets: new Map(), external: {} };
+  const found = node.attribute.flatMap((each) => {
+    const value =
+      each.type === GRAPH || each.type === GRAPHS ? undefined : attributeOf(each, new Set(), reader);
+    return value === undefined ? [] : [[each.name, value] as const];
+  });
+  return Object.fromEntries(found);
+}
+
 /** Left-out optional inputs at the end say nothing. */
 function trimmed(names: readonly string[]): string[] {
   const last = names.findLastIndex((name) => name !== "");

@@ -39,6 +39,11 @@ export function dtypeOf(type: number, what: string): Dtype {
   throw badModel(`${what} is of ${name.toLowerCase()}, which has no counterpart in Kern`);
 }
 
+/** The same, undefined where there is none. */
+export function dtypeOfNumber(type: number): Dtype | undefined {
+  return types[type as TensorProto_DataType];
+}
+
 /** ONNX's number for a dtype. */
 export function numberOf(dtype: Dtype): number | undefined {
   return numbers.get(dtype);

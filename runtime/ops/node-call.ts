@@ -1,0 +1,111 @@
+// A model's node as a call of a kernel: inputs go to tensor parameters in order, attributes to numbers by name, and the attributes that
+// are compile-time parameters of an instance must have the values that it was compiled for. Graphs and adapters share it.
+
+import type { Signature, TensorParam } from "../../compiler/artifact.ts";
+import type { Dtype } from "../../lang/dtypes.ts";
+import type { Device, Kernel } from "../device.ts";
+import type { OpRegistry } from "./registry.ts";
+
+/** What a choice among kernels needs to know of a node. */
+export interface NodeDescription {
+  readonly inputs: readonly (InputDescription | undefined)[];
+  /** How many outputs it names. */
+  readonly outputs: number;
+  /** Numbers, texts and lists of them; other values fit no parameter. */
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+export interface InputDescription {
+  readonly dtype: Dtype;
+  /** Undefined where it isn't known before the call. */
+  readonly rank: number | undefined;
+}
+
+/** Which kernel carries a node out, and how it is called. */
+export interface NodeCall {
+  readonly kernel: Kernel;
+  readonly signature: Signature;
+  /** Parameters of the inputs, in order. */
+  readonly given: readonly TensorParam[];
+  /** Parameters of the outputs, in order. */
+  readonly results: readonly TensorParam[];
+  /** Arguments that come from attributes. */
+  readonly scalars: Readonly<Record<string, number>>;
+}
+
+/** `test::Twice`; ONNX's own operators are registered as `ai.onnx::Relu`. */
+export function registeredName(domain: string, op: string): string {
+  return `${domain === "" ? "ai.onnx" : domain}::${op}`;
+}
+
+/** Kernels that users registered under a name, on a device. */
+export function userKernels(registry: OpRegistry, name: string, device: Device): Kernel[] {
+  return registry
+    .candidatesFor(name)
+    .flatMap(({ kernel, builtin }) => (!builtin && kernel.device === device ? [kernel] : []));
+}
+
+/** The first kernel that takes a node; else, of each, why it doesn't. */
+export function nodeCall(kernels: readonly Kernel[], node: NodeDescription): NodeCall | readonly string[] {
+  const reasons: string[] = [];
+  for (const kernel of kernels)
+    for (const signature of kernel.instances) {
+      const found = callOf(kernel, signature, node);
+      if (typeof found !== "string") return found;
+      reasons.push(`\`${signature.instance}\`: ${found}`);
+    }
+  return [...new Set(reasons)];
+}
+
+function callOf(kernel: Kernel, signature: Signature, node: NodeDescription): NodeCall | string {
+  const tensors = signature.params.filter((param) => param.kind === "tensor");
+  const given = tensors.filter(({ mode }) => mode !== "out");
+  const results = tensors.filter(({ mode }) => mode === "out");
+  if (tensors.some(({ mode }) => mode === "mut")) return "it changes an argument, which a node can’t do";
+  if (given.length !== node.inputs.length)
+    return `it takes ${counted(given.length, "tensor")}, and the node has ${counted(node.inputs.length, "input")}`;
+  if (node.outputs > results.length)
+    return `it gives ${counted(results.length, "tensor")}, and the node has ${counted(node.outputs, "output")}`;
+  for (const [at, param] of given.entries()) {
+    const input = node.inputs[at];
+    if (!input) return `\`${param.name}\` is left out`;
+    const rank = input.rank ?? param.shape.length;
+    if (input.dtype !== param.dtype || rank !== param.shape.length)
+      return `\`${param.name}\` is a tensor of ${param.dtype} with ${counted(param.shape.length, "dimension")}, not of ${input.dtype} with ${rank}`;
+  }
+  const attributes = flattened(node.attributes);
+  const scalars: Record<string, number> = {};
+  for (const param of signature.params) {
+    if (param.kind !== "scalar") continue;
+    const value = attributes.get(param.name);
+    if (typeof value !== "number") return `the node has no number \`${param.name}\` among its attributes`;
+    scalars[param.name] = value;
+    attributes.delete(param.name);
+  }
+  for (const [name, value] of attributes) {
+    const compiled = Object.hasOwn(signature.comptime, name) ? signature.comptime[name] : undefined;
+    if (compiled === undefined) return `it has no parameter for the attribute \`${name}\``;
+    if (!same(compiled, value))
+      return `it was compiled for \`${name}\` = ${compiled}, and the node says ${String(value)}`;
+  }
+  return { kernel, signature, given, results, scalars };
+}
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+
+/** Lists are numbers by place: `strides` of [2, 1] is `strides_0` = 2 and `strides_1` = 1. */
+function flattened(attributes: NodeDescription["attributes"]): Map<string, unknown> {
+  const flat = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(attributes))
+    if (Array.isArray(value)) value.forEach((each, at) => flat.set(`${name}_${at}`, each));
+    else flat.set(name, value);
+  return flat;
+}
+
+/** Whether a printed compile-time value is an attribute's; ONNX says 0 and 1 for booleans. */
+function same(compiled: string, value: unknown): boolean {
+  if (compiled === "true" || compiled === "false") return (compiled === "true") === (value === 1);
+  return typeof value === "number"
+    ? Number(compiled) === value || Math.fround(Number(compiled)) === value
+    : compiled === value;
+}

@@ -1,0 +1,5 @@
+// `kernc/ort`: kernels in Kern as nodes of models that onnxruntime-web runs.
+
+export { createSession, Session, type PartDescription, type SessionOptions } from "./session.ts";
+export type { Handovers } from "./handover.ts";
+export type { Ort } from "./types.ts";

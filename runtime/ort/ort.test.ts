@@ -1,0 +1,109 @@
+// Models with ops of users beside onnxruntime-web in WebAssembly: cut, run, and compared with the same model on kernels alone.
+
+import * as ort from "onnxruntime-web";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { compile } from "../../compiler/index.ts";
+import { cutKernels, cutModelBytes } from "../../testing/onnx/cut-model.ts";
+import { modelBytes, type ModelSpec } from "../../testing/onnx/models.ts";
+import { openDevice, OpRegistry, tensor, type Device } from "../index.ts";
+import { loadModel } from "../onnx/index.ts";
+import { createSession } from "./index.ts";
+
+let device: Device;
+let registry: OpRegistry;
+beforeAll(async () => {
+  ort.env.wasm.numThreads = 1;
+  ort.env.logLevel = "error";
+  device = await openDevice("wasm");
+  registry = new OpRegistry();
+  const { scale, split } = await device.load(await compile(cutKernels));
+  registry.register(scale!).register(split!);
+});
+afterAll(() => device.close());
+
+const floats = (count: number) => Float32Array.from({ length: count }, (_, at) => Math.sin(at * 7.3) * 3);
+
+test("two ops of a user, a branch and a size that changes run as kernels alone would", async () => {
+  const bytes = cutModelBytes();
+  const session = await createSession(bytes, { ort, device, registry });
+  expect(session.inputNames).toEqual(["x"]);
+  expect(session.parts.map(({ on, nodes }) => `${on}: ${nodes.join(" ")}`)).toEqual([
+    "onnxruntime: MatMul Relu",
+    "kern: scale_s scale_t",
+    "onnxruntime: Sigmoid Add Add",
+    "kern: split",
+    "onnxruntime: Mul Sub",
+  ]);
+  const model = await loadModel(bytes, { device, registry });
+  for (const rows of [1, 5, 2]) {
+    const x = floats(rows * 3);
+    const results = await session.run({ x: new ort.Tensor("float32", x, [rows, 3]) });
+    const wanted = await model.run({ x: tensor(x, [rows, 3]) });
+    for (const name of ["y", "z"]) {
+      expect(results[name]!.dims).toEqual([rows, 4]);
+      const want = await wanted[name]!.data();
+      ((await results[name]!.getData()) as Float32Array).forEach((value, at) =>
+        expect(value).toBeCloseTo(Number(want[at]), 5),
+      );
+    }
+    // r and a on their way in; t, above and z on their way out; weights are there already, s never leaves.
+    expect(session.handovers).toEqual({ toKern: 2, toOrt: 3, copies: 5, copiedBytes: 5 * rows * 16 });
+  }
+  await session.release();
+});
+
+test("a model of kernels alone, or of none, is one part", async () => {
+  const spec = (domain: string, op: string): ModelSpec => ({
+    inputs: [["x", "f32", 2, 2]],
+    outputs: [["y", "f32", 2, 2]],
+    nodes: [
+      {
+        op,
+        domain,
+        inputs: ["x"],
+        outputs: ["y"],
+        ...(domain && { attributes: { factor: { float: 2 }, shift: { float: 1 } } }),
+      },
+    ],
+    domains: { test: 1 },
+  });
+  for (const [domain, op, want] of [
+    ["test", "Scale", [3, 5, 7, 9]],
+    ["", "Neg", [-1, -2, -3, -4]],
+  ] as const) {
+    const session = await createSession(modelBytes(spec(domain, op)), { ort, device, registry });
+    expect(session.parts).toHaveLength(1);
+    const x = new ort.Tensor("float32", Float32Array.of(1, 2, 3, 4), [2, 2]);
+    const { y } = await session.run({ x });
+    expect([...(y!.data as Float32Array)]).toEqual(want);
+    await session.release();
+  }
+});
+
+test("what is missing or doesn't fit is said before anything runs", async () => {
+  const one = (node: Parameters<typeof modelBytes>[0]["nodes"][number]) =>
+    createSession(
+      modelBytes({
+        inputs: [["x", "f32", 2, 2]],
+        outputs: [["y", "f32", 2, 2]],
+        nodes: [node],
+        domains: { test: 1, other: 1 },
+      }),
+      { ort, device, registry },
+    );
+  const io = { inputs: ["x"], outputs: ["y"] };
+  await expect(one({ op: "Scale", domain: "other", ...io })).rejects.toThrow(/K1002.*other::Scale/);
+  await expect(one({ op: "Scale", domain: "test", ...io })).rejects.toThrow(
+    /K1003.*no number `factor` among its attributes/,
+  );
+  const attributes = { factor: { float: 1 }, shift: { float: 0 }, power: 2 };
+  await expect(one({ op: "Scale", domain: "test", ...io, attributes })).rejects.toThrow(
+    /no parameter for.*`power`/,
+  );
+  await expect(one({ op: "Split", domain: "test", ...io })).rejects.toThrow(/takes 2 tensors.*1 input/);
+  const session = await createSession(cutModelBytes(), { ort, device, registry });
+  await expect(session.run({})).rejects.toThrow(/K1006.*`x`/);
+  const x = new ort.Tensor("float32", new Float32Array(3), [1, 3]);
+  await expect(session.run({ x, w: x })).rejects.toThrow(/K1006.*`w`/);
+  await session.release();
+});

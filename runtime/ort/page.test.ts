@@ -1,0 +1,156 @@
+// Models cut for onnxruntime-web in Chromium, on one GPUDevice: no tensor is copied between the two, by our count and by that of the
+// page's own WebGPU calls.
+
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { build, preview, type InlineConfig, type PreviewServer } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { noChromium, openChromium, openPage, webgpuArguments } from "../../testing/chromium.ts";
+import { cutKernels, cutModelBytes } from "../../testing/onnx/cut-model.ts";
+
+const entry = `
+import * as ort from "onnxruntime-web/webgpu";
+import { compile } from "kernc";
+import { openDevice, OpRegistry, tensor } from "kernc/runtime";
+import { loadModel } from "kernc/onnx";
+import { createSession } from "kernc/ort";
+
+ort.env.wasm.numThreads = 1;
+ort.env.logLevel = "error";
+
+/** Calls that move elements of tensors, with their bytes. */
+const moved = [];
+const watch = (Class, name, bytes) => {
+  const before = Class.prototype[name];
+  Class.prototype[name] = function (...args) {
+    moved.push([name, bytes(this, args)]);
+    return before.apply(this, args);
+  };
+};
+watch(GPUQueue, "writeBuffer", (_, [, , data, , size]) => size ?? data.byteLength);
+watch(GPUCommandEncoder, "copyBufferToBuffer", (_, args) => args.at(-1));
+watch(GPUBuffer, "mapAsync", (buffer) => buffer.size);
+
+const device = await openDevice("webgpu");
+const wasm = await openDevice("wasm");
+const kernels = async (on) => {
+  const registry = new OpRegistry();
+  const { scale, split } = await on.load(await compile(${JSON.stringify(cutKernels)}, on.compileOptions));
+  return registry.register(scale).register(split);
+};
+
+globalThis.kern = {
+  async run(bytes, rows, outputs) {
+    const model = Uint8Array.from(bytes);
+    const registry = await kernels(device);
+    const session = await createSession(model, { ort, device, registry, outputs });
+    const x = Float32Array.from({ length: rows * 3 }, (_, at) => Math.sin(at * 7.3) * 3);
+    const uploaded = device.place(await device.upload(tensor(x, [rows, 3])));
+    const onGpu = () => ort.Tensor.fromGpuBuffer(uploaded.buffer, { dataType: "float32", dims: [rows, 3] });
+    // The first run compiles shaders and puts weights on the GPU.
+    await session.run({ x: onGpu() });
+    moved.length = 0;
+    const { y, z } = await session.run({ x: onGpu() });
+    const during = [...moved];
+    const reference = await loadModel(model, { device: wasm, registry: await kernels(wasm) });
+    const wanted = await reference.run({ x: tensor(x, [rows, 3]) });
+    const report = {
+      parts: session.parts.map(({ on }) => on),
+      handovers: session.handovers,
+      during,
+      locations: [y.location, z.location],
+      given: [[...(await y.getData())], [...(await z.getData())]],
+      wanted: [[...(await wanted.y.data())], [...(await wanted.z.data())]],
+    };
+    await session.release();
+    return report;
+  },
+};
+document.documentElement.dataset.ready = "true";
+`;
+
+interface Report {
+  readonly parts: string[];
+  readonly handovers: object;
+  readonly during: [name: string, bytes: number][];
+  readonly locations: string[];
+  readonly given: number[][];
+  readonly wanted: number[][];
+}
+
+describe.skipIf(noChromium)("onnxruntime-web and kernels in a page", () => {
+  let folder: string;
+  let server: PreviewServer;
+  let browser: Browser;
+  let page: Page;
+  let errors: string[];
+
+  beforeAll(async () => {
+    folder = realpathSync(mkdtempSync(join(tmpdir(), "kern-ort-page-")));
+    writeFileSync(join(folder, "main.js"), entry);
+    const html = `<!doctype html><link rel="icon" href="data:," /><script type="module" src="/main.js"></script>`;
+    writeFileSync(join(folder, "index.html"), html);
+    const settings: InlineConfig = {
+      root: folder,
+      configFile: false,
+      logLevel: "silent",
+      resolve: {
+        alias: [
+          { find: /^kernc$/, replacement: resolve("compiler/index.ts") },
+          { find: /^kernc\/runtime$/, replacement: resolve("runtime/index.ts") },
+          { find: /^kernc\/(onnx|ort)$/, replacement: resolve("runtime/$1/index.ts") },
+          {
+            find: /^onnxruntime-web\/webgpu$/,
+            replacement: resolve("node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs"),
+          },
+        ],
+      },
+      build: { minify: false, target: "esnext", outDir: join(folder, "dist") },
+      preview: { port: 0 },
+    };
+    await build(settings);
+    server = await preview(settings);
+    browser = await openChromium(webgpuArguments);
+    ({ page, errors } = await openPage(browser));
+    await page.goto(server.resolvedUrls!.local[0]!);
+    await page.waitForSelector("html[data-ready]", { timeout: 60_000 });
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    if (folder) rmSync(folder, { recursive: true });
+  });
+
+  const run = (rows: number, outputs: string) =>
+    page.evaluate(
+      ([bytes, count, where]) =>
+        (globalThis as unknown as { kern: { run(...args: unknown[]): Promise<Report> } }).kern.run(
+          bytes,
+          count,
+          where,
+        ),
+      [[...cutModelBytes()], rows, outputs] as const,
+    );
+
+  test("tensors stay in their buffers, and results are right", { timeout: 120_000 }, async () => {
+    for (const [rows, outputs] of [
+      [300, "gpu-buffer"],
+      [7, "cpu"],
+    ] as const) {
+      const { parts, handovers, during, locations, given, wanted } = await run(rows, outputs);
+      expect(parts).toEqual(["onnxruntime", "kern", "onnxruntime", "kern", "onnxruntime"]);
+      expect(handovers).toEqual({ toKern: 2, toOrt: 3, copies: 0, copiedBytes: 0 });
+      expect(locations).toEqual([outputs, outputs]);
+      if (outputs === "gpu-buffer") {
+        // A tensor has 3,600 or 4,800 bytes; what is written are sizes and numbers for shaders.
+        expect(during.filter(([name]) => name !== "writeBuffer")).toEqual([]);
+        expect(Math.max(0, ...during.map(([, bytes]) => bytes))).toBeLessThan(1024);
+      }
+      for (const [at, values] of given.entries())
+        for (const [n, value] of values.entries()) expect(value).toBeCloseTo(wanted[at]![n]!, 4);
+    }
+    expect(errors).toEqual([]);
+  });
+});
