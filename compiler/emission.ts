@@ -6,6 +6,8 @@ import { internalError } from "../lang/diagnostics/internal-error.ts";
 import { notHonoured } from "./annotations.ts";
 import type { Artifact, KernelArtifact, TargetName } from "./artifact.ts";
 import type { CompileOptions, TargetKernel } from "./index.ts";
+import type { IrKernel } from "./ir/ir.ts";
+import { codeSize, mostInstructions } from "./passes/code-size.ts";
 import { runPasses, sharedPasses } from "./passes/index.ts";
 import type { AnnotationText } from "./schedule/auto/index.ts";
 import { schedulePass } from "./schedule/index.ts";
@@ -76,18 +78,26 @@ function distinct(list: readonly Dropped[]): readonly Dropped[] {
 
 function emit(
   name: TargetName,
-  kernels: readonly ScheduledKernel[],
+  wanted: readonly ScheduledKernel[],
   options: CompileOptions,
   sink: DiagnosticSink,
 ): EmittedTarget {
   const target = targetNamed(name);
+  const kernels = [...wanted];
   const dropped = kernels.map((): Dropped[] => []);
-  const prepared = kernels.map(({ ir }, at) =>
-    runPasses(ir, [schedulePass(target), ...sharedPasses, ...target.passes], options.passes, sink, {
+  const passed = ({ ir }: ScheduledKernel, at: number): IrKernel => {
+    dropped[at] = [];
+    return runPasses(ir, [schedulePass(target), ...sharedPasses, ...target.passes], options.passes, sink, {
       notHonoured: (annotation, why, span) => dropped[at]!.push({ annotation, why, place: placeOf(span) }),
       features: new Set(options.features ?? defaultFeatures),
-    }),
-  );
+    });
+  };
+  const prepared = wanted.map((kernel, at) => {
+    const own = passed(kernel, at);
+    if (!kernel.plain || codeSize(own) <= mostInstructions) return own;
+    kernels[at] = { ...kernel.plain, chosen: [] };
+    return passed(kernels[at], at);
+  });
   const emitted: Emitted = target.emit(
     prepared,
     { features: options.features ?? defaultFeatures, limits: options.limits },
