@@ -84,10 +84,7 @@ export const onnx: Command = {
   },
 };
 
-async function load(
-  path: string,
-  options: Omit<ModelOptions, "externalData" | "registry">,
-): Promise<Model> {
+async function load(path: string, options: Omit<ModelOptions, "externalData" | "registry">): Promise<Model> {
   const { externalFiles, loadModel } = await import("../../runtime/onnx/index.ts");
   const bytes = readBytes(path);
   const externalData: Record<string, Uint8Array> = {};

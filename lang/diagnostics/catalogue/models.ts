@@ -51,4 +51,12 @@ model's folder, and the file must be as long as the tensor needs. In a page, or 
     explain: `\`model.inputs\` lists names, dtypes and shapes; sizes that the model leaves open have a name or are null there, and
 inputs that share a name must agree.`,
   }),
+  K1007: entry<{ why: string }>({
+    severity: "error",
+    name: "nothing-to-quantize",
+    message: ({ why }) => `nothing of the model can be quantized: ${why}`,
+    explain: `Quantization makes small integers of constant weights of f32: those of Conv, MatMul, Gemm and Gather in the model's main graph.
+Weights that the model computes, of other dtypes, or that a caller may give are left as they are, and so are convolutions with
+\`--bits 4\`. A model in which nothing is left to do was perhaps quantized before.`,
+  }),
 };

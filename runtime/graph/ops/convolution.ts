@@ -11,6 +11,7 @@ import {
   checkGroups,
   convolutionSettings,
   imageSize,
+  isPointwise,
   pairOf,
   spatialShape,
   windowOf,
@@ -31,17 +32,12 @@ export function convolveNode(node: NodeContext, x: Value, w: Value): Value {
   checkGroups(node, x, w.shape[1]! * group, group);
   const [image, weights] = [asImage(node, x), asImage(node, w)];
   const window = windowOf(node, x, weights.shape.slice(2) as unknown as Pair);
-  const y = isProduct(window, group)
-    ? pointwise(node, image, weights)
-    : ((group === 1 ? convolveNarrow(node, image, weights, window) : undefined) ??
-      convolve(node, image, weights, window, group));
+  const y =
+    group === 1 && isPointwise(window)
+      ? pointwise(node, image, weights)
+      : ((group === 1 ? convolveNarrow(node, image, weights, window) : undefined) ??
+        convolve(node, image, weights, window, group));
   return b.reshape(y, [x.shape[0]!, w.shape[0]!, ...spatialShape(x, window.out)]);
-}
-
-/** Windows of one pixel, side by side: a matrix product for each image. */
-function isProduct({ kernel, stride, before, after }: Window, group: number): boolean {
-  const all = (pair: Pair, value: number) => pair.every((each) => each === value);
-  return group === 1 && all(kernel, 1) && all(stride, 1) && all(before, 0) && all(after, 0);
 }
 
 function pointwise(node: NodeContext, x: Value, w: Value): Value {

@@ -5,7 +5,15 @@
 import { sizeOf } from "../../tensor/layout.ts";
 import { valuesOf } from "../../tensor/values.ts";
 import type { Integers, Value } from "../program.ts";
-import { asImage, checkGroups, convolutionSettings, spatialShape, windowOf } from "./window.ts";
+import {
+  asImage,
+  checkGroups,
+  convolutionSettings,
+  isPointwise,
+  spatialShape,
+  windowOf,
+  type Window,
+} from "./window.ts";
 import type { NodeContext } from "./node.ts";
 
 /** Whole numbers q - zero. */
@@ -38,7 +46,8 @@ export async function byteProduct(node: NodeContext, a: Bytes, w: Bytes): Promis
       scalars: [],
       body: [`${kernel}[A=${left.dtype}, B=${right.dtype}EPILOGUE](a, b, c)`],
       uses: [`std.bytes.${kernel}`],
-      hook: { indices: 2, converts: true },
+      // Many sums are finished in lanes by a kernel of their own: one after the other, as they come out of the product, costs more.
+      hook: m === 1 ? { indices: 2, converts: true } : undefined,
     },
     [left, right],
     [{ dtype: "i32", shape: [m, n] }],
@@ -102,35 +111,12 @@ export async function byteConvolution(node: NodeContext, image: Bytes, w: Bytes)
   const window = windowOf(node, image.q, [r, q]);
   const weights = await symmetric(node, { q: asImage(node, w.q), zero: w.zero });
   if (weights.zero) return undefined;
-  const { set, where, places } = convolutionSettings(window);
-  const kernel = depthwise ? "convolve_depthwise" : "convolve";
   const zero = x.zero ? b.reshape(x.zero, [1]) : b.literal(x.q.dtype, [0], [1]);
-  const [sums] = b.kernel(
-    {
-      name: depthwise ? "conv_channels_of_bytes" : "conv_of_bytes",
-      inputs: [
-        { name: "x", dims: depthwise ? ["N", "C", "H", "W"] : ["N", "H", "W", "C"] },
-        { name: "zero", dims: [1] },
-        { name: "w", dims: depthwise ? ["C", r, q] : ["F", r, q, "C"] },
-      ],
-      outputs: [{ name: "y", dims: ["N", depthwise ? "C" : "F", ...places] }],
-      scalars: [],
-      where,
-      body: [
-        `${kernel}[${[`A=${x.q.dtype}`, `B=${weights.q.dtype}`, ...set].join(", ")}EPILOGUE](x, zero, w, y)`,
-      ],
-      uses: [`std.bytes.${kernel}`],
-      hook: { indices: 4, converts: true },
-    },
-    [
-      depthwise ? x.q : b.transpose(x.q, [0, 2, 3, 1]),
-      zero,
-      depthwise ? b.reshape(weights.q, [features, r, q]) : b.transpose(weights.q, [0, 2, 3, 1]),
-    ],
-    [{ dtype: "i32", shape: [batch, features, ...window.out] }],
-  );
+  const sums = depthwise
+    ? eachChannel(node, x.q, zero, weights.q, window)
+    : allChannels(node, x.q, zero, weights.q, window);
   node.note("integers");
-  const shaped = b.reshape(sums!, [batch, features, ...spatialShape(image.q, window.out)]);
+  const shaped = b.reshape(sums, [batch, features, ...spatialShape(image.q, window.out)]);
   if (!x.zero) return shaped;
   const ofWeights = b.reshape(rowSums(node, b.reshape(weights.q, [features, each * r * q])), [
     features,
@@ -138,6 +124,87 @@ export async function byteConvolution(node: NodeContext, image: Bytes, w: Bytes)
   ]);
   const shift = b.map("i32($0) * $1", [b.reshape(x.zero, []), ofWeights], { dtype: "i32" });
   return b.map("$0 - $1", [shaped, shift]);
+}
+
+/** Weights times what each window sees, channels last: sums [batch, features, places]. */
+function allChannels(node: NodeContext, x: Value, zero: Value, w: Value, window: Window): Value {
+  const { b } = node;
+  const [batch, channels] = x.shape as [number, number];
+  const features = w.shape[0]!;
+  const count = window.out[0] * window.out[1];
+  const size = window.kernel[0] * window.kernel[1] * channels;
+  const rows = b.transpose(x, [0, 2, 3, 1]);
+  const seen = isPointwise(window) ? rows : patches(node, rows, zero, window);
+  const left = b.reshape(b.transpose(w, [0, 2, 3, 1]), [features, size]);
+  const one = batch === 1;
+  const kernel = one ? "product" : "product_of_images";
+  const [sums] = b.kernel(
+    {
+      name: "conv_of_bytes",
+      inputs: [
+        { name: "a", dims: ["M", "K"] },
+        { name: "b", dims: one ? ["N", "K"] : ["T", "N", "K"] },
+      ],
+      outputs: [{ name: "c", dims: one ? ["M", "N"] : ["T", "M", "N"] }],
+      scalars: [],
+      body: [`${kernel}(a, b, c)`],
+      uses: [`std.bytes.${kernel}`],
+    },
+    [left, b.reshape(seen, one ? [count, size] : [batch, count, size])],
+    [{ dtype: "i32", shape: one ? [features, count] : [batch, features, count] }],
+  );
+  return sums!;
+}
+
+/** What each window of an image [batch, height, width, channels] sees, in a row. */
+function patches({ b }: NodeContext, x: Value, zero: Value, window: Window): Value {
+  const { set, where, places } = convolutionSettings(window);
+  const [r, q] = window.kernel;
+  const [batch, , , channels] = x.shape as [number, number, number, number];
+  const [y] = b.kernel(
+    {
+      name: "patches_of_bytes",
+      inputs: [
+        { name: "x", dims: ["N", "H", "W", "C"] },
+        { name: "zero", dims: [1] },
+      ],
+      outputs: [{ name: "y", dims: ["N", ...places, r, q, "C"] }],
+      scalars: [],
+      where,
+      body: [`patches[${[`A=${x.dtype}`, `P=${r}`, `Q=${q}`, ...set].join(", ")}](x, zero, y)`],
+      uses: ["std.bytes.patches"],
+    },
+    [x, zero],
+    [{ dtype: x.dtype, shape: [batch, ...window.out, r, q, channels] }],
+  );
+  return y!;
+}
+
+function eachChannel({ b }: NodeContext, x: Value, zero: Value, w: Value, window: Window): Value {
+  const { set, where, places } = convolutionSettings(window);
+  const [r, q] = window.kernel;
+  const [batch, channels] = x.shape as [number, number];
+  const [sums] = b.kernel(
+    {
+      name: "conv_channels_of_bytes",
+      inputs: [
+        { name: "x", dims: ["N", "C", "H", "W"] },
+        { name: "zero", dims: [1] },
+        { name: "w", dims: ["C", r, q] },
+      ],
+      outputs: [{ name: "y", dims: ["N", "C", ...places] }],
+      scalars: [],
+      where,
+      body: [
+        `convolve_depthwise[${[`A=${x.dtype}`, `B=${w.dtype}`, ...set].join(", ")}EPILOGUE](x, zero, w, y)`,
+      ],
+      uses: ["std.bytes.convolve_depthwise"],
+      hook: { indices: 4, converts: true },
+    },
+    [x, zero, b.reshape(w, [channels, r, q])],
+    [{ dtype: "i32", shape: [batch, channels, ...window.out] }],
+  );
+  return sums!;
 }
 
 /** The product of two dequantized matrices by their integers, or undefined. */

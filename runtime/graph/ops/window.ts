@@ -127,3 +127,9 @@ export function checkGroups(node: NodeContext, x: Value, channels: number, group
   if (x.shape[1] !== channels || channels % group !== 0)
     node.fail(`its input has ${x.shape[1]} channels, and its weights are for ${channels} in ${group} groups`);
 }
+
+/** Windows of one pixel, side by side: a convolution with these is a matrix product for each image. */
+export function isPointwise({ kernel, stride, before, after }: Window): boolean {
+  const all = (pair: Pair, value: number) => pair.every((each) => each === value);
+  return all(kernel, 1) && all(stride, 1) && all(before, 0) && all(after, 0);
+}

@@ -1,0 +1,178 @@
+// A model's message, to be changed: constants by name wherever they stand, new tensors and nodes with names of their own, and bytes
+// again. What isn't changed stays as it was, names included.
+
+import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  AttributeProto_AttributeType,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+} from "onnx-buf";
+import { outerNames } from "../graph/graph.ts";
+import { importOnnx, normalDomain } from "../onnx/import.ts";
+import { numberOf, tensorOf, type ExternalData } from "../onnx/tensors.ts";
+import { bytesOf, type HostStorage } from "../tensor/storage.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** What a new node's attribute may be: whole numbers are integers. */
+export type AttributeValue = number | readonly number[];
+
+export class ModelEdit {
+  readonly model: ModelProto;
+  readonly graph: GraphProto;
+  /** Names that graphs inside nodes use of this one. */
+  readonly usedInside: ReadonlySet<string>;
+  private readonly external: ExternalData;
+  private readonly weights = new Map<string, TensorProto>();
+  private readonly taken = new Set<string>();
+
+  /** Checks the model as `loadModel` does: what can't be read isn't edited. */
+  constructor(bytes: Uint8Array, external: ExternalData = {}) {
+    const { nodes } = importOnnx(bytes, external);
+    const inner = nodes.flatMap(({ attributes }) =>
+      Object.values(attributes).flatMap((value) =>
+        typeof value === "object" && "nodes" in value ? [...outerNames(value)] : [],
+      ),
+    );
+    this.usedInside = new Set(inner);
+    this.model = fromBinary(ModelProtoSchema, bytes);
+    this.graph = this.model.graph!;
+    this.external = external;
+    for (const each of this.graph.initializer) this.weights.set(each.name, each);
+    for (const { opType, attribute, output } of this.graph.node) {
+      const value = opType === "Constant" ? attribute.find(({ name }) => name === "value")?.t : undefined;
+      if (value && output[0] !== undefined) this.weights.set(output[0], value);
+    }
+    for (const { name, input, output } of this.graph.node)
+      for (const each of [name, ...input, ...output]) this.taken.add(each);
+    for (const { name } of [...this.graph.initializer, ...this.graph.input]) this.taken.add(name);
+  }
+
+  /** The version of ONNX's own operators. */
+  get version(): number {
+    const own = this.model.opsetImport.find(({ domain }) => normalDomain(domain) === "");
+    return Number(own?.version ?? 0);
+  }
+
+  /** A constant of the model, unless a caller may replace it. */
+  constant(name: string): Tensor | undefined {
+    const proto = this.weights.get(name);
+    if (!proto || this.graph.input.some((port) => port.name === name)) return undefined;
+    return tensorOf(proto, this.external);
+  }
+
+  /** A name that nothing has yet. */
+  fresh(base: string): string {
+    let name = base;
+    for (let n = 2; this.taken.has(name); n++) name = `${base}_${n}`;
+    this.taken.add(name);
+    return name;
+  }
+
+  /** A new weight; gives its name. */
+  weight(base: string, { dtype, shape, storage }: Tensor): string {
+    const name = this.fresh(base);
+    const { bytes } = storage as HostStorage;
+    const rawData = bytes.slice(
+      0,
+      bytesOf(
+        dtype,
+        shape.reduce((size, dim) => size * dim, 1),
+      ),
+    );
+    const proto = create(TensorProtoSchema, {
+      name,
+      dataType: numberOf(dtype)!,
+      dims: shape.map(BigInt),
+      rawData,
+    });
+    this.graph.initializer.push(proto);
+    this.weights.set(name, proto);
+    return name;
+  }
+
+  /** A new node. A domain that the model doesn't know is added to those it does. */
+  node(
+    op: string,
+    base: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    domain = "",
+  ): NodeProto {
+    const { INT, INTS } = AttributeProto_AttributeType;
+    if (!this.model.opsetImport.some((each) => normalDomain(each.domain) === domain))
+      this.model.opsetImport.push({ $typeName: "onnx.OperatorSetIdProto", domain, version: 1n });
+    return create(NodeProtoSchema, {
+      opType: op,
+      domain,
+      name: this.fresh(base),
+      input: [...inputs],
+      output: [...outputs],
+      attribute: Object.entries(attributes).map(([name, value]) =>
+        typeof value === "number"
+          ? { name, type: INT, i: BigInt(value) }
+          : { name, type: INTS, ints: value.map(BigInt) },
+      ),
+    });
+  }
+
+  /** A copy of a node with other inputs. */
+  rewired(node: NodeProto, inputs: readonly string[]): NodeProto {
+    const made = clone(NodeProtoSchema, node);
+    made.input = [...inputs];
+    return made;
+  }
+
+  /** The model's bytes with these nodes; constants that nothing uses any more are left out. */
+  bytes(nodes: readonly NodeProto[]): Uint8Array {
+    const used = new Set([...this.usedInside, ...nodes.flatMap(({ input }) => input)]);
+    for (const { name } of this.graph.output) used.add(name);
+    for (const { name } of this.graph.input) used.add(name);
+    this.graph.node = nodes.filter(
+      ({ opType, output }) => opType !== "Constant" || output.some((name) => used.has(name)),
+    );
+    this.graph.initializer = this.graph.initializer.filter(({ name }) => used.has(name));
+    for (const proto of this.graph.initializer)
+      if (proto.externalData.length > 0) {
+        proto.rawData = (tensorOf(proto, this.external).storage as HostStorage).bytes.slice();
+        proto.externalData = [];
+        proto.dataLocation = 0;
+      }
+    // Shapes that the file notes of values which aren't there any more say nothing.
+    this.graph.valueInfo = this.graph.valueInfo.filter(({ name }) => this.taken.has(name));
+    return toBinary(ModelProtoSchema, this.model);
+  }
+}
+
+/** The same model, which gives these values too. */
+export function withOutputs(bytes: Uint8Array, names: readonly string[]): Uint8Array {
+  const model = fromBinary(ModelProtoSchema, bytes);
+  const graph = model.graph!;
+  const known = new Set(graph.output.map(({ name }) => name));
+  for (const name of names)
+    if (!known.has(name))
+      graph.output.push(
+        create(ValueInfoProtoSchema, {
+          name,
+          type: { value: { case: "tensorType", value: { elemType: numberOf("f32")! } } },
+        }),
+      );
+  return toBinary(ModelProtoSchema, model);
+}
+
+/** An attribute of a node: a whole number. */
+export function intOf({ attribute }: NodeProto, name: string, otherwise: number): number {
+  const found = attribute.find((each) => each.name === name);
+  return found ? Number(found.i) : otherwise;
+}
+
+/** An attribute of a node: a decimal. */
+export function floatOf({ attribute }: NodeProto, name: string, otherwise: number): number {
+  return attribute.find((each) => each.name === name)?.f ?? otherwise;
+}

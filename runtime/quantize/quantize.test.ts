@@ -1,0 +1,173 @@
+// Models quantized in each way: small, valid, near what they were, and the same to onnxruntime.
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { modelBytes, type ModelSpec } from "../../testing/onnx/models.ts";
+import { openReference } from "../../testing/onnx/reference.ts";
+import { openDevice, tensor, type Device, type Tensor } from "../index.ts";
+import { loadModel } from "../onnx/index.ts";
+import { random } from "../random.ts";
+import { activationsOf, quantizeModel, type QuantizeOptions } from "./quantize.ts";
+import { bestCut, rangesOf } from "./ranges.ts";
+import { decibels, eightBits, fourBits, floatsOf } from "./weights.ts";
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice("wasm");
+});
+afterAll(() => device.close());
+
+const floats = (shape: number[], seed: number, scale = 1): Tensor =>
+  random("f32", shape, { seed, low: -scale, high: scale });
+
+/** A small network of images, and one of words: every kind of layer. */
+function network(version: number): ModelSpec {
+  // Bounds are attributes before version 11.
+  const old = version < 11;
+  const bounds = { min: { float: -0.5 }, max: { float: 20 } };
+  return {
+    version,
+    inputs: [
+      ["x", "f32", "n", 3, 9, 8],
+      ["words", "i64", "n", 4],
+    ],
+    outputs: [
+      ["scores", "f32", "n", 10],
+      ["states", "f32", "n", 4, 24],
+    ],
+    nodes: [
+      { op: "Conv", name: "first", inputs: ["x", "w1"], outputs: ["a"], attributes: { pads: [1, 1, 1, 1] } },
+      { op: "BatchNormalization", inputs: ["a", "s", "t", "m", "v"], outputs: ["b"] },
+      {
+        op: "Clip",
+        inputs: old ? ["b"] : ["b", "low", "high"],
+        outputs: ["c"],
+        attributes: old ? bounds : {},
+      },
+      {
+        op: "Conv",
+        name: "each",
+        inputs: ["c", "w2", "b2"],
+        outputs: ["d"],
+        attributes: { pads: [1, 1, 1, 1], group: 8 },
+      },
+      { op: "Conv", name: "last", inputs: ["d", "w3", "b3"], outputs: ["e"] },
+      { op: "GlobalAveragePool", inputs: ["e"], outputs: ["f"] },
+      { op: "Flatten", inputs: ["f"], outputs: ["g"] },
+      { op: "Gemm", name: "head", inputs: ["g", "w4", "b4"], outputs: ["scores"], attributes: { transB: 1 } },
+      { op: "Gather", name: "words", inputs: ["embeddings", "words"], outputs: ["h"] },
+      { op: "MatMul", name: "mix", inputs: ["h", "w5"], outputs: ["i"] },
+      { op: "Tanh", inputs: ["i"], outputs: ["states"] },
+    ],
+    constants: {
+      w1: floats([8, 3, 3, 3], 1),
+      s: random("f32", [8], { seed: 2, low: 0.5, high: 2 }),
+      t: floats([8], 3),
+      m: floats([8], 4),
+      v: random("f32", [8], { seed: 5, low: 0.5, high: 2 }),
+      ...(old ? {} : { low: tensor(Float32Array.of(-0.5), []), high: tensor(Float32Array.of(20), []) }),
+      w2: floats([8, 1, 3, 3], 6),
+      b2: floats([8], 7),
+      w3: floats([12, 8, 1, 1], 8),
+      b3: floats([12], 9),
+      w4: floats([10, 12], 10),
+      b4: floats([10], 11),
+      embeddings: floats([150, 37], 12),
+      w5: floats([37, 24], 13, 0.3),
+    },
+  };
+}
+
+const sample = (seed: number): Record<string, Tensor> => ({
+  x: floats([2, 3, 9, 8], seed),
+  words: tensor(
+    BigInt64Array.from({ length: 8 }, (_, at) => BigInt((at * 37 + seed) % 150)),
+    [2, 4],
+  ),
+});
+
+async function quality(given: Tensor, want: Tensor): Promise<number> {
+  expect(given.shape).toEqual(want.shape);
+  const [a, b] = [(await given.data()) as Float32Array, (await want.data()) as Float32Array];
+  const signal = b.reduce((sum, x) => sum + x * x, 0);
+  return decibels(
+    signal,
+    a.reduce((sum, x, at) => sum + (x - b[at]!) ** 2, 0),
+  );
+}
+
+const ways: readonly [
+  name: string,
+  version: number,
+  options: QuantizeOptions,
+  layers: number,
+  least: number,
+][] = [
+  ["static, int8", 18, { activations: "static" }, 6, 28],
+  ["static, int8, before version 13", 11, { activations: "static" }, 6, 28],
+  ["dynamic, int8", 18, { activations: "dynamic" }, 6, 28],
+  ["dynamic, int8, before version 11", 9, { activations: "dynamic" }, 6, 28],
+  ["int4", 18, { bits: 4, activations: "none", block: 16 }, 3, 15],
+  ["int4 with int8 activations", 18, { bits: 4, activations: "dynamic" }, 3, 15],
+];
+
+describe("a quantized model is near, and the same to onnxruntime", () => {
+  /** Ranges on two samples, and the results of the model as it is on a third. */
+  const original = async () => {
+    const bytes = modelBytes(network(18));
+    const names = activationsOf(bytes);
+    expect(names).toEqual(["x", "c", "d", "g", "h"]);
+    const ranges = await rangesOf(bytes, names, [sample(1), sample(2)], { device });
+    return { ranges, plain: await (await loadModel(bytes, { device })).run(sample(3)) };
+  };
+  let seen: ReturnType<typeof original>;
+  beforeAll(() => (seen = original()));
+
+  test.each(ways)("%s", async (_, version, options, layers, least) => {
+    const bytes = modelBytes(network(version));
+    const { ranges, plain } = await seen;
+    const made = quantizeModel(bytes, { ...options, ranges });
+    expect(made.layers).toHaveLength(layers);
+    expect(made.layers.length + made.left.length).toBe(6);
+    const inputs = sample(3);
+    const small = await (await loadModel(made.bytes, { device })).run(inputs);
+    const reference = await openReference(made.bytes);
+    const theirs = await reference.run(inputs);
+    await reference.close();
+    for (const name of ["scores", "states"]) {
+      expect(await quality(small[name]!, plain[name]!), name).toBeGreaterThan(least);
+      // A step more or less where a number lies between two: far below what the quantization itself costs.
+      expect(await quality(small[name]!, theirs[name]!), `${name}, onnxruntime`).toBeGreaterThan(least + 8);
+    }
+  });
+});
+
+test("nodes to be kept are, and nothing to do is told", () => {
+  const bytes = modelBytes(network(18));
+  const keep = new Set(["first", "each", "last", "words", "mix"]);
+  const { layers, left } = quantizeModel(bytes, { activations: "dynamic", keep });
+  expect(layers.map(({ node }) => node)).toEqual(["head"]);
+  expect(left).toHaveLength(5);
+  expect(() => quantizeModel(bytes, { activations: "static", keep: new Set(["words"]) })).toThrow(
+    /K1007.*range of `x`/,
+  );
+  expect(() => quantizeModel(bytes.subarray(0, 99), { activations: "dynamic" })).toThrow(/K1001/);
+});
+
+test("weights are rounded to the nearest step, and a channel of zeros stays one", async () => {
+  const w = tensor(Float32Array.of(1.27, -0.005, 0.015, 0, 0, 0), [2, 3]);
+  const { q, scale } = eightBits(w, 0);
+  expect([...(await q.data())]).toEqual([127, 0, 2, 0, 0, 0]);
+  expect(floatsOf(scale)[1]).toBe(1);
+  const four = fourBits(tensor(Float32Array.of(-8, 7, 3.5, 2.5), [4, 1]), 16);
+  expect([...(await four.q.data())].slice(0, 2).map(Number)).toEqual([0xf0, 0xac]);
+  expect([...(await four.scale.data())]).toEqual([1]);
+});
+
+test("entropy cuts what is far out, and keeps a flat distribution whole", () => {
+  const flat = new Float64Array(2048).fill(5);
+  expect(bestCut(flat)).toBe(2048);
+  const steep = Float64Array.from({ length: 2048 }, (_, at) => Math.round(1e5 * Math.exp(-at / 60)));
+  steep[2047] = 1;
+  expect(bestCut(steep)).toBeLessThan(1200);
+  expect(bestCut(new Float64Array(2048))).toBe(2048);
+});

@@ -1,0 +1,110 @@
+// A model with small integers for weights, as another ONNX file that any runtime reads: between QuantizeLinear and DequantizeLinear where
+// ranges of activations are known, by MatMulInteger and ConvInteger where they are measured while the model runs, by MatMulNBits for
+// weights of four bits.
+
+import type { NodeProto } from "onnx-buf";
+import { modelError } from "../graph/error.ts";
+import type { ExternalData } from "../onnx/tensors.ts";
+import { ModelEdit } from "./edit.ts";
+import { layers, type Activations } from "./layers.ts";
+import { foldNormalizations } from "./normalizations.ts";
+import { raise } from "./raise.ts";
+import type { Ranges } from "./ranges.ts";
+
+export interface QuantizeOptions {
+  /** Bits of a weight; 8 if nothing is said. 4 is for matrix products: convolutions stay as they are. */
+  readonly bits?: 4 | 8;
+  /** `static` needs `ranges`; `none` quantizes weights alone. */
+  readonly activations: Activations;
+  /** From `rangesOf`, of the values that `activationsOf` names. */
+  readonly ranges?: Ranges;
+  /** Numbers of a 4-bit weight that share a scale: 16, 32, 64 or 128; 32 if nothing is said. */
+  readonly block?: number;
+  /** Names of nodes to leave as they are. */
+  readonly keep?: ReadonlySet<string>;
+  readonly externalData?: ExternalData;
+}
+
+/** A node whose weights were quantized. */
+export interface QuantizedLayer {
+  readonly node: string;
+  readonly op: string;
+  readonly shape: readonly number[];
+  readonly bits: 4 | 8;
+  /** Bytes of the weights before and after, scales included. */
+  readonly before: number;
+  readonly after: number;
+  /** Signal to noise of the weights, in decibels. */
+  readonly quality: number;
+  /** The value that the node computes, under the same name in both models. */
+  readonly output: string;
+}
+
+export interface Quantized {
+  readonly bytes: Uint8Array;
+  readonly layers: readonly QuantizedLayer[];
+  /** Nodes that have weights and were left as they are. */
+  readonly left: readonly { readonly node: string; readonly op: string; readonly why: string }[];
+}
+
+/** Names of the values whose ranges static quantization needs. */
+export function activationsOf(
+  bytes: Uint8Array,
+  { keep = new Set(), externalData }: Pick<QuantizeOptions, "keep" | "externalData"> = {},
+): string[] {
+  const edit = new ModelEdit(bytes, externalData);
+  const names = edit.graph.node.flatMap((node) => {
+    const row = node.domain === "" ? layers[node.opType] : undefined;
+    const weights =
+      row?.weight === 1 && !keep.has(node.name) ? edit.constant(node.input[1] ?? "") : undefined;
+    return weights?.dtype === "f32" ? [node.input[0]!] : [];
+  });
+  return [...new Set(names)];
+}
+
+/** Quantizes a model. Throws K1007 if nothing of it can be. */
+export function quantizeModel(bytes: Uint8Array, options: QuantizeOptions): Quantized {
+  const { bits = 8, activations, ranges = new Map(), block = 32, keep = new Set(), externalData } = options;
+  const edit = new ModelEdit(bytes, externalData);
+  if (activations !== "none") raise(edit);
+  const context = {
+    edit,
+    activations,
+    ranges,
+    block: bits === 4 ? block : 0,
+    quantized: new Map<string, readonly string[]>(),
+  };
+  const done: QuantizedLayer[] = [];
+  const left: { node: string; op: string; why: string }[] = [];
+  const quantize = (node: NodeProto): readonly NodeProto[] => {
+    const row = node.domain === "" || node.domain === "ai.onnx" ? layers[node.opType] : undefined;
+    if (!row) return [node];
+    const weights = edit.constant(node.input[row.weight] ?? "");
+    if (weights?.dtype !== "f32") return [node];
+    const { opType: op, name } = node;
+    const made = keep.has(name) ? { why: "it is to be kept" } : row.build(node, weights, context);
+    if ("why" in made) {
+      left.push({ node: name, op, why: made.why });
+      return [node];
+    }
+    done.push({
+      node: name,
+      op,
+      shape: weights.shape,
+      bits: made.bits,
+      before: 4 * weights.size,
+      after: made.bytes,
+      quality: made.weights.quality,
+      output: node.output[0]!,
+    });
+    return made.nodes;
+  };
+  const nodes = foldNormalizations(edit).flatMap(quantize);
+  if (done.length === 0) {
+    const why = left[0]
+      ? `${left[0].op} \`${left[0].node}\` is left, since ${left[0].why}`
+      : "no node has weights of f32";
+    throw modelError("K1007", { why });
+  }
+  return { bytes: edit.bytes(nodes), layers: done, left };
+}
