@@ -48,6 +48,8 @@ export class ModelEdit {
       const value = opType === "Constant" ? attribute.find(({ name }) => name === "value")?.t : undefined;
       if (value && output[0] !== undefined) this.weights.set(output[0], value);
     }
+    // Nodes without a name are called what the importer calls them.
+    for (const [at, node] of this.graph.node.entries()) node.name ||= `${node.opType}_${at}`;
     for (const { name, input, output } of this.graph.node)
       for (const each of [name, ...input, ...output]) this.taken.add(each);
     for (const { name } of [...this.graph.initializer, ...this.graph.input]) this.taken.add(name);

@@ -23,7 +23,7 @@ const floats = (shape: number[], seed: number, scale = 1): Tensor =>
 function network(version: number): ModelSpec {
   // Bounds are attributes before version 11.
   const old = version < 11;
-  const bounds = { min: { float: -0.5 }, max: { float: 20 } };
+  const bounds = { min: { float: 0 }, max: { float: 6 } };
   return {
     version,
     inputs: [
@@ -64,7 +64,7 @@ function network(version: number): ModelSpec {
       t: floats([8], 3),
       m: floats([8], 4),
       v: random("f32", [8], { seed: 5, low: 0.5, high: 2 }),
-      ...(old ? {} : { low: tensor(Float32Array.of(-0.5), []), high: tensor(Float32Array.of(20), []) }),
+      ...(old ? {} : { low: tensor(Float32Array.of(0), []), high: tensor(Float32Array.of(6), []) }),
       w2: floats([8, 1, 3, 3], 6),
       b2: floats([8], 7),
       w3: floats([12, 8, 1, 1], 8),

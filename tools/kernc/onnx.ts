@@ -18,19 +18,38 @@ import { summarize } from "./summary.ts";
 import { statisticsOf } from "../timing/statistics.ts";
 import type { Terminal } from "./terminal.ts";
 
-const actions = ["run", "inspect"] as const;
+const actions = ["run", "inspect", "quantize"] as const;
 
 export const onnx: Command = {
   name: "onnx",
-  usage: "run|inspect MODEL [--in NAME=VALUE…] [--out NAME=PATH…]",
-  summary: "Runs an ONNX model by kernels in Kern, or shows what is in it.",
+  usage: "run|inspect|quantize MODEL [--in NAME=VALUE…] [--out NAME=PATH…]",
+  summary: "Runs an ONNX model by kernels in Kern, shows what is in it, or makes it smaller.",
   details: [
     "A VALUE is what `kernc run` takes. Weights in files of their own are looked for beside the model.",
     "inspect shows inputs, outputs, operators and weights; with --in, the kernels and the memory of a run too.",
+    "quantize writes the model with small integers for weights to --out SMALL.onnx, and says what that costs.",
   ],
   options: {
     in: { kind: "value", multiple: true, value: "NAME=VALUE", help: "An input of the model" },
-    out: { kind: "value", multiple: true, value: "NAME=PATH", help: "Where an output goes" },
+    out: {
+      kind: "value",
+      multiple: true,
+      value: "NAME=PATH",
+      help: "Where an output goes; for quantize, a file",
+    },
+    bits: { kind: "value", value: "8|4", help: "quantize: of a weight; 4 for matrix products" },
+    dynamic: { kind: "flag", help: "quantize: measure activations while the model runs; else from data" },
+    calibrate: {
+      kind: "value",
+      multiple: true,
+      value: "PATH",
+      help: "quantize: samples, .npy, .npz, a folder",
+    },
+    method: { kind: "value", value: "minmax|entropy", help: "quantize: how ranges follow from samples" },
+    block: { kind: "value", value: "N", help: "quantize: 4-bit weights that share a scale; 32" },
+    keep: { kind: "value", multiple: true, value: "NODE", help: "quantize: leave this node as it is" },
+    labels: { kind: "value", value: "FILE.npy", help: "quantize: the right class of each row, for accuracy" },
+    sweep: { kind: "value", value: "FILE.svg", help: "quantize: draw size, speed and quality of every way" },
     target: { kind: "value", value: "TARGET", help: "wasm (if nothing is said) or interp" },
     threads: { kind: "value", value: "N", help: "Threads that share parallel loops; 1 if nothing is said" },
     time: { kind: "flag", help: "Measure the run, and each of its steps" },
@@ -39,13 +58,17 @@ export const onnx: Command = {
   },
   async run(given, terminal) {
     const [action, path, ...more] = given.positionals;
-    if (action === undefined) throw new UsageError("say what to do: run or inspect");
+    if (action === undefined) throw new UsageError("say what to do: run, inspect or quantize");
     const wanted = oneOf("action", action, actions);
     if (path === undefined || more.length > 0) throw new UsageError("name one model");
     const target = oneOf("target", given.get("target") ?? "wasm", ["wasm", "interp"] as const);
     const threads = wholeNumber("threads", given.get("threads") ?? "1", 1, 64);
     const fusion = oneOf("fusion", given.get("fusion") ?? "on", ["on", "off"] as const) === "on";
     for (const spec of given.all("in")) namedValue("in", spec);
+    if (wanted === "quantize") {
+      const { quantize } = await import("./quantizing/command.ts");
+      return quantize(path, given, (model) => readTensors(given, model), terminal);
+    }
     const outputs = planOutputs(given.all("out"));
     const device = await openDevice(target, { threads });
     try {

@@ -28,9 +28,9 @@ function filesOf(path: string): string[] {
 }
 
 async function sampleOf(path: string, { inputs }: Model): Promise<Tensors> {
+  const bytes = readBytes(path);
   if (!known.test(path))
     throw mistake("K0807", { input: path, why: "a sample is a .npy, .npz or .safetensors file" });
-  const bytes = readBytes(path);
   try {
     if (path.endsWith(".npy")) {
       const [only, ...others] = inputs;
