@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^kernc$/, replacement: source("compiler/index.ts") },
+      { find: /^kernc\/(onnx|ort)$/, replacement: source("runtime/$1/index.ts") },
       { find: /^kernc\/tfjs$/, replacement: source("runtime/tfjs/index.ts") },
       { find: /^kernc\/runtime$/, replacement: source("runtime/index.ts") },
     ],

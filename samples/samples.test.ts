@@ -17,7 +17,7 @@ await closeTestGpu();
 const folder = import.meta.dirname;
 const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "main.mjs")));
 /** What is read from memory and used as an index can't be proved. */
-const checks: Readonly<Record<string, number>> = { sparse: 4 };
+const checks: Readonly<Record<string, number>> = { "custom-op": 4, sparse: 4 };
 
 let out: string;
 beforeAll(() => void (out = mkdtempSync(join(tmpdir(), "kern-samples-"))));
@@ -26,6 +26,7 @@ afterAll(() => rmSync(out, { recursive: true }));
 test("the samples are there", () => {
   expect(names).toEqual([
     "blur",
+    "custom-op",
     "histogram",
     "int8-dot",
     "k-means",
