@@ -52,11 +52,15 @@ const resizeBilinear: Build = (node) => {
   const corners = node.flag("alignCorners");
   const ratio = (size: number, out: number): number =>
     corners && out > 1 ? (size - 1) / (out - 1) : size / out;
+  // Where there are few channels, their number is known to the kernel, and columns lie in lanes.
+  const few = channels <= 4;
+  const depth = few ? channels : "C";
+  const kernel = few ? "resize_bilinear_few" : "resize_bilinear_last";
   const [y] = b.kernel(
     {
       name: "resize_bilinear",
-      inputs: [{ name: "x", dims: ["B", "H", "W", "C"] }],
-      outputs: [{ name: "y", dims: ["B", "height", "width", "C"] }],
+      inputs: [{ name: "x", dims: ["B", "H", "W", depth] }],
+      outputs: [{ name: "y", dims: ["B", "height", "width", depth] }],
       scalars: [
         { name: "height", dtype: "i32", value: height },
         { name: "width", dtype: "i32", value: width },
@@ -65,8 +69,8 @@ const resizeBilinear: Build = (node) => {
         { name: "shift", dtype: "f32", value: node.flag("halfPixelCenters") ? 0.5 : 0 },
       ],
       where: "H >= 1, W >= 1, 0 <= height, 0 <= width, height <= 16777216, width <= 16777216",
-      body: ["resize_bilinear_last(x, height, width, rows, columns, shift, y)"],
-      uses: ["std.channels_last.resize_bilinear_last"],
+      body: [`${kernel}(x, height, width, rows, columns, shift, y)`],
+      uses: [`std.channels_last.${kernel}`],
     },
     [x],
     [{ dtype: "f32", shape: [batch, height, width, channels] }],

@@ -171,6 +171,8 @@ const depthwise: Build = (node) => {
   const [r, q, channels, multiplier] = w.shape as [number, number, number, number];
   const one = multiplier === 1;
   const kernel = one ? "convolve_last_depthwise" : "convolve_last_multiplied";
+  const tile = [32, 16, 8].find((size) => channels % size === 0) ?? 8;
+  const parameters = [`T=${x.dtype}`, ...set, ...(one ? [`TC=${tile}`] : [])];
   const [y] = b.kernel(
     {
       name: one ? "conv_last_channels" : "conv_last_multiplied",
@@ -181,7 +183,7 @@ const depthwise: Build = (node) => {
       outputs: [{ name: "y", dims: ["B", ...dims, "C", ...(one ? [] : ["M"])] }],
       scalars: [],
       where,
-      body: [`${kernel}[${[`T=${x.dtype}`, ...set].join(", ")}EPILOGUE](x, w, y)`],
+      body: [`${kernel}[${parameters.join(", ")}EPILOGUE](x, w, y)`],
       hook: { indices: one ? 4 : 5 },
       uses: [`std.channels_last.${kernel}`],
     },

@@ -49,25 +49,37 @@ const place =
     const axis = given < 0 ? given + rank : given;
     const [before, count, after] = rank === 0 ? [1, 1, 1] : around(x.shape, axis);
     if (count === 0) node.decline("the axis has no elements");
-    const element = "READ(x, i, j, k)";
-    const least = `${x.dtype}(${name === "argmax" ? "-inf" : "inf"})`;
-    const term = x.dtype === "f32" ? `(${element} if ${element} == ${element} else ${least})` : element;
+    // Along the last axis places lie in lanes, along another what is beside them.
+    const beside = after > 1;
+    const element = `READ(x, i, j${beside ? ", k" : ""})`;
+    const [best, least] = name === "argmax" ? ["max", "-inf"] : ["min", "inf"];
+    const term = x.dtype === "f32" ? `(${element} if ${element} == ${element} else f32(${least}))` : element;
+    // In two goes: the extreme, then the first place where it is.
+    const lanes = beside ? [] : ["@vectorize(j)"];
+    const steps = [
+      ...lanes,
+      `let peak = ${best}(${term} for j in range(N))`,
+      ...lanes,
+      `let at = min((j if ${element} == peak else N) for j in range(N))`,
+      `y[i${beside ? ", k" : ""}] = at if at < N else 0`,
+    ];
+    const loops = beside ? ["    @vectorize", "    for k in range(B):"] : [];
     const [y] = b.kernel(
       {
         name: `${name}_of`,
-        inputs: [{ name: "x", dims: ["A", "N", "B"] }],
-        outputs: [{ name: "y", dims: ["A", "B"] }],
+        inputs: [{ name: "x", dims: ["A", "N", ...(beside ? ["B"] : [])] }],
+        outputs: [{ name: "y", dims: ["A", ...(beside ? ["B"] : [])] }],
         scalars: [],
         where: "N >= 1",
         body: [
           "@parallel",
           "for i in range(A):",
-          "    for k in range(B):",
-          `        y[i, k] = ${name}(${term} for j in range(N))`,
+          ...loops,
+          ...steps.map((line) => `${beside ? "        " : "    "}${line}`),
         ],
       },
-      [b.reshape(x, [before, count, after])],
-      [{ dtype: "i32", shape: [before, after] }],
+      [b.reshape(x, [before, count, ...(beside ? [after] : [])])],
+      [{ dtype: "i32", shape: [before, ...(beside ? [after] : [])] }],
     );
     return b.reshape(
       y!,
