@@ -13,13 +13,15 @@ export interface Stream {
   readonly access: Access;
   readonly type: TspType;
   readonly level: number;
-  /** The first of its streams; all of them flow east. */
+  /** The first of its streams. */
   first: number;
 }
 
 export type Operand =
   | { readonly kind: "stream"; readonly stream: Stream }
   | { readonly kind: "item"; readonly item: Item }
+  /** From the item that hands it on, one period before; in the first step from a stream. */
+  | { readonly kind: "carried"; readonly index: number; readonly stream: Stream }
   | { readonly kind: "constant"; readonly bits: number };
 
 /** An instruction in its ALU. */
@@ -43,21 +45,27 @@ export interface Chain {
   readonly interval: number;
   readonly items: readonly Item[];
   readonly streams: readonly Stream[];
+  /** Cycles between steps that hand values to each other: a multiple of `interval`, 0 if nothing is carried. */
+  readonly period: number;
+  /** For each carried value the item that hands it on. */
+  readonly givers: readonly Item[];
 }
 
 type Alu = Extract<Node, { kind: "alu" }>;
 
 /** Places a graph; `hold` is the cycles between levels. Throws `Unfit`. */
 export function chainOf(dag: Dag, hold: number): Chain {
-  const plain = build(dag, false);
-  const chain = bytesOf(plain.streams) <= streamsOfSide ? plain : build(dag, true);
-  if (bytesOf(chain.streams) > streamsOfSide)
-    throw new Unfit("more operands than the 32 streams of one direction carry");
-  allot(chain.streams);
-  const { items } = chain;
-  for (let interval = Math.ceil(items.length / alus); interval <= 64; interval++) {
+  const plain = build(dag, false, 1);
+  const carry = bytesOf(plain.streams) > streamsOfSide;
+  const first = carry ? build(dag, true, 1) : plain;
+  for (let interval = Math.ceil(first.items.length / alus); interval <= 64; interval++) {
     if (interval > 1 && hold > 1 && interval % hold === 0) continue;
-    if (assign(items, interval, hold)) return { interval, ...chain };
+    const built = dag.carried ? build(dag, carry, interval) : first;
+    allot(built.streams);
+    if (assign(built.items, interval, hold, everything(dag))) {
+      const { items, streams, depth, givers } = built;
+      return { interval, items, streams, period: depth * hold, givers };
+    }
   }
   throw new Unfit("more instructions, constants or results than 16 ALUs can be given");
 }
@@ -65,11 +73,19 @@ export function chainOf(dag: Dag, hold: number): Chain {
 const bytesOf = (streams: readonly Stream[]): number =>
   streams.reduce((sum, { type }) => sum + widths[type], 0);
 
+interface Built {
+  readonly items: Item[];
+  readonly streams: Stream[];
+  readonly depth: number;
+  readonly givers: readonly Item[];
+}
+
 /**
  * Items and streams with their levels. With `carry`, a load that is used at several levels comes by stream once and is
- * handed on by ALUs; otherwise it comes once a level, from a copy in memory.
+ * handed on by ALUs; otherwise it comes once a level, from a copy in memory. Carried values are handed on by ALUs, and pass a
+ * number of levels, the depth, that is a multiple of `multiple`.
  */
-export function build(dag: Dag, carry: boolean): { readonly items: Item[]; readonly streams: Stream[] } {
+export function build(dag: Dag, carry: boolean, multiple = 1): Built {
   const values = dag.stores.map(({ value, span }) => asAlu(value, span));
   const order: Alu[] = [];
   const seen = new Set<Node>();
@@ -113,9 +129,9 @@ export function build(dag: Dag, carry: boolean): { readonly items: Item[]; reado
     }
     return list[level - item.level - 1]!;
   };
-  const streamOf = (node: Extract<Node, { kind: "load" }>, level: number): Stream => {
-    const key = `${node.access.buffer} ${JSON.stringify(node.access.axes)} ${level}`;
-    const found = streams.get(key) ?? { access: node.access, type: node.type, level, first: -1 };
+  const streamOf = ({ access, type }: Pick<Stream, "access" | "type">, level: number): Stream => {
+    const key = `${access.buffer} ${JSON.stringify(access.axes)} ${level}`;
+    const found = streams.get(key) ?? { access, type, level, first: -1 };
     streams.set(key, found);
     return found;
   };
@@ -137,12 +153,33 @@ export function build(dag: Dag, carry: boolean): { readonly items: Item[]; reado
     });
     return { kind: "item", item: held(before.item, level) };
   };
+  const handed = new Map<number, { level: number; stream: Stream; item: Item | undefined }>();
+  /** The value that the step before handed on: directly at the first level that takes it, later through ALUs. */
+  const fromBefore = ({ index, type }: Extract<Node, { kind: "carried" }>, level: number): Operand => {
+    const before = handed.get(index);
+    if (!before || before.level === level) {
+      const given = before?.stream ?? streamOf({ access: dag.carried![index]!.init, type }, level);
+      handed.set(index, before ?? { level, stream: given, item: undefined });
+      return { kind: "carried", index, stream: given };
+    }
+    before.item ??= add({
+      op: "mov",
+      type,
+      gives: type,
+      rounding: 0,
+      operands: [{ kind: "carried", index, stream: before.stream }],
+      span: undefined,
+      level: before.level,
+    });
+    return { kind: "item", item: held(before.item, level) };
+  };
   for (const node of order.toSorted((a, b) => levels.get(a)! - levels.get(b)!)) {
     const level = levels.get(node)!;
     const operands = node.args.map((arg): Operand => {
       const own = stripped(arg);
       if (own.kind === "constant") return { kind: "constant", bits: own.bits };
       if (own.kind === "load") return loaded(own, level);
+      if (own.kind === "carried") return fromBefore(own, level);
       return { kind: "item", item: held(made.get(own as Alu)!, level) };
     });
     // An ALU has one constant: two of them are equal, or the first goes through another ALU.
@@ -158,7 +195,21 @@ export function build(dag: Dag, carry: boolean): { readonly items: Item[]; reado
     if (item.store !== undefined) item = held(item, item.level + (carriers.get(item)?.length ?? 1) + 1);
     item.store = store;
   }
-  return { items, streams: [...streams.values()] };
+  const recurrent = dag.carried ?? [];
+  const giver = (store: number): Item => items.find((item) => item.store === store)!;
+  const entry = (index: number): number => handed.get(index)?.level ?? 0;
+  const least = Math.max(0, ...recurrent.map(({ store }, index) => giver(store).level - entry(index) + 1));
+  const depth = Math.ceil(least / multiple) * multiple;
+  const givers = recurrent.map(({ store }, index) => {
+    const from = giver(store);
+    const last = held(from, entry(index) + depth);
+    if (last !== from) {
+      from.store = undefined;
+      last.store = store;
+    }
+    return last;
+  });
+  return { items, streams: [...streams.values()], depth, givers };
 }
 
 const stripped = (node: Node): Node => (node.kind === "cast" ? stripped(node.of) : node);
@@ -191,16 +242,23 @@ function levelsOf(order: readonly Alu[], stored: readonly Alu[]): ReadonlyMap<Al
   return levels;
 }
 
-/** Neighbouring groups for operands of one instruction: any two neighbours are within some ALU's reach. */
+/**
+ * Neighbouring groups for operands of one instruction: any two neighbours are within some ALU's reach. Those that come from
+ * the other side begin a group of their own: no ALU takes one group from both directions.
+ */
 function allot(streams: readonly Stream[]): void {
   let next = 0;
-  for (const each of streams) {
-    const width = widths[each.type];
-    next = Math.ceil(next / width) * width;
-    if (next + width > streamsOfSide)
-      throw new Unfit("more operands than the 32 streams of one direction carry");
-    each.first = stream("E", next);
-    next += width;
+  for (const westward of [false, true]) {
+    next = Math.ceil(next / 4) * 4;
+    for (const each of streams) {
+      if ((each.access.westward ?? false) !== westward) continue;
+      const width = widths[each.type];
+      next = Math.ceil(next / width) * width;
+      if (next + width > streamsOfSide)
+        throw new Unfit("more operands than the 32 streams of one direction carry");
+      each.first = stream(westward ? "W" : "E", next);
+      next += width;
+    }
   }
 }
 
@@ -251,7 +309,7 @@ export function assign(
   items: readonly Item[],
   interval: number,
   hold: number,
-  { alus: allowed, exit: leave }: Room = everything,
+  { alus: allowed, exit }: Room,
 ): boolean {
   const plans = Array.from({ length: alus }, (): AluPlan => ({
     slots: Array.from({ length: interval }),
@@ -260,7 +318,9 @@ export function assign(
   for (const item of items) item.configured = false;
   const leaving = Array.from({ length: streamsOfSide }, () => false);
   const streamsOf = ({ operands }: Item): readonly number[] =>
-    operands.flatMap((each) => (each.kind === "stream" ? [each.stream.first] : []));
+    operands.flatMap((each) =>
+      each.kind === "stream" || each.kind === "carried" ? [each.stream.first] : [],
+    );
   const able = (item: Item): readonly number[] =>
     allowed.filter((alu) => streamsOf(item).every((id) => reaches(alu, id)));
   const tied = (item: Item): boolean => item.store !== undefined;
@@ -269,14 +329,14 @@ export function assign(
     .toSorted((a, b) => a.able.length - b.able.length || Number(tied(b.item)) - Number(tied(a.item)));
   for (const { item, able: candidates } of sorted) {
     const slot = (item.level * hold) % interval;
-    const open = candidates.filter((each) => !tied(item) || leave(each, item, leaving) !== undefined);
+    const open = candidates.filter((each) => !tied(item) || exit(each, item, leaving) !== undefined);
     const alu =
       open.find((each) => place(plans[each]!, item, slot, false)) ??
       open.find((each) => place(plans[each]!, item, slot, true));
     if (alu === undefined) return false;
     item.alu = alu;
     if (!tied(item)) continue;
-    item.out = leave(alu, item, leaving)!;
+    item.out = exit(alu, item, leaving)!;
     leaving.fill(true, item.out % streamsOfSide, (item.out % streamsOfSide) + widths[item.gives]);
   }
   return true;
@@ -287,12 +347,14 @@ export function constantOfItem({ operands }: Item): number | undefined {
   return undefined;
 }
 
-/** The first free streams eastward that an ALU reaches. */
-function exit(alu: number, { gives }: Item, leaving: readonly boolean[]): number | undefined {
-  const width = widths[gives];
-  for (let first = 0; first < streamsOfSide; first += width)
-    if (reaches(alu, first) && !leaving.slice(first, first + width).includes(true)) return first;
-  return undefined;
-}
-
-const everything: Room = { alus: Array.from({ length: alus }, (_, alu) => alu), exit };
+/** All ALUs; results leave on the first free streams that one reaches, in the direction of their store. */
+const everything = ({ stores }: Dag): Room => ({
+  alus: Array.from({ length: alus }, (_, alu) => alu),
+  exit(alu, { gives, store }, leaving) {
+    const width = widths[gives];
+    for (let first = 0; first < streamsOfSide; first += width)
+      if (reaches(alu, first) && !leaving.slice(first, first + width).includes(true))
+        return stream(stores[store!]!.access.westward ? "W" : "E", first);
+    return undefined;
+  },
+});

@@ -1,13 +1,14 @@
 // A kernel's loop nest as a graph of ALU instructions: every load is a stream of rows, every op one or a few instructions
 // of the VXM. What can't be put so is a reason for the user, in words.
 
-import { isFloat, type Dtype } from "../../../../lang/dtypes.ts";
+import type { Dtype } from "../../../../lang/dtypes.ts";
 import type { Span } from "../../../../lang/source.ts";
-import type { Expr, ForStmt, IrKernel, OpExpr, Stmt } from "../../../ir/ir.ts";
+import type { Expr, ForStmt, IrKernel, Stmt } from "../../../ir/ir.ts";
 import { mapAllExprs, mapExpr, mapSame } from "../../../ir/walk.ts";
 import { simplify } from "../../../passes/simplify/index.ts";
 import type { Op } from "../machine/table.ts";
-import { constantBits, widths, type TspType } from "../machine/values.ts";
+import type { TspType } from "../machine/values.ts";
+import { constantNode, selected, tspType } from "./selection.ts";
 
 /** A loop of the nest: it runs from 0 to below `extent`. */
 export interface Loop {
@@ -20,6 +21,8 @@ export interface Access {
   readonly buffer: string;
   readonly shape: readonly number[];
   readonly axes: readonly (number | { readonly at: number })[];
+  /** Whether its rows come from the east, on westward streams. */
+  readonly westward?: boolean;
 }
 
 export type Node =
@@ -36,6 +39,8 @@ export type Node =
       readonly args: readonly Node[];
       readonly span: Span | undefined;
     }
+  /** What the step before this one, of a chain of steps, gave as `Dag.carried[index]`. */
+  | { readonly kind: "carried"; readonly type: TspType; readonly index: number }
   /** The same bits under another type. */
   | { readonly kind: "cast"; readonly type: TspType; readonly of: Node };
 
@@ -46,6 +51,8 @@ export interface Dag {
     readonly value: Node;
     readonly span: Span | undefined;
   }[];
+  /** Values that steps hand to the next one: where the first step gets it, and the store whose value is handed on. */
+  readonly carried?: readonly { readonly init: Access; readonly store: number }[];
 }
 
 /** Why a kernel can't be lowered, and where. */
@@ -124,12 +131,6 @@ function wholeValue(expr: Expr): number | undefined {
     default:
       return undefined;
   }
-}
-
-function tspType(dtype: Dtype, span: Span | undefined): TspType {
-  if (dtype === "bool") return "u8";
-  if (Object.hasOwn(widths, dtype)) return dtype as TspType;
-  throw new Unfit(`the type \`${dtype}\``, span);
 }
 
 class Builder {
@@ -224,132 +225,16 @@ class Builder {
         );
       }
       default:
-        return this.operation(expr);
+        return selected(
+          expr,
+          expr.args.map((each) => this.value(each)),
+        );
     }
   }
 
   private constant(value: number, type: TspType): Node {
-    const bits = constantBits(value, type) >>> 0;
-    return this.leaf({ kind: "constant", type, bits }, `constant ${type} ${bits}`);
-  }
-
-  private operation(expr: OpExpr): Node {
-    const { span, op } = expr;
-    const own = expr.type.dtype;
-    const from = expr.args[op === "select" ? 1 : 0]!.type.dtype;
-    const type = tspType(from, span);
-    const gives = tspType(own, span);
-    const make = (
-      name: Op,
-      args: readonly Node[],
-      options: { type?: TspType; gives?: TspType; rounding?: number } = {},
-    ): Node => {
-      const operand = options.type ?? type;
-      return {
-        kind: "alu",
-        op: name,
-        type: operand,
-        gives: options.gives ?? operand,
-        rounding: options.rounding ?? 0,
-        args,
-        span,
-      };
-    };
-    const args = expr.args.map((each) => this.value(each));
-    const [a, b, c] = args as [Node, Node, Node];
-    const bits: TspType = widths[type] === 4 ? "u32" : widths[type] === 2 ? "u16" : "u8";
-    const asBits = (node: Node): Node => ({ kind: "cast", type: bits, of: node });
-    const select = (cond: Node, yes: Node, no: Node): Node => ({
-      kind: "cast",
-      type,
-      of: make("or", [asBits(make("mask", [yes, cond])), asBits(make("mask_not", [no, cond]))], {
-        type: bits,
-      }),
-    });
-    const whole = (rounding: number): Node => {
-      const back = make("convert", [make("convert", [a], { gives: "i32", rounding })], {
-        type: "i32",
-        gives: type,
-      });
-      return select(make("lt", [make("abs", [a]), this.constant(2 ** 30, type)], { gives: "u8" }), back, a);
-    };
-    const one = (cond: Node): Node => make("convert", [cond], { type: "u8", gives: type });
-    switch (op) {
-      case "add":
-      case "sub":
-      case "mul":
-      case "min":
-      case "max":
-      case "shl":
-      case "shr":
-      case "and":
-      case "or":
-      case "xor":
-        return make(op, [a, b]);
-      case "neg":
-      case "abs":
-        return make(op, [a]);
-      case "not":
-        return from === "bool" ? make("xor", [a, this.constant(1, "u8")]) : make("not", [a]);
-      case "eq":
-      case "ne":
-      case "lt":
-      case "le":
-        return make(op, [a, b], { gives: "u8" });
-      case "gt":
-        return make("lt", [b, a], { gives: "u8" });
-      case "ge":
-        return make("le", [b, a], { gives: "u8" });
-      case "select":
-        return select(a, b, c);
-      case "fma":
-        return make("add", [make("mul", [a, b]), c]);
-      case "sqrt": {
-        // 1 / √(1 / x): exact at 0 and at infinity, unlike x / √x.
-        const inverse = make("rsqrt", [a]);
-        return make("rsqrt", [make("mul", [inverse, inverse])]);
-      }
-      case "div": {
-        const divisor = b;
-        if (divisor.kind === "constant") {
-          const expression = expr.args[1]!;
-          const value = expression.kind === "const" ? Number(expression.value) : NaN;
-          return make("mul", [a, this.constant(1 / value, type)]);
-        }
-        // The machine has no reciprocal: 1 / |b| is rsqrt(|b|)², and the sign is b's.
-        const inverse = make("rsqrt", [make("abs", [b])]);
-        const quotient = make("mul", [a, make("mul", [inverse, inverse])]);
-        const sign: Node = { kind: "constant", type: bits, bits: type === "f16" ? 0x8000 : 0x80000000 };
-        const signed = make("xor", [asBits(quotient), make("and", [asBits(b), sign], { type: bits })], {
-          type: bits,
-        });
-        return { kind: "cast", type, of: signed };
-      }
-      case "round":
-        return whole(2);
-      case "trunc":
-        return whole(1);
-      case "floor": {
-        const cut = whole(1);
-        return make("sub", [cut, one(make("lt", [a, cut], { gives: "u8" }))]);
-      }
-      case "ceil": {
-        const cut = whole(1);
-        return make("add", [cut, one(make("lt", [cut, a], { gives: "u8" }))]);
-      }
-      case "convert":
-      case "saturate": {
-        if (own === "bool") return make("ne", [a, this.constant(0, type)], { gives: "u8" });
-        if (type === gives) return a;
-        // Conversions cut floats off, `saturate` rounds them; both saturate. Integers wrap or saturate.
-        const rounding = op === "saturate" ? (isFloat(from) ? 2 : 1) : isFloat(from) ? 1 : 0;
-        return make("convert", [a], { gives, rounding });
-      }
-      case "bitcast":
-        return { kind: "cast", type: gives, of: a };
-      default:
-        throw new Unfit(`\`${op}\``, span);
-    }
+    const node = constantNode(value, type);
+    return this.leaf(node, `constant ${type} ${node.bits}`);
   }
 }
 
