@@ -182,10 +182,13 @@ export function build(dag: Dag, carry: boolean, multiple = 1): Built {
       if (own.kind === "carried") return fromBefore(own, level);
       return { kind: "item", item: held(made.get(own as Alu)!, level) };
     });
-    // An ALU has one constant: two of them are equal, or the first goes through another ALU.
-    const [x, y] = operands;
-    if (x?.kind === "constant" && y?.kind === "constant")
-      throw new Unfit("an operation on two constants", node.span);
+    // An ALU has one constant: of two the first goes through another ALU.
+    if (onConstants(node)) {
+      const { type } = node.args[0]!;
+      const [x] = operands as [Operand];
+      const before = { op: "mov", type, gives: type, rounding: 0, span: node.span } as const;
+      operands[0] = { kind: "item", item: add({ ...before, operands: [x], level: level - 1 }) };
+    }
     const { op, type, gives, rounding, span } = node;
     made.set(node, add({ op, type, gives, rounding, operands, span, level }));
   }
@@ -223,6 +226,9 @@ function asAlu(node: Node, span: Span | undefined): Alu {
     : { kind: "alu", op: "mov", type, gives: type, rounding: 0, args: [node], span };
 }
 
+const onConstants = ({ args }: Alu): boolean =>
+  args.length === 2 && args.every((arg) => stripped(arg).kind === "constant");
+
 /** As soon as possible; then what depends on one ALU at most as late as its users allow, which saves `mov`s. */
 function levelsOf(order: readonly Alu[], stored: readonly Alu[]): ReadonlyMap<Alu, number> {
   const levels = new Map<Alu, number>();
@@ -231,7 +237,8 @@ function levelsOf(order: readonly Alu[], stored: readonly Alu[]): ReadonlyMap<Al
     ...new Set(node.args.map(stripped).filter((arg): arg is Alu => arg.kind === "alu")),
   ];
   for (const node of order) {
-    levels.set(node, Math.max(-1, ...needs(node).map((arg) => levels.get(arg)!)) + 1);
+    const least = onConstants(node) ? 0 : -1;
+    levels.set(node, Math.max(least, ...needs(node).map((arg) => levels.get(arg)!)) + 1);
     for (const arg of needs(node)) users.set(arg, [...(users.get(arg) ?? []), node]);
   }
   for (const node of order.toReversed()) {
@@ -243,22 +250,25 @@ function levelsOf(order: readonly Alu[], stored: readonly Alu[]): ReadonlyMap<Al
 }
 
 /**
- * Neighbouring groups for operands of one instruction: any two neighbours are within some ALU's reach. Those that come from
- * the other side begin a group of their own: no ALU takes one group from both directions.
+ * Neighbouring groups for operands of one instruction: any two neighbours are within some ALU's reach. A group has streams
+ * of one direction: no ALU takes one group from both.
  */
 function allot(streams: readonly Stream[]): void {
   let next = 0;
-  for (const westward of [false, true]) {
-    next = Math.ceil(next / 4) * 4;
-    for (const each of streams) {
-      if ((each.access.westward ?? false) !== westward) continue;
-      const width = widths[each.type];
-      next = Math.ceil(next / width) * width;
-      if (next + width > streamsOfSide)
-        throw new Unfit("more operands than the 32 streams of one direction carry");
-      each.first = stream(westward ? "W" : "E", next);
-      next += width;
+  /** By direction: the next stream of the group that is begun. */
+  const begun = { E: 0, W: 0 };
+  for (const each of streams) {
+    const side = each.access.westward ? "W" : "E";
+    const width = widths[each.type];
+    let first = Math.ceil(begun[side] / width) * width;
+    if (begun[side] % 4 === 0 || Math.floor(first / 4) !== Math.floor((begun[side] - 1) / 4)) {
+      first = next;
+      next += 4;
     }
+    if (first + width > streamsOfSide)
+      throw new Unfit("more operands than the 32 streams of one direction carry");
+    begun[side] = first + width;
+    each.first = stream(side, first);
   }
 }
 

@@ -7,8 +7,8 @@ import type { IrKernel } from "../../../ir/ir.ts";
 import type { Profile } from "../machine/profile.ts";
 import type { Program } from "../machine/program.ts";
 import type { Beat } from "../machine/values.ts";
-import { lowerElementwise } from "./elementwise.ts";
 import { lowerProduct } from "./product/index.ts";
+import { lowerRows } from "./rows/index.ts";
 
 /** A program, and what the host does around it. */
 export interface Lowered {
@@ -18,8 +18,14 @@ export interface Lowered {
   readonly rows: number;
   /** Beats for the program's inputs, from the dense row-major values of each tensor. */
   inputs(values: (buffer: string) => ArrayLike<number>): Record<string, readonly Beat[]>;
-  /** Dense row-major values of each tensor that is written, from the words of the program's outputs. */
-  results(words: (name: string) => readonly Beat[]): ReadonlyMap<string, Float64Array>;
+  /**
+   * Dense row-major values of each tensor that is written, from the words of the program's outputs. What a `mut` tensor held
+   * `before` stays where the kernel stores nothing.
+   */
+  results(
+    words: (name: string) => readonly Beat[],
+    before?: (buffer: string) => ArrayLike<number> | undefined,
+  ): ReadonlyMap<string, Float64Array>;
 }
 
 /** Why there is no program: a noun for what the kernel has that can't be lowered. */
@@ -40,7 +46,7 @@ export type Lowering = (
   profile: Profile,
 ) => Lowered | Refused;
 
-const ways: readonly Lowering[] = [lowerProduct, lowerElementwise];
+const ways: readonly Lowering[] = [lowerProduct, lowerRows];
 
 /** The program of a kernel for given sizes and scalar arguments, or why there is none. */
 export const lowerKernel: Lowering = (kernel, known, profile) => {

@@ -8,7 +8,7 @@ import { isFloat, type Dtype } from "../../../../lang/dtypes.ts";
 import type { Span } from "../../../../lang/source.ts";
 import type { OpExpr } from "../../../ir/ir.ts";
 import type { Op } from "../machine/table.ts";
-import { constantBits, widths, type TspType } from "../machine/values.ts";
+import { constantBits, constantOf, widths, type TspType } from "../machine/values.ts";
 import { Unfit, type Node } from "./dag.ts";
 
 /** The element type that the machine has for a dtype. */
@@ -102,8 +102,7 @@ export function selected(expr: OpExpr, args: readonly Node[]): Node {
     case "div": {
       const divisor = b;
       if (divisor.kind === "constant") {
-        const expression = expr.args[1]!;
-        const value = expression.kind === "const" ? Number(expression.value) : NaN;
+        const value = constantOf(divisor.bits, type);
         return make("mul", [a, constantNode(1 / value, type)]);
       }
       // The machine has no reciprocal: 1 / |b| is rsqrt(|b|)², and the sign is b's.

@@ -1,0 +1,233 @@
+// Where rows come from: elements of tensors as the host lays them out, tables that are known when compiling, and what
+// operations store. A tensor's rows are found by its coordinates on the axes that don't lie in lanes.
+
+import type { Dtype } from "../../../../../lang/dtypes.ts";
+import type { Span } from "../../../../../lang/source.ts";
+import type { Buffer, Scalar } from "../../../../ir/ir.ts";
+import { lanes, type Side } from "../../machine/geometry.ts";
+import { widths, type TspType } from "../../machine/values.ts";
+import { Unfit, type Node } from "../dag.ts";
+import { tspType } from "../selection.ts";
+import type { Family, Region, Row, Space } from "./model.ts";
+
+/** A subscript: fixed, or a value for the coordinates of each lane; `loop` where it is one of the lanes' loops itself. */
+export type Subscript =
+  | { readonly kind: "fixed"; readonly at: number }
+  | {
+      readonly kind: "lane";
+      readonly key: string;
+      readonly loop: number | undefined;
+      readonly at: (coordinates: readonly number[]) => Scalar;
+    };
+
+export interface Tensor {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly type: TspType;
+  readonly shape: readonly number[];
+  readonly mode: "in" | "out" | "mut" | "local";
+  readonly written: boolean;
+  /** The rows that hold each place now, by `keyOf`. */
+  readonly now: Map<string, Family>;
+  /** What places hold that nothing was stored to. */
+  fill: Node | undefined;
+}
+
+/** Rows of lane coordinates; the last loop is innermost. Beyond the space there are none. */
+export function coordinatesOf(space: Space, tile: number, lane: number): readonly number[] | undefined {
+  let rest = tile * lanes + lane;
+  if (rest >= space.count) return undefined;
+  const found: number[] = [];
+  for (let loop = space.extents.length - 1; loop >= 0; loop--) {
+    found[loop] = rest % space.extents[loop]!;
+    rest = Math.floor(rest / space.extents[loop]!);
+  }
+  return found;
+}
+
+const keyOf = (index: readonly Subscript[]): string =>
+  index.map((each) => (each.kind === "fixed" ? each.at : `[${each.key}]`)).join(",");
+
+/** Hands out families and regions of one kernel. */
+export class Families {
+  readonly space: Space;
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  private readonly regions = new Map<string, Region>();
+  private readonly given = new Map<string, Family>();
+  private readonly tables = new Map<string, Family>();
+  /** Streams' worth of regions that lie on each side. */
+  private readonly sides = { W: 0, E: 0 };
+  private readonly chosen = new Map<string, Side>();
+  private count = 0;
+
+  constructor(space: Space, tensors: ReadonlyMap<string, Tensor>) {
+    this.space = space;
+    this.tensors = tensors;
+  }
+
+  /** The side for regions of one purpose: the one with fewer of them. */
+  sideOf(purpose: string, type: TspType): Side {
+    const found = this.chosen.get(purpose);
+    if (found) return found;
+    const side = this.sides.W <= this.sides.E ? "W" : "E";
+    this.sides[side] += widths[type];
+    this.chosen.set(purpose, side);
+    return side;
+  }
+
+  /** A region by name. */
+  region(name: string, type: TspType, side = this.sideOf(name, type)): Region {
+    const found = this.regions.get(name);
+    if (found) return found;
+    const made: Region = { name, type, side, copies: [] };
+    this.regions.set(name, made);
+    return made;
+  }
+
+  get allRegions(): readonly Region[] {
+    return [...this.regions.values()];
+  }
+
+  family(rows: readonly Row[], type: TspType): Family {
+    return { id: this.count++, rows, type };
+  }
+
+  /** New rows for what an operation stores. */
+  stored(region: Region, tiles: number): Family {
+    const rows = Array.from({ length: tiles }, (): Row => ({ region, places: [], ready: 0 }));
+    return this.family(rows, region.type);
+  }
+
+  /** The rows that a tensor has at a place. */
+  load(name: string, index: readonly Subscript[], span: Span | undefined): Family | Node {
+    const tensor = this.tensors.get(name)!;
+    const key = this.placeOf(tensor, index, span);
+    if (tensor.written) {
+      const found = tensor.now.get(key) ?? tensor.fill;
+      if (found) return found;
+      if (tensor.mode !== "mut") throw new Unfit("a tensor that is read before it is written", span);
+    }
+    return this.input(tensor, index, key);
+  }
+
+  store(name: string, index: readonly Subscript[], family: Family, span: Span | undefined): void {
+    const tensor = this.tensors.get(name)!;
+    tensor.now.set(this.placeOf(tensor, index, span), family);
+  }
+
+  /** What a place of a tensor is known by. */
+  placeOf({ written, shape }: Tensor, index: readonly Subscript[], span: Span | undefined): string {
+    if (written && index.some((each) => each.kind === "lane" && each.loop === undefined))
+      throw new Unfit("a tensor of results with elements side by side in several ways", span);
+    const outside = index.findIndex(
+      (each, axis) => each.kind === "fixed" && !(each.at >= 0 && each.at < shape[axis]!),
+    );
+    if (outside >= 0) throw new Unfit("an element outside its tensor", span);
+    return keyOf(index);
+  }
+
+  private input(tensor: Tensor, index: readonly Subscript[], key: string): Family {
+    const name = `${tensor.name} ${key}`;
+    const found = this.given.get(name);
+    if (found) return found;
+    const region = this.region(`in ${tensor.name}`, tensor.type);
+    const uniform = index.every(({ kind }) => kind === "fixed");
+    const rows = Array.from({ length: uniform ? 1 : this.space.tiles }, (_, tile): Row => ({
+      region,
+      places: [],
+      ready: 0,
+      content: {
+        kind: "elements",
+        buffer: tensor.name,
+        elements: () => this.elements(tensor, index, tile, uniform),
+      },
+    }));
+    const made = this.family(rows, tensor.type);
+    this.given.set(name, made);
+    return made;
+  }
+
+  private elements(
+    { shape }: Tensor,
+    index: readonly Subscript[],
+    tile: number,
+    uniform: boolean,
+  ): Int32Array {
+    const place = (coordinates: readonly number[]): number => {
+      let at = 0;
+      for (const [axis, size] of shape.entries()) {
+        const own = index[axis]!;
+        const here = own.kind === "fixed" ? own.at : Number(own.at(coordinates));
+        if (here < 0 || here >= size) return -1;
+        at = at * size + here;
+      }
+      return at;
+    };
+    if (uniform) return new Int32Array(lanes).fill(place([]));
+    return Int32Array.from({ length: lanes }, (_, lane) => {
+      const coordinates = coordinatesOf(this.space, tile, lane);
+      return coordinates ? place(coordinates) : -1;
+    });
+  }
+
+  /** Positions in a tensor of the elements in a row of one of its families, for the host to take them out. */
+  elementsOf(name: string, key: string, tile: number): Int32Array {
+    const tensor = this.tensors.get(name)!;
+    const index =
+      key === ""
+        ? []
+        : key.split(",").map((each): Subscript => {
+            if (!each.startsWith("[")) return { kind: "fixed", at: Number(each) };
+            const loop = Number(each.slice(1, -1));
+            return { kind: "lane", key: each, loop, at: (coordinates) => coordinates[loop]! };
+          });
+    return this.elements(tensor, index, tile, false);
+  }
+
+  /** A row, the same for all lanes, with a number that is known when compiling. */
+  number(value: number, type: TspType, purpose: string): Family {
+    return this.table(`${purpose} ${type} ${value}`, `${purpose} ${type}`, type, 1, () =>
+      new Float64Array(lanes).fill(value),
+    );
+  }
+
+  /** Rows of numbers that follow from the lanes' coordinates. */
+  ofLanes(key: string, type: TspType, at: (coordinates: readonly number[]) => number): Family {
+    return this.table(`lanes ${type} ${key}`, `lanes ${type}`, type, this.space.tiles, (tile) =>
+      Float64Array.from({ length: lanes }, (_, lane) => {
+        const coordinates = coordinatesOf(this.space, tile, lane);
+        return coordinates ? at(coordinates) : 0;
+      }),
+    );
+  }
+
+  private table(
+    key: string,
+    name: string,
+    type: TspType,
+    tiles: number,
+    values: (tile: number) => Float64Array,
+  ): Family {
+    const found = this.tables.get(key);
+    if (found) return found;
+    const region = this.region(name, type);
+    const rows = Array.from({ length: tiles }, (_, tile): Row => ({
+      region,
+      places: [],
+      ready: 0,
+      content: { kind: "values", values: () => values(tile) },
+    }));
+    const made = this.family(rows, type);
+    this.tables.set(key, made);
+    return made;
+  }
+}
+
+export function tensorOf(
+  { name, dtype, span }: Buffer,
+  shape: readonly number[],
+  mode: Tensor["mode"],
+  written: boolean,
+): Tensor {
+  return { name, dtype, type: tspType(dtype, span), shape, mode, written, now: new Map(), fill: undefined };
+}

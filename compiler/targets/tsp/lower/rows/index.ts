@@ -1,0 +1,197 @@
+// Lowering by rows: any kernel whose control flow is known when its sizes are, as streams of rows through the VXM. Loops are
+// chosen to lie in lanes, the kernel is followed, what it does on rows is placed and timed.
+
+import type { Expr, IrKernel } from "../../../../ir/ir.ts";
+import { ops } from "../../../../ir/ops.ts";
+import { blocksOf, type Block } from "../../../../ir/walk.ts";
+import { simplify } from "../../../../passes/simplify/index.ts";
+import { delaysOf, type Profile } from "../../machine/profile.ts";
+import { programBuilder } from "../../machine/program.ts";
+import { decode, encode, type Beat } from "../../machine/values.ts";
+import { Unfit, withKnown } from "../dag.ts";
+import type { Lowered, Lowering } from "../index.ts";
+import { Families, tensorOf, type Tensor } from "./families.ts";
+import { choicesOf, type Choice } from "./lanes.ts";
+import { allocate, demandRows, placeOf, usable, type Memory } from "./memory.ts";
+import { rowOf, type Region, type Row } from "./model.ts";
+import { Operations } from "./operations.ts";
+import { finalFamilies, Schedule } from "./schedule.ts";
+import { withoutStrips } from "./strips.ts";
+import { Trace } from "./trace.ts";
+
+/** Ways to fill lanes that are tried. */
+const tried = 4;
+
+export const lowerRows: Lowering = (kernel, known, profile) => {
+  const fixed = simplify(withoutStrips(simplify(withKnown(kernel, known))));
+  try {
+    const choices = choicesOf(fixed, tensorsOf(fixed));
+    let refused: unknown;
+    for (const choice of choices.slice(0, tried)) {
+      try {
+        return lowered(fixed, choice, profile);
+      } catch (error) {
+        if (!(error instanceof Unfit)) throw error;
+        refused ??= error;
+      }
+    }
+    throw refused;
+  } catch (error) {
+    if (error instanceof Unfit) return { why: error.message, span: error.span };
+    throw error;
+  }
+};
+
+function tensorsOf(kernel: IrKernel): ReadonlyMap<string, Tensor> {
+  const written = new Set<string>();
+  const visit = (block: Block): void => {
+    for (const stmt of block) {
+      if (stmt.kind === "store") written.add(stmt.buffer);
+      blocksOf(stmt).forEach(visit);
+    }
+  };
+  visit(kernel.body);
+  return new Map(
+    kernel.buffers.map((buffer) => {
+      const param = kernel.params.find((each) => each.kind === "tensor" && each.buffer === buffer.name);
+      const mode = param?.kind === "tensor" ? param.mode : "local";
+      const shape = buffer.shape.map((dim) => sizeOf(dim));
+      return [buffer.name, tensorOf(buffer, shape, mode, mode !== "in" || written.has(buffer.name))];
+    }),
+  );
+}
+
+function sizeOf(dim: Expr): number {
+  if (dim.kind === "const") return Number(dim.value);
+  const lane = dim.kind === "op" ? ops[dim.op].lane : undefined;
+  if (dim.kind !== "op" || !lane) throw new Unfit("the size of a tensor that depends on data", dim.span);
+  return Number(lane(dim.args.map(sizeOf), "i32", "i32"));
+}
+
+function lowered(kernel: IrKernel, { space, loops }: Choice, profile: Profile): Lowered {
+  const tensors = tensorsOf(kernel);
+  const families = new Families(space, tensors);
+  const operations = new Operations(families, profile.constants.alu.value);
+  new Trace(families, operations, loops).run(kernel);
+  const results = [...tensors.values()].filter(({ mode }) => mode === "out" || mode === "mut");
+  const final = finalFamilies(results.map(({ now }) => now));
+  const { list } = operations;
+  demandRows(list, final);
+  const memory = allocate(families.allRegions, list, delaysOf(profile));
+  const schedule = new Schedule(memory, profile);
+  for (const operation of list) schedule.add(operation);
+  const builder = programBuilder(profile);
+  schedule.write(builder);
+  const kept = new Set(final.flatMap(({ rows }) => rows.map(({ region }) => region)));
+  const parts = partsOf(memory);
+  for (const { region, rows, words, name, queue, base, byte } of parts) {
+    const { content } = rows[0]!;
+    if (content?.kind === "elements") builder.input(name, queue, base, words);
+    if (content?.kind === "values")
+      builder.data(
+        queue,
+        base,
+        rows.map((row) => contentOf(row, region, () => []).at(byte)!),
+      );
+    if (!content && kept.has(region)) builder.output(name, queue, base, words);
+  }
+  const templates = [...new Set(list.map(({ template }) => template))];
+  const most = templates.toSorted((a, b) => b.issued * b.chain.interval - a.issued * a.chain.interval)[0];
+  return {
+    program: builder.finish(),
+    interval: most?.chain.interval ?? 1,
+    rows: most?.issued ?? 0,
+    inputs: (values) => {
+      const beats = new Map<Row, readonly Beat[]>();
+      const found: Record<string, readonly Beat[]> = {};
+      for (const { region, rows, name, byte } of parts)
+        if (rows[0]!.content?.kind === "elements")
+          found[name] = rows.map((row) => {
+            const own = beats.get(row) ?? contentOf(row, region, values);
+            beats.set(row, own);
+            return own[byte]!;
+          });
+      return found;
+    },
+    results: (words, before) => {
+      const beatOf = new Map(parts.map((part) => [`${part.queue} ${part.base}`, part]));
+      const wordsOf = (row: Row): readonly Beat[] => {
+        const copy = row.places.findIndex((place) => place !== undefined);
+        const index = row.places[copy]!;
+        if (row.content) return contentOf(row, row.region, (name) => before?.(name) ?? []);
+        const { slices, address } = placeOf(memory, row, copy, index);
+        const base = address - (index % usable);
+        return slices.map(({ queue }) => words(beatOf.get(`${queue} ${base}`)!.name)[index % usable]!);
+      };
+      return new Map(results.map((tensor) => [tensor.name, valuesOf(tensor, families, wordsOf, before)]));
+    },
+  };
+}
+
+/** The dense elements of a tensor from the rows that hold them at the end. */
+function valuesOf(
+  tensor: Tensor,
+  families: Families,
+  wordsOf: (row: Row) => readonly Beat[],
+  before: ((buffer: string) => ArrayLike<number> | undefined) | undefined,
+): Float64Array {
+  const { name, shape, type, now } = tensor;
+  const dense = new Float64Array(shape.reduce((a, b) => a * b, 1));
+  const initial = tensor.mode === "mut" ? before?.(name) : undefined;
+  if (initial) dense.set(initial);
+  for (const [key, family] of now)
+    for (let tile = 0; tile < families.space.tiles; tile++) {
+      const elements = families.elementsOf(name, key, tile);
+      const values = decode(wordsOf(rowOf(family, tile)), type);
+      for (const [lane, at] of elements.entries()) if (at >= 0) dense[at] = values[lane]!;
+    }
+  return dense;
+}
+
+function contentOf(
+  { content }: Row,
+  { type }: Region,
+  values: (buffer: string) => ArrayLike<number>,
+): readonly Beat[] {
+  if (content?.kind === "values") return encode(content.values(), type);
+  if (content?.kind !== "elements") return [];
+  const given = values(content.buffer);
+  return encode(
+    Float64Array.from(content.elements(), (at) => (at < 0 ? 0 : given[at]!)),
+    type,
+  );
+}
+
+interface Part {
+  readonly region: Region;
+  readonly rows: readonly Row[];
+  readonly words: number;
+  readonly name: string;
+  readonly queue: number;
+  readonly base: number;
+  readonly byte: number;
+}
+
+/** Memory slice by slice: the words of each region's copies. */
+function partsOf(memory: Memory): readonly Part[] {
+  const found: Part[] = [];
+  let number = 0;
+  for (const [region, copies] of memory) {
+    number += 1;
+    for (const [copy, sets] of copies.entries())
+      for (const [set, { slices, base }] of (sets ?? []).entries()) {
+        const rows = region.copies[copy]!.slice(set * usable, (set + 1) * usable);
+        for (const [byte, { queue }] of slices.entries())
+          found.push({
+            region,
+            rows,
+            words: rows.length,
+            name: `r${number}.${copy}.${set}.${byte}`,
+            queue,
+            base,
+            byte,
+          });
+      }
+  }
+  return found;
+}

@@ -1,0 +1,202 @@
+// Which loops lie in lanes. Loops that run along one axis of a tensor of results belong together, whatever nests they are
+// in: a class. A class can lie in lanes if its loops' iterations are independent, which is so when every tensor that is
+// written inside has the loop's variable as the subscript of one axis; and if it isn't summed over. Of the sets of such classes
+// the one that streams fewest rows is tried first.
+
+import type { Expr, IrKernel, Stmt } from "../../../../ir/ir.ts";
+import { blocksOf, exprsOf, visitExpr, type Block } from "../../../../ir/walk.ts";
+import { lanes } from "../../machine/geometry.ts";
+import type { Tensor } from "./families.ts";
+import type { Space } from "./model.ts";
+
+export interface Choice {
+  readonly space: Space;
+  /** Loops in lanes, by variable, with their place in the space. */
+  readonly loops: ReadonlyMap<string, number>;
+  /** An estimate of the rows that are streamed. */
+  readonly cost: number;
+}
+
+interface LoopFacts {
+  readonly name: string;
+  readonly extent: number | undefined;
+  readonly depth: number;
+}
+
+/** Sets of classes that are looked at; a kernel seldom has more than 4 classes. */
+const considered = 6;
+
+/** Ways to fill lanes, the cheapest first; the last one has everything in time. */
+export function choicesOf(kernel: IrKernel, tensors: ReadonlyMap<string, Tensor>): readonly Choice[] {
+  const classes = new Classes(kernel, tensors).found().slice(0, considered);
+  const choices: Choice[] = [];
+  for (let set = 0; set < 2 ** classes.length; set++) {
+    const own = classes.filter((_, at) => (set >> at) & 1);
+    const extents = own.map(({ extent }) => extent);
+    const count = extents.reduce((a, b) => a * b, 1);
+    const space: Space = { extents, count, tiles: Math.max(1, Math.ceil(count / lanes)) };
+    const loops = new Map(own.flatMap(({ names }, at) => names.map((name) => [name, at] as const)));
+    choices.push({ space, loops, cost: costOf(kernel.body, tensors, loops, space.tiles) });
+  }
+  return choices.toSorted((a, b) => a.cost - b.cost || a.loops.size - b.loops.size);
+}
+
+interface LoopClass {
+  readonly names: readonly string[];
+  readonly extent: number;
+}
+
+class Classes {
+  private readonly tensors: ReadonlyMap<string, Tensor>;
+  private readonly parents = new Map<string, string>();
+  private readonly loops = new Map<string, LoopFacts>();
+  /** Loops or axes that can't lie in lanes. */
+  private readonly bad = new Set<string>();
+
+  constructor(kernel: IrKernel, tensors: ReadonlyMap<string, Tensor>) {
+    this.tensors = tensors;
+    for (const { name, shape, written } of tensors.values())
+      if (written)
+        for (const [axis, extent] of shape.entries())
+          this.loops.set(`${name}#${axis}`, { name: `${name}#${axis}`, extent, depth: Infinity });
+    this.block(kernel.body, [], new Set(), new Map(), new Map());
+  }
+
+  found(): readonly LoopClass[] {
+    const groups = new Map<string, LoopFacts[]>();
+    for (const facts of this.loops.values()) {
+      const root = this.root(facts.name);
+      groups.set(root, [...(groups.get(root) ?? []), facts]);
+    }
+    return [...groups.values()]
+      .filter(
+        (all) =>
+          all.some(({ depth }) => depth < Infinity) &&
+          all.every(({ name, extent }) => extent === all[0]!.extent && !this.bad.has(name)) &&
+          all[0]!.extent !== undefined &&
+          all[0]!.extent > 1,
+      )
+      .toSorted((a, b) => depthOf(a) - depthOf(b))
+      .map((all) => ({
+        extent: all[0]!.extent!,
+        names: all.filter(({ depth }) => depth < Infinity).map(({ name }) => name),
+      }));
+  }
+
+  private root(name: string): string {
+    const parent = this.parents.get(name);
+    return parent === undefined ? name : this.root(parent);
+  }
+  private join(a: string, b: string): void {
+    const [x, y] = [this.root(a), this.root(b)];
+    if (x !== y) this.parents.set(x, y);
+  }
+
+  /** `around` are the loops around a block, `variables` the loops that were around where a variable was declared. */
+  private block(
+    block: Block,
+    around: readonly string[],
+    reducing: ReadonlySet<string>,
+    variables: Map<string, number>,
+    arrays: Map<string, number>,
+  ): void {
+    for (const stmt of block) {
+      this.accesses(stmt, around, arrays);
+      if (stmt.kind === "var") variables.set(stmt.name, around.length);
+      if (stmt.kind === "alloc") arrays.set(stmt.buffer, around.length);
+      if (stmt.kind === "assign") this.spoil(around.slice(variables.get(stmt.name) ?? 0));
+      if (stmt.kind === "while") this.spoil(around);
+      if (stmt.kind === "for") {
+        this.loops.set(stmt.name, { name: stmt.name, extent: extentOf(stmt), depth: around.length });
+        for (const bound of [stmt.lo, stmt.hi])
+          visitExpr(bound, (part) => part.kind === "ref" && this.bad.add(part.name));
+        if (reducing.size > 0) this.bad.add(stmt.name);
+        this.block(stmt.body, [...around, stmt.name], reducing, variables, arrays);
+        continue;
+      }
+      const into = stmt.kind === "reduce" ? new Set([...reducing, stmt.results[0]!.name]) : reducing;
+      for (const each of blocksOf(stmt)) this.block(each, around, into, variables, arrays);
+    }
+  }
+
+  private accesses(stmt: Stmt, around: readonly string[], arrays: ReadonlyMap<string, number>): void {
+    for (const expr of exprsOf(stmt))
+      visitExpr(expr, (part) => part.kind === "load" && this.access(part.buffer, part.index, around, arrays));
+    if (stmt.kind === "store") this.access(stmt.buffer, stmt.index, around, arrays);
+  }
+
+  private access(
+    buffer: string,
+    index: readonly Expr[],
+    around: readonly string[],
+    arrays: ReadonlyMap<string, number>,
+  ): void {
+    if (!this.tensors.get(buffer)?.written) return;
+    const plain = index.map((expr) =>
+      expr.kind === "ref" && around.includes(expr.name) ? expr.name : undefined,
+    );
+    for (const [axis, expr] of index.entries()) {
+      const name = plain[axis];
+      if (name !== undefined && plain.indexOf(name) === axis) this.join(`${buffer}#${axis}`, name);
+      else {
+        this.bad.add(`${buffer}#${axis}`);
+        visitExpr(expr, (part) => part.kind === "ref" && this.bad.add(part.name));
+      }
+    }
+    // Loops around an array's declaration have one of their own in each iteration.
+    for (const name of around.slice(arrays.get(buffer) ?? 0)) if (!plain.includes(name)) this.bad.add(name);
+  }
+
+  private spoil(names: readonly string[]): void {
+    for (const name of names) this.bad.add(name);
+  }
+}
+
+const depthOf = (all: readonly LoopFacts[]): number =>
+  all.reduce((least, { depth }) => Math.min(least, depth), Infinity);
+
+/** How many iterations a loop has that counts them all from 0. */
+function extentOf({ lo, hi, step }: Extract<Stmt, { kind: "for" }>): number | undefined {
+  return step === 1 && lo.kind === "const" && Number(lo.value) === 0 && hi.kind === "const"
+    ? Math.max(0, Number(hi.value))
+    : undefined;
+}
+
+/** Rows streamed, and a part of those that inputs take: what isn't known counts as few. */
+function costOf(
+  body: Block,
+  tensors: ReadonlyMap<string, Tensor>,
+  loops: ReadonlyMap<string, number>,
+  tiles: number,
+): number {
+  const extents = new Map<string, number>();
+  let held = 0;
+  let streamed = 0;
+  const visit = (block: Block, times: number, wide: boolean): void => {
+    for (const stmt of block) {
+      for (const expr of exprsOf(stmt))
+        visitExpr(expr, (part) => {
+          if (part.kind !== "load" || tensors.get(part.buffer)?.written) return;
+          const names = new Set<string>();
+          for (const each of part.index)
+            visitExpr(each, (inner) => inner.kind === "ref" && names.add(inner.name));
+          let rows = [...names].some((name) => loops.has(name)) ? tiles : 1;
+          for (const name of names) if (!loops.has(name)) rows *= extents.get(name) ?? 1;
+          held += rows;
+        });
+      if (stmt.kind === "store" || stmt.kind === "yield") streamed += times * (wide ? tiles : 1);
+      const own = stmt.kind === "for" && !loops.has(stmt.name) ? (tripsOf(stmt) ?? 8) : 1;
+      if (stmt.kind === "for") extents.set(stmt.name, own);
+      const inside = wide || (stmt.kind === "for" && loops.has(stmt.name));
+      for (const each of blocksOf(stmt)) visit(each, times * own, inside);
+    }
+  };
+  visit(body, 1, false);
+  return streamed + held / 4;
+}
+
+function tripsOf({ lo, hi, step }: Extract<Stmt, { kind: "for" }>): number | undefined {
+  return lo.kind === "const" && hi.kind === "const"
+    ? Math.max(0, Math.ceil((Number(hi.value) - Number(lo.value)) / step))
+    : undefined;
+}

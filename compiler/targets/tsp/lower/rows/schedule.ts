@@ -1,0 +1,350 @@
+// When everything happens. Operations come in the order of the kernel; each instance of one is a rigid pattern of reads,
+// ALU instructions and writes, put at the earliest cycle behind what it takes where nothing is in its way: so operations
+// overlap where they can.
+
+import { positionAt, type Span } from "../../../../../lang/source.ts";
+import { internalError } from "../../../../../lang/diagnostics/internal-error.ts";
+import { alus, isWestward, vxmQueue } from "../../machine/geometry.ts";
+import { constantOperand, firstAlu, noResult } from "../../machine/instruction.ts";
+import { delaysOf, type Delays, type Profile } from "../../machine/profile.ts";
+import type { KernLine, ProgramBuilder } from "../../machine/program.ts";
+import { instruction, type Instruction } from "../../machine/table.ts";
+import { types, widths } from "../../machine/values.ts";
+import { constantOfItem, type Item } from "../chain.ts";
+import { Constants, Reservations } from "../reserve.ts";
+import { placeOf, sourcesOf, type Memory, type Source } from "./memory.ts";
+import { rowOf, type Family, type Operation, type Row, type Template } from "./model.ts";
+
+interface Issue {
+  readonly cycle: number;
+  readonly given: Instruction;
+  /** For reads and writes, whose addresses step. */
+  readonly address: number;
+  readonly from: KernLine | undefined;
+}
+
+/** One instance of a pattern: a row of a map, or a step of a sweep. */
+interface Instance {
+  readonly template: Template;
+  readonly sources: readonly Source[];
+  readonly tile: number;
+  /** Carried operands come by stream. */
+  readonly first: boolean;
+  /** The rows that results go to, by store; none where they only go on. */
+  readonly results: readonly (Row | undefined)[];
+}
+
+/** Cycles before a pattern's start in which its constants may be set. */
+const patience = 16;
+
+export class Schedule {
+  private readonly memory: Memory;
+  private readonly delays: Delays;
+  private readonly reservations = new Reservations();
+  private readonly constants = new Constants(alus);
+  private readonly issues = new Map<number, Issue[]>();
+  private readonly made = new Map<string, Instruction>();
+  /** Of an item: in first steps or later ones, with a result that is stored or not. */
+  private readonly variants = new Map<Item, Instruction[]>();
+  private readonly lines = new Map<Span, KernLine>();
+
+  constructor(memory: Memory, profile: Profile) {
+    this.memory = memory;
+    this.delays = delaysOf(profile);
+  }
+
+  add(operation: Operation): void {
+    const { template, tiles } = operation;
+    const { chain } = template;
+    if (operation.kind === "map") {
+      const sources = sourcesOf(operation, operation.loads);
+      for (let tile = 0; tile < tiles; tile++) {
+        const results = operation.stores.map((family) => rowOf(family, tile));
+        this.place(template, [{ at: 0, instance: { template, sources, tile, first: false, results } }]);
+      }
+      return;
+    }
+    const { steps, ways, parts, stores } = operation;
+    const sources = steps.map(({ loads }) => sourcesOf(operation, loads));
+    const nothing = stores.map(() => undefined);
+    if (parts)
+      for (let tile = 0; tile < tiles; tile++)
+        this.place(
+          template,
+          steps.map((_, step) => ({
+            at: step * chain.interval,
+            instance: {
+              template,
+              sources: sources[step]!,
+              tile,
+              first: step < ways,
+              results:
+                step + ways >= steps.length
+                  ? stores.map((families) => rowOf(families[step % ways]!, tile))
+                  : nothing,
+            },
+          })),
+        );
+    else
+      for (let from = 0; from < tiles; from += ways)
+        this.place(
+          template,
+          steps.flatMap((_, step) =>
+            Array.from({ length: Math.min(ways, tiles - from) }, (__, way) => ({
+              at: (step * ways + way) * chain.interval,
+              instance: {
+                template,
+                sources: sources[step]!,
+                tile: from + way,
+                first: step === 0,
+                results:
+                  step === steps.length - 1 ? stores.map(([family]) => rowOf(family!, from + way)) : nothing,
+              },
+            })),
+          ),
+        );
+  }
+
+  /** Puts instances, at fixed distances from each other, at the first cycle where all of them find room. */
+  private place(
+    template: Template,
+    group: readonly { readonly at: number; readonly instance: Instance }[],
+  ): void {
+    let start = Math.max(template.last + 1, 1);
+    for (const { at, instance } of group) start = Math.max(start, this.earliest(instance) - at);
+    let tries = 0;
+    while (!group.every(({ at, instance }) => this.fits(instance, start + at))) {
+      start += 1;
+      if (++tries > 3_000) internalError("tsp-schedule", "a pattern of instructions finds no room");
+    }
+    for (const { at, instance } of group) this.commit(instance, start + at);
+    template.last = start + group.at(-1)!.at;
+    template.issued += group.length;
+  }
+
+  /** The first cycle of level 0 in which all operands can be there. */
+  private earliest({ template, sources, tile, first }: Instance): number {
+    const { read, alu } = this.delays;
+    let found = 0;
+    for (const [at, { level, access: _ }] of template.chain.streams.entries()) {
+      if (!first && this.isInit(template, at)) continue;
+      const { family, copy } = sources[at]!;
+      const row = rowOf(family, tile);
+      const { slices } = placeOf(this.memory, row, copy, row.places[copy]!);
+      for (const { hops } of slices) found = Math.max(found, hops + read - level * alu);
+      found = Math.max(found, row.ready - level * alu);
+    }
+    return found;
+  }
+
+  /** Whether a stream brings the start of a carried value, so that only first steps have it. */
+  private isInit({ dag, chain }: Template, stream: number): boolean {
+    const own = chain.streams[stream]!;
+    return dag.carried?.some(({ init }) => init.buffer === own.access.buffer) ?? false;
+  }
+
+  private fits({ template, sources, tile, first, results }: Instance, start: number): boolean {
+    const { read, alu, aluEntry } = this.delays;
+    const { reservations, memory } = this;
+    const { items, streams } = template.chain;
+    for (const item of items) {
+      const cycle = start + item.level * alu;
+      const queue = vxmQueue(item.alu);
+      if (!reservations.idle(queue, cycle)) return false;
+      const bits = constantOfItem(item);
+      if (bits !== undefined && this.setting(template, item, start, bits) === "never") return false;
+      const row = item.store === undefined ? undefined : results[item.store];
+      if (!row) continue;
+      const done = cycle + aluEntry + alu;
+      const half = isWestward(item.out) ? "W" : "E";
+      for (let byte = 0; byte < widths[item.gives]; byte++)
+        if (!reservations.clear(item.out + byte, half, done)) return false;
+      for (const [copy, index] of row.places.entries()) {
+        if (index === undefined) continue;
+        for (const { queue: own, hops } of placeOf(memory, row, copy, index).slices)
+          if (!reservations.idle(own, done + hops)) return false;
+      }
+    }
+    for (const [at, { first: id, type, level }] of streams.entries()) {
+      if (!first && this.isInit(template, at)) continue;
+      const there = start + level * alu;
+      const half = isWestward(id) ? "E" : "W";
+      for (let byte = 0; byte < widths[type]; byte++)
+        if (!reservations.clear(id + byte, half, there)) return false;
+      const { family, copy } = sources[at]!;
+      const row = rowOf(family, tile);
+      for (const { queue, hops } of placeOf(memory, row, copy, row.places[copy]!).slices)
+        if (!reservations.idle(queue, there - hops - read)) return false;
+    }
+    return true;
+  }
+
+  /** The cycle in which an item's constant is set: as late as the queue allows, and as the pattern itself does. */
+  private setting(
+    { chain }: Template,
+    item: Item,
+    start: number,
+    bits: number,
+  ): number | "nothing" | "never" {
+    const { alu } = this.delays;
+    const cycle = start + item.level * alu;
+    const need = this.constants.need(item.alu, cycle, bits, item.configured);
+    if (typeof need !== "number") return need;
+    const earliest = item.configured ? cycle - 1 : Math.max(0, need, start - patience);
+    for (let at = cycle - 1; at >= earliest; at--)
+      if (
+        this.reservations.idle(vxmQueue(item.alu), at) &&
+        (at < start ||
+          !chain.items.some((other) => {
+            if (other === item || other.alu !== item.alu) return false;
+            const apart = start + other.level * alu - at;
+            return apart % chain.interval === 0 || (other.configured && (apart - 1) % chain.interval === 0);
+          }))
+      )
+        return at;
+    return "never";
+  }
+
+  private commit({ template, sources, tile, first, results }: Instance, start: number): void {
+    const { read, write, alu, aluEntry } = this.delays;
+    const { reservations, constants, memory } = this;
+    const { items, streams } = template.chain;
+    for (const item of items) {
+      const cycle = start + item.level * alu;
+      const queue = vxmQueue(item.alu);
+      const from = this.line(item.span);
+      const bits = constantOfItem(item);
+      if (bits !== undefined) {
+        const set = this.setting(template, item, start, bits);
+        if (set === "never") internalError("tsp-schedule", "a constant finds no room");
+        const when = set === "nothing" ? undefined : set;
+        if (when !== undefined) this.issue(queue, when, this.instruction("config", bits, 0), 0, from);
+        constants.use(item.alu, cycle, bits, item.configured, when);
+      }
+      const row = item.store === undefined ? undefined : results[item.store];
+      const stored = row?.places.some((place) => place !== undefined) ?? false;
+      this.issue(queue, cycle, this.ofItem(template, item, first, stored), 0, from);
+      if (!row || !stored) continue;
+      const done = cycle + aluEntry + alu;
+      const half = isWestward(item.out) ? "W" : "E";
+      for (let byte = 0; byte < widths[item.gives]; byte++) reservations.put(item.out + byte, half, done);
+      const line = this.line(template.dag.stores[item.store!]!.span);
+      for (const [copy, index] of row.places.entries()) {
+        if (index === undefined) continue;
+        const { slices, address } = placeOf(memory, row, copy, index);
+        for (const [byte, { queue: own, hops }] of slices.entries()) {
+          this.issue(own, done + hops, this.instruction("write", item.out + byte, 0), address, line);
+          row.ready = Math.max(row.ready, done + 2 * hops + write + read);
+        }
+      }
+    }
+    for (const [at, { first: id, type, level }] of streams.entries()) {
+      if (!first && this.isInit(template, at)) continue;
+      const there = start + level * alu;
+      const half = isWestward(id) ? "E" : "W";
+      for (let byte = 0; byte < widths[type]; byte++) reservations.put(id + byte, half, there);
+      const { family, copy } = sources[at]!;
+      const row = rowOf(family, tile);
+      const { slices, address } = placeOf(memory, row, copy, row.places[copy]!);
+      for (const [byte, { queue, hops }] of slices.entries())
+        this.issue(queue, there - hops - read, this.instruction("read", id + byte, 0), address, undefined);
+    }
+  }
+
+  // ---- instructions ------------------------------------------------------------------------------------------
+
+  private issue(
+    queue: number,
+    cycle: number,
+    given: Instruction,
+    address: number,
+    from: KernLine | undefined,
+  ): void {
+    this.reservations.issue(queue, cycle);
+    const list = this.issues.get(queue);
+    if (list) list.push({ cycle, given, address, from });
+    else this.issues.set(queue, [{ cycle, given, address, from }]);
+  }
+
+  /** Instructions that are equal are one object. */
+  private instruction(op: "read" | "write" | "config", operand: number, address: number): Instruction {
+    const key = `${op} ${operand} ${address}`;
+    const found = this.made.get(key);
+    if (found) return found;
+    const made =
+      op === "read"
+        ? instruction("read", { a: address, s: operand })
+        : op === "write"
+          ? instruction("write", { s: operand, a: address })
+          : instruction("config", { value: operand });
+    this.made.set(key, made);
+    return made;
+  }
+
+  private ofItem({ chain }: Template, item: Item, first: boolean, stored: boolean): Instruction {
+    const variants = this.variants.get(item) ?? [];
+    this.variants.set(item, variants);
+    const variant = (first ? 1 : 0) + (stored ? 2 : 0);
+    const found = variants[variant];
+    if (found) return found;
+    const [x = constantOperand, y] = item.operands.map((each) => {
+      if (each.kind === "constant") return constantOperand;
+      if (each.kind === "stream") return each.stream.first;
+      if (each.kind === "item") return firstAlu + each.item.alu;
+      return first ? each.stream.first : firstAlu + chain.givers[each.index]!.alu;
+    });
+    const out = stored ? item.out : noResult;
+    const type = types.indexOf(item.type);
+    const fields =
+      item.op === "convert"
+        ? { from: type, to: types.indexOf(item.gives), rounding: item.rounding, x, out }
+        : y === undefined
+          ? { type, x, out }
+          : { type, x, y, out };
+    const made = { op: item.op, fields } as unknown as Instruction;
+    variants[variant] = made;
+    return made;
+  }
+
+  private line(span: Span | undefined): KernLine | undefined {
+    if (!span) return undefined;
+    const found = this.lines.get(span);
+    if (found) return found;
+    const made = { file: span.file.path, line: positionAt(span.file, span.start).line };
+    this.lines.set(span, made);
+    return made;
+  }
+
+  /** Gives the issues to a program, with `repeat` where several follow each other by one period and step. */
+  write(builder: ProgramBuilder): void {
+    for (const [queue, list] of this.issues) {
+      const sorted = list.toSorted((a, b) => a.cycle - b.cycle);
+      for (let at = 0; at < sorted.length;) {
+        const own = sorted[at]!;
+        const next = sorted[at + 1];
+        const period = next ? next.cycle - own.cycle : 1;
+        const step = next ? next.address - own.address : 0;
+        let end = at + 1;
+        if (period <= 1023 && Math.abs(step) < 2048 && own.given.op !== "config")
+          while (end < sorted.length && end - at < 65_535) {
+            const [before, each] = [sorted[end - 1]!, sorted[end]!];
+            if (each.given !== own.given || each.cycle - before.cycle !== period) break;
+            if (each.address - before.address !== step || each.from?.line !== own.from?.line) break;
+            end += 1;
+          }
+        const options = { period, step, ...(own.from && { from: own.from }) };
+        builder.repeated(own.cycle, queue, atAddress(own), end - at, options);
+        at = end;
+      }
+    }
+  }
+}
+
+function atAddress({ given, address }: Issue): Instruction {
+  if (given.op === "read") return instruction("read", { ...given.fields, a: address });
+  if (given.op === "write") return instruction("write", { ...given.fields, a: address });
+  return given;
+}
+
+export const finalFamilies = (families: Iterable<ReadonlyMap<string, Family>>): readonly Family[] =>
+  [...families].flatMap((each) => [...each.values()]);
