@@ -18,8 +18,14 @@ kernel pick(keep: Tensor[bool, N], x: Tensor[i8, N], out y: Tensor[i8, N], out k
         y[i] = x[i] if keep[i] else -x[i]
         kept[i] = not keep[i]
 
-kernel total(x: Tensor[f32, N], out y: Tensor[f32, 1]):
-    y[0] = sum(x[i] for i in range(N))
+kernel halvings(x: Tensor[i32, N], out y: Tensor[i32, N]):
+    for i in range(N):
+        var left = x[i]
+        var count: i32 = 0
+        while left > 1:
+            left = left >> 1
+            count += 1
+        y[i] = count
 `;
 
 const opened = async () => {
@@ -73,11 +79,11 @@ test("a broadcast row, a `mut` tensor in place, bool and i8", async () => {
 
 test("what can't be lowered is refused with its line, compiled files likewise", async () => {
   const { device, kernels } = await opened();
-  const refused = await kernels["total"]!({ x: tensor([1, 2]) }).catch((error: KernError) => error);
+  const refused = await kernels["halvings"]!({ x: tensor(Int32Array.of(1, 2)) }).catch((error: KernError) => error);
   expect((refused as KernError).message).toMatch(
-    /K0728: the TSP can’t run `total`: it has a reduction\n.*at kernel.kern:16/,
+    /K0728: the TSP can’t run `halvings`: it has a loop whose end depends on data\n.*at kernel.kern:19/,
   );
-  const artifact = (await compile(source, { target: "wasm", kernels: ["total"] })).artifact("wasm");
+  const artifact = (await compile(source, { target: "wasm", kernels: ["halvings"] })).artifact("wasm");
   await expect(device.load(artifact)).rejects.toThrow("K0714");
   device.close();
 });

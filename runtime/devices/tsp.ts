@@ -38,7 +38,7 @@ export async function openTspDevice(): Promise<Device> {
     const [fault] = [...checkProgram(program).faults, ...simulated.faults];
     if (fault)
       throw kernError("K0718", { kernel, why: `${fault.unit}, cycle ${fault.cycle}: ${fault.what}` });
-    const results = lowered.results(simulated.output);
+    const results = lowered.results(simulated.output, (name) => values.get(name));
     return new Map(
       call.tensors.flatMap(({ param, tensor: given, layout }): [string, Tensor][] => {
         if (param.mode === "in") return [];

@@ -143,9 +143,9 @@ file was changed; refused commands may also come from a buffer of the applicatio
   ),
   K0728: explained(
     "K0728",
-    `The TSP streams rows through its units at times that are known before. So far kernels are lowered to it that
-compute each element from elements at the same place, with broadcasts, in up to 32-bit types; data-dependent loops and
-branches never can be.`,
+    `The TSP streams rows through its units at times that are known before. Kernels are lowered to it
+whose loops, subscripts and tensors' sizes are known when the sizes are, in up to 32-bit types: elementwise kernels, reductions,
+norms, pooling, products. Loops whose end depends on data never can be.`,
   ),
   K0729: explained(
     "K0729",

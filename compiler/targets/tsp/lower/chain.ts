@@ -53,12 +53,12 @@ export interface Chain {
 
 type Alu = Extract<Node, { kind: "alu" }>;
 
-/** Places a graph; `hold` is the cycles between levels. Throws `Unfit`. */
-export function chainOf(dag: Dag, hold: number): Chain {
+/** Places a graph; `hold` is the cycles between levels, `slowest` the largest interval tried. Throws `Unfit`. */
+export function chainOf(dag: Dag, hold: number, slowest = 64): Chain {
   const plain = build(dag, false, 1);
   const carry = bytesOf(plain.streams) > streamsOfSide;
   const first = carry ? build(dag, true, 1) : plain;
-  for (let interval = Math.ceil(first.items.length / alus); interval <= 64; interval++) {
+  for (let interval = Math.ceil(first.items.length / alus); interval <= slowest; interval++) {
     if (interval > 1 && hold > 1 && interval % hold === 0) continue;
     const built = dag.carried ? build(dag, carry, interval) : first;
     allot(built.streams);

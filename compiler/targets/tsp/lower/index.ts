@@ -1,6 +1,6 @@
 // The front door of lowering: a kernel whose sizes and scalar arguments are known → one program, or why there is none. Each
 // way of lowering looks at the kernel and takes it, or says what it can't express; the first that takes it counts, and of
-// the refusals that of the last one is told, since it is the most general.
+// the refusals that of the way that is made for such kernels is told, or else the last one, the most general.
 
 import type { Span } from "../../../../lang/source.ts";
 import type { IrKernel } from "../../../ir/ir.ts";
@@ -32,7 +32,7 @@ export interface Lowered {
 export interface Refused {
   readonly why: string;
   readonly span: Span | undefined;
-  /** No other way needs to be asked: the kernel is what this one is for. */
+  /** The kernel is what this way is for: if no other way takes it either, its reason is told. */
   readonly final?: true;
 }
 
@@ -53,8 +53,8 @@ export const lowerKernel: Lowering = (kernel, known, profile) => {
   let refused: Refused = { why: "nothing that the TSP could do", span: kernel.span };
   for (const way of ways) {
     const found = way(kernel, known, profile);
-    if ("program" in found || found.final) return found;
-    refused = found;
+    if ("program" in found) return found;
+    if (!refused.final) refused = found;
   }
   return refused;
 };

@@ -56,6 +56,13 @@ export class Constants {
     this.alus = Array.from({ length: count }, () => ({ bits: undefined, from: -1, last: -1, turned: -1 }));
   }
 
+  /** The first cycle in which an ALU may use a constant. */
+  earliest(alu: number, bits: number, inTurn: boolean): number {
+    const { bits: own, from, last, turned } = this.alus[alu]!;
+    if (!inTurn && own === bits && turned < from) return from + 1;
+    return (inTurn ? last : Math.max(last, turned)) + 2;
+  }
+
   /**
    * The first cycle in which an ALU's register can be set so that it has a constant in a cycle; "nothing" if it has it, and
    * "never" if later uses are in the way.

@@ -20,16 +20,19 @@ import { withoutStrips } from "./strips.ts";
 import { Trace } from "./trace.ts";
 
 /** Ways to fill lanes that are tried. */
-const tried = 4;
+const tried = 3;
+/** Terms of a reduction in one step: fewer need fewer copies of rows. */
+const termsTried = [4, 1];
 
 export const lowerRows: Lowering = (kernel, known, profile) => {
   const fixed = simplify(withoutStrips(simplify(withKnown(kernel, known))));
   try {
     const choices = choicesOf(fixed, tensorsOf(fixed));
     let refused: unknown;
-    for (const choice of choices.slice(0, tried)) {
+    const ways = choices.slice(0, tried).flatMap((choice) => termsTried.map((terms) => ({ choice, terms })));
+    for (const { choice, terms } of ways) {
       try {
-        return lowered(fixed, choice, profile);
+        return lowered(fixed, choice, profile, terms);
       } catch (error) {
         if (!(error instanceof Unfit)) throw error;
         refused ??= error;
@@ -68,10 +71,10 @@ function sizeOf(dim: Expr): number {
   return Number(lane(dim.args.map(sizeOf), "i32", "i32"));
 }
 
-function lowered(kernel: IrKernel, { space, loops }: Choice, profile: Profile): Lowered {
+function lowered(kernel: IrKernel, { space, loops }: Choice, profile: Profile, terms: number): Lowered {
   const tensors = tensorsOf(kernel);
   const families = new Families(space, tensors);
-  const operations = new Operations(families, profile.constants.alu.value);
+  const operations = new Operations(families, profile.constants.alu.value, terms);
   new Trace(families, operations, loops).run(kernel);
   const results = [...tensors.values()].filter(({ mode }) => mode === "out" || mode === "mut");
   const final = finalFamilies(results.map(({ now }) => now));

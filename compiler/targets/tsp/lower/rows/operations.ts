@@ -40,7 +40,9 @@ export interface Wanted {
 }
 
 /** ALU instructions beyond which a graph is cut without trying. */
-const most = 160;
+const most = 64;
+/** Cycles between rows beyond which a graph is cut. */
+const slowest = 24;
 /** Rows of 320 lanes that operations may read in all: beyond it neither the checks nor the simulator come to an end. */
 const limit = 2_000_000;
 
@@ -53,12 +55,16 @@ interface Pattern {
 export class Operations {
   readonly list: Operation[] = [];
   readonly loads = new Loads();
+  /** Terms of a reduction that a step takes at most. */
+  readonly terms: number;
   private readonly families: Families;
   private readonly hold: number;
   private readonly templates = new Map<string, Template | Unfit>();
   private work = 0;
+  private cuts = 0;
 
-  constructor(families: Families, hold: number) {
+  constructor(families: Families, hold: number, terms: number) {
+    this.terms = terms;
     this.families = families;
     this.hold = hold;
   }
@@ -243,7 +249,7 @@ export class Operations {
     let made: Template | Unfit;
     try {
       if (sizeOf(values) > most) throw new Unfit("more instructions than 16 ALUs can be given");
-      made = { key: whole, dag, chain: chainOf(dag, this.hold), last: -1, issued: 0 };
+      made = { key: whole, dag, chain: chainOf(dag, this.hold, slowest), last: -1, issued: 0 };
     } catch (error) {
       if (!(error instanceof Unfit)) throw error;
       made = error;
@@ -269,7 +275,7 @@ export class Operations {
     // What few values cross: tried around the middle of the graph.
     const part = order[Math.floor(order.length / 2)]!;
     if (part === value || (value.kind === "cast" && value.of === part)) return undefined;
-    const [family] = this.map([{ value: part, name: "part", span: part.span }]);
+    const [family] = this.map([{ value: part, name: `part ${this.cuts++}`, span: part.span }]);
     const load: Node =
       part.gives === family!.type
         ? this.loads.node(family!)

@@ -35,7 +35,8 @@ export function reduced(trace: Trace, stmt: ReduceStmt): void {
   const inits = stmt.init.map((expr) => trace.value(expr));
   const terms = collected(trace, stmt, inits);
   if (stmt.op === "argmax" || stmt.op === "argmin") return positions(trace, stmt, terms, inits);
-  const combine = stmt.combine ? customCombine(trace, stmt) : plainCombine(opOf[stmt.op]!, types);
+  const op = opOf[stmt.op] ?? extremeOf(stmt);
+  const combine = op ? plainCombine(op, types) : customCombine(trace, stmt);
   const values = combined(trace, stmt, terms, inits, types, combine);
   for (const [at, { name }] of stmt.results.entries()) trace.bind(name, values[at]!, stmt.span);
 }
@@ -74,6 +75,27 @@ const plainCombine =
       return selected(apply(op, [dummy, dummy]), [left[at]!, right[at]!]);
     });
 
+/**
+ * `b if a < b else a` is a maximum: with NaN its result depends on the order, which a reduction leaves open, and NaN is one
+ * of the results.
+ */
+function extremeOf({ combine, results }: ReduceStmt): OpName | undefined {
+  if (!combine || results.length !== 1) return undefined;
+  const named = new Map(
+    combine.body.flatMap((each) => (each.kind === "let" ? [[each.name, each.value]] : [])),
+  );
+  const value = combine.values[0]!;
+  if (value.kind !== "op" || value.op !== "select") return undefined;
+  const [first, yes, no] = value.args as [Expr, Expr, Expr];
+  const cond = first.kind === "ref" ? named.get(first.name) : first;
+  if (cond?.kind !== "op" || (cond.op !== "lt" && cond.op !== "gt")) return undefined;
+  const names = [...cond.args, yes, no].map((each) => (each.kind === "ref" ? each.name : undefined));
+  const [p, q, x, y] = cond.op === "lt" ? names : [names[1], names[0], names[2], names[3]];
+  const sides = [combine.left[0], combine.right[0]];
+  if (p === q || !sides.includes(p) || !sides.includes(q)) return undefined;
+  return x === q && y === p ? "max" : x === p && y === q ? "min" : undefined;
+}
+
 const customCombine =
   (trace: Trace, { combine }: ReduceStmt): Combine =>
   (left, right) => {
@@ -103,7 +125,9 @@ function combined(
 ): readonly Value[] {
   if (terms.length === 0) return inits;
   const { operations, families } = trace;
-  if (terms.length === 1) return terms[0]!.map(ofNode);
+  // The start of a custom reduction counts even where it isn't what it should be, neutral.
+  const start = (): readonly Node[] => inits.map((init, at) => trace.toNode(init, ref("start", types[at]!)));
+  if (terms.length === 1) return (stmt.op === "custom" ? combine(start(), terms[0]!) : terms[0]!).map(ofNode);
   const carried = types.map(({ dtype }, index): Node => ({
     kind: "carried",
     type: tspType(dtype, stmt.span),
@@ -114,7 +138,7 @@ function combined(
   const ownSize = sizeOf(combine(carried, first));
   const ownWidth = operations.widthOf(first);
   const free = streamsOfSide - carried.reduce((sum, { type }) => sum + widths[type], 0);
-  let each = 4;
+  let each = operations.terms;
   while (each > 1 && (each * ownSize > alus || each * ownWidth > free || each > terms.length)) each /= 2;
   const steps = new Map<string, (readonly Node[])[]>();
   const rest: (readonly Node[])[] = [];
@@ -133,6 +157,7 @@ function combined(
     return families.number(Number(init.value), tspType(types[at]!.dtype, stmt.span), "starts");
   });
   const parts: (readonly Node[])[] = rest;
+  if (stmt.op === "custom" && [...steps.values()].every(({ length }) => length === 1)) parts.push(start());
   for (const list of steps.values()) {
     if (list.length === 1) {
       parts.push(list[0]!);
@@ -156,10 +181,13 @@ function combined(
   }
   // Many parts are combined a few at a time.
   let left: readonly (readonly Node[])[] = parts;
-  while (left.length > 4) {
+  const few = sizeOf(combine(carried, carried)) > carried.length ? 2 : 4;
+  while (left.length > few) {
     const next: (readonly Node[])[] = [];
-    for (let at = 0; at < left.length; at += 4)
-      next.push(tree(left.slice(at, at + 4), combine).map((node) => trace.stored(node, "parts", stmt.span)));
+    for (let at = 0; at < left.length; at += few)
+      next.push(
+        tree(left.slice(at, at + few), combine).map((node) => trace.stored(node, "parts", stmt.span)),
+      );
     left = next;
   }
   return tree(left, combine).map(ofNode);

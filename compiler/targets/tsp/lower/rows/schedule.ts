@@ -115,7 +115,7 @@ export class Schedule {
     let tries = 0;
     while (!group.every(({ at, instance }) => this.fits(instance, start + at))) {
       start += 1;
-      if (++tries > 3_000) internalError("tsp-schedule", "a pattern of instructions finds no room");
+      if (++tries > 1_000_000) internalError("tsp-schedule", "a pattern of instructions finds no room");
     }
     for (const { at, instance } of group) this.commit(instance, start + at);
     template.last = start + group.at(-1)!.at;
@@ -126,7 +126,13 @@ export class Schedule {
   private earliest({ template, sources, tile, first }: Instance): number {
     const { read, alu } = this.delays;
     let found = 0;
-    for (const [at, { level, access: _ }] of template.chain.streams.entries()) {
+    for (const item of template.chain.items) {
+      const bits = constantOfItem(item);
+      if (bits === undefined) continue;
+      const first = this.constants.earliest(item.alu, bits, item.configured);
+      found = Math.max(found, first - item.level * alu);
+    }
+    for (const [at, { level }] of template.chain.streams.entries()) {
       if (!first && this.isInit(template, at)) continue;
       const { family, copy } = sources[at]!;
       const row = rowOf(family, tile);

@@ -25,8 +25,7 @@ function undone(block: Block): Block {
     if (inner.kind !== "for" || !inner.marks.parallel) return inner;
     const { name, body } = inner;
     const ends = new Set<number>();
-    const bounds = new Set<Expr>();
-    if (!stripsIn(body, name, ends, bounds) || ends.size !== 1) return inner;
+    if (!stripsIn(body, name, ends) || ends.size !== 1) return inner;
     const [end] = [...ends];
     return whole(body, name, end!);
   });
@@ -42,14 +41,14 @@ function onlyTurn(stmt: Stmt): Block | undefined {
 }
 
 /** Finds the strips' ends; false if the variable is used otherwise than in bounds of strips. */
-function stripsIn(block: Block, name: string, ends: Set<number>, bounds: Set<Expr>): boolean {
+function stripsIn(block: Block, name: string, ends: Set<number>): boolean {
   return block.every((stmt) => {
     if (stmt.kind === "for") {
       const end = stripEnd(stmt.lo, stmt.hi, name);
       if (end !== undefined) ends.add(end);
       else if (mentions(stmt.lo, name) || mentions(stmt.hi, name)) return false;
     } else if (exprsOf(stmt).some((expr) => mentions(expr, name))) return false;
-    return blocksOf(stmt).every((each) => stripsIn(each, name, ends, bounds));
+    return blocksOf(stmt).every((each) => stripsIn(each, name, ends));
   });
 }
 
