@@ -30,6 +30,8 @@ export interface Command {
 /** The arguments, sorted. */
 export interface Given {
   readonly positionals: readonly string[];
+  /** The options with their values, as words for another command line. */
+  readonly options: readonly string[];
   /** Whether a flag was given. */
   has(option: string): boolean;
   /** The value of an option, the last if it was given twice. */
@@ -71,6 +73,7 @@ export function parseCommand(command: Command, args: readonly string[]): Given {
     ),
   });
   const values = new Map<string, string[]>();
+  const words: string[] = [];
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     const spec = options[token.name];
@@ -93,9 +96,11 @@ export function parseCommand(command: Command, args: readonly string[]): Given {
     if (before.length > 0 && spec.kind === "value" && !spec.multiple)
       throw new UsageError(`\`${token.rawName}\` was given twice`);
     values.set(token.name, [...before, token.value ?? ""]);
+    words.push(token.value === undefined ? `--${token.name}` : `--${token.name}=${token.value}`);
   }
   return {
     positionals,
+    options: words,
     has: (option) => values.has(option),
     get: (option) => values.get(option)?.at(-1),
     all: (option) => values.get(option) ?? [],

@@ -5,12 +5,14 @@ import { basename, dirname, join, resolve } from "node:path";
 import type { Compiled } from "../../compiler/index.ts";
 import type { Artifact, TargetName } from "../../compiler/artifact.ts";
 import { bindings } from "./bindings.ts";
-import { oneOf, UsageError, type Command } from "./command.ts";
+import { oneOf, UsageError, type Command, type Given } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
 import { compileOptions, openFile } from "./kernels.ts";
 import { fileOf, manifestOf } from "./manifest.ts";
 import { writeFiles } from "./outputs.ts";
+import { inShares } from "./shares.ts";
 import { fileTrouble, findSources } from "./sources.ts";
+import type { Terminal } from "./terminal.ts";
 import { webgpuBindings } from "./webgpu-bindings.ts";
 
 const targets = ["wasm", "wgsl", "tsp"] as const satisfies readonly TargetName[];
@@ -55,24 +57,35 @@ export const compileCommand: Command = {
     } catch (error) {
       throw mistake("K0802", { path: folder, why: fileTrouble(error) });
     }
-    for (const [at, path] of paths.entries()) {
-      if (terminal.interactive) terminal.err(`\r\x1b[Kcompiling ${path}`);
-      const opened = await openFile(path, given, terminal);
-      const kernels = opened.module.kernels.map(({ name }) => name);
-      if (kernels.length === 0) throw mistake("K0806", { file: path });
-      const compiled = await opened.compile(wanted, kernels, { levels: given.has("levels") });
-      const files = await outputFiles(names[at]!, opened.file.text, path, compiled);
-      writeFiles(files.map(({ name, bytes }) => ({ path: join(folder, name), bytes })));
-      if (terminal.interactive) terminal.err("\r\x1b[K");
-      terminal.err(
-        `${terminal.errColors.green("✓")} ${path} → ${files.map(({ name }) => name).join(", ")}\n`,
-      );
-    }
-    const note = moduleNote(folder, names[0]!);
+    const code =
+      (await inShares("compile", paths, given, terminal)) ??
+      (await compileFiles(paths, wanted, folder, given, terminal));
+    const note = terminal.share || code !== 0 ? undefined : moduleNote(folder, names[0]!);
     if (note !== undefined) terminal.err(terminal.errColors.dim(`  ${note}\n`));
-    return 0;
+    return code;
   },
 };
+
+async function compileFiles(
+  paths: readonly string[],
+  wanted: readonly TargetName[],
+  folder: string,
+  given: Given,
+  terminal: Terminal,
+): Promise<number> {
+  for (const path of paths) {
+    if (terminal.interactive) terminal.err(`\r\x1b[Kcompiling ${path}`);
+    const opened = await openFile(path, given, terminal);
+    const kernels = opened.module.kernels.map(({ name }) => name);
+    if (kernels.length === 0) throw mistake("K0806", { file: path });
+    const compiled = await opened.compile(wanted, kernels, { levels: given.has("levels") });
+    const files = await outputFiles(basename(path, ".kern"), opened.file.text, path, compiled);
+    writeFiles(files.map(({ name, bytes }) => ({ path: join(folder, name), bytes })));
+    if (terminal.interactive) terminal.err("\r\x1b[K");
+    terminal.err(`${terminal.errColors.green("✓")} ${path} → ${files.map(({ name }) => name).join(", ")}\n`);
+  }
+  return 0;
+}
 
 /** What to do where Node would take the bindings, which are ES modules, for scripts; undefined where it doesn't. */
 function moduleNote(folder: string, name: string): string | undefined {

@@ -1,6 +1,7 @@
 // Where a command writes. Results go to `out`, everything said about them to `err`; tests pass a terminal of
 // their own.
 
+import { fork } from "node:child_process";
 import { createColors } from "picocolors";
 
 export type Colors = ReturnType<typeof createColors>;
@@ -13,6 +14,17 @@ export interface Terminal {
   readonly errColors: Colors;
   /** Whether a person watches: progress is shown to no one else. */
   readonly interactive: boolean;
+  /** Runs this program once more beside itself, with other words; absent where it can't. */
+  readonly again?: (args: readonly string[]) => Promise<Ended>;
+  /** Whether this process does a share of another one's work. */
+  readonly share?: boolean;
+}
+
+/** How a command ended: its exit code, and what it printed. */
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
 }
 
 /** The process's own streams. */
@@ -32,5 +44,22 @@ export function processTerminal(): Terminal {
     colors: createColors(wanted && (forced || stdout.isTTY)),
     errColors: createColors(wanted && (forced || stderr.isTTY)),
     interactive: Boolean(stderr.isTTY),
+    // A process that was started so has a channel to the one that did.
+    ...(process.connected ? { share: true } : { again }),
   };
+}
+
+function again(args: readonly string[]): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const env = {
+      ...process.env,
+      ...(process.stderr.isTTY && !process.env.NO_COLOR && { FORCE_COLOR: "1" }),
+    };
+    const child = fork(process.argv[1]!, args, { silent: true, env });
+    let [out, err] = ["", ""];
+    child.stdout!.setEncoding("utf8").on("data", (text: string) => (out += text));
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => (err += text));
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code: code ?? 70, out, err }));
+  });
 }
