@@ -24,7 +24,8 @@ export function customRow(node: GraphNode, found: NodeContext, context: PlanCont
 
 async function built(call: NodeCall, node: NodeContext): Promise<readonly Value[]> {
   const { kernel, signature, given, results, scalars } = call;
-  const values = new Map<string, number>();
+  // Sizes of results are made of dimensions of inputs and of numbers.
+  const values = new Map<string, number>(Object.entries(scalars));
   for (const { name, param, axis } of signature.dims) {
     const at = given.findIndex((each) => each === signature.params[param]);
     values.set(name, node.in(at).shape[axis]!);
