@@ -13,6 +13,7 @@ import { writeFiles } from "./outputs.ts";
 import { inShares } from "./shares.ts";
 import { fileTrouble, findSources } from "./sources.ts";
 import type { Terminal } from "./terminal.ts";
+import { tspFiles } from "./tsp-files.ts";
 import { webgpuBindings } from "./webgpu-bindings.ts";
 
 const targets = ["wasm", "wgsl", "tsp"] as const satisfies readonly TargetName[];
@@ -23,6 +24,7 @@ export const compileCommand: Command = {
   summary:
     "Writes, for each file, NAME.wasm, NAME.wgsl, NAME.manifest.json, and NAME.js with NAME.d.ts, which need only kernc/runtime.",
   details: [
+    "With tsp there are NAME.tsp (assembly), NAME.tspb and NAME.tsp.json, of the simulated TSP, for one size; NAME.KERNEL.tsp … of several kernels.",
     "With wgsl there is NAME.webgpu.js as well, with its .d.ts: it needs WebGPU, and nothing of kernc.",
     "Generic kernels are written for the dtypes asked for (--set T=f16), f32 if nothing is said.",
   ],
@@ -31,12 +33,18 @@ export const compileCommand: Command = {
       kind: "value",
       multiple: true,
       value: "TARGETS",
-      help: "wasm, wgsl, or both with a comma; wasm if nothing is said",
+      help: "wasm, wgsl, tsp, or several with a comma; wasm if nothing is said. tsp needs every dim: --shape N=512",
     },
     out: { kind: "value", value: "DIR", help: "Where the files go; the current folder if nothing is said" },
     levels: {
       kind: "flag",
       help: "WASM for engines with relaxed SIMD as well, NAME.relaxed-simd.wasm …; the bindings load what an engine can run",
+    },
+    scalar: {
+      kind: "value",
+      multiple: true,
+      value: "NAME=VALUE",
+      help: "With tsp: the values of scalar parameters, which its programs are made for",
     },
     ...compileOptions,
   },
@@ -45,7 +53,6 @@ export const compileCommand: Command = {
     const wanted = [
       ...new Set((asked.length > 0 ? asked : ["wasm"]).map((word) => oneOf("target", word.trim(), targets))),
     ];
-    if (wanted.includes("tsp")) throw mistake("K0711", { what: "the target tsp" });
     const folder = given.get("out") ?? ".";
     const paths = findSources("compile", given.positionals);
     const names = paths.map((path) => basename(path, ".kern"));
@@ -73,13 +80,19 @@ async function compileFiles(
   given: Given,
   terminal: Terminal,
 ): Promise<number> {
+  const others = wanted.filter((target) => target !== "tsp");
   for (const path of paths) {
     if (terminal.interactive) terminal.err(`\r\x1b[Kcompiling ${path}`);
     const opened = await openFile(path, given, terminal);
     const kernels = opened.module.kernels.map(({ name }) => name);
     if (kernels.length === 0) throw mistake("K0806", { file: path });
-    const compiled = await opened.compile(wanted, kernels, { levels: given.has("levels") });
-    const files = await outputFiles(basename(path, ".kern"), opened.file.text, path, compiled);
+    const name = basename(path, ".kern");
+    const files: { readonly name: string; readonly bytes: Uint8Array | string }[] = [];
+    if (others.length > 0) {
+      const compiled = await opened.compile(others, kernels, { levels: given.has("levels") });
+      files.push(...(await outputFiles(name, opened.file.text, path, compiled)));
+    }
+    if (wanted.includes("tsp")) files.push(...(await tspFiles(name, opened, kernels, given)));
     writeFiles(files.map(({ name, bytes }) => ({ path: join(folder, name), bytes })));
     if (terminal.interactive) terminal.err("\r\x1b[K");
     terminal.err(`${terminal.errColors.green("✓")} ${path} → ${files.map(({ name }) => name).join(", ")}\n`);

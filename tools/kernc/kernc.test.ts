@@ -1,5 +1,6 @@
 // The command line from end to end, in this process: arguments in, files, text and exit codes out.
 
+import { disassemble, programText } from "../../compiler/targets/tsp/assemble/index.ts";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -297,9 +298,25 @@ test("compile writes code, manifest and bindings that work without the compiler"
   expect(await y!.data()).toEqual(Int32Array.of(3, 12, 6, 15, 9, 18));
   await expect(scale!({ x: tensor(new Float32Array(3)), by: 1 })).rejects.toThrow("Tensor[i32, S_0]");
   device.close();
-  const wrong = await kernc("compile", "kernels.kern", "--target", "tsp");
-  expect(wrong.code).toBe(1);
-  expect(wrong.err).toContain("the target tsp is not built yet");
+  const missing = await kernc("compile", "kernels.kern", "--target", "tsp");
+  expect(missing.code).toBe(2);
+  expect(missing.err).toContain("for the TSP");
+});
+
+test("compile for the TSP writes assembly and binary for given sizes", async () => {
+  const text = "kernel doubled(x: Tensor[f32, M, N], s: f32, out y: Tensor[f32, M]):\n";
+  writeFileSync(
+    "doubled.kern",
+    `${text}    for i in range(M):\n        y[i] = s * sum(x[i, j] for j in range(N))\n`,
+  );
+  const sizes = ["--shape", "M=7,N=330", "--scalar", "s=2"];
+  const result = await kernc("compile", "doubled.kern", "--target", "tsp", "--out", "built", ...sizes);
+  expect([result.code, result.err]).toEqual([0, expect.stringContaining("doubled.tsp, doubled.tspb")]);
+  const { program, checked, diagnostics } = disassemble(readFileSync("built/doubled.tspb"), "doubled.tspb");
+  expect(diagnostics).toEqual([]);
+  const { cycles, values } = JSON.parse(readFileSync("built/doubled.tsp.json", "utf8")) as never;
+  expect([cycles, values]).toEqual([checked!.cycles, { M: 7, N: 330, s: 2 }]);
+  expect(programText(program!).split("\n")[1]).toBe(readFileSync("built/doubled.tsp", "utf8").split("\n")[1]);
 });
 
 test("compile says what keeps its modules from loading, where something does", async () => {

@@ -70,11 +70,6 @@ export const callMessages = {
     name: "bad-shape",
     message: ({ shape, why }) => `${shape} is not a shape I can use: ${why}`,
   }),
-  K0711: message<{ what: string }>({
-    severity: "error",
-    name: "not-built-yet",
-    message: ({ what }) => `${what} is not built yet`,
-  }),
   K0712: message<{ what: string; bytes: number }>({
     severity: "error",
     name: "out-of-memory",

@@ -59,7 +59,6 @@ integers as a Uint8Array, with the dtype named.`,
     `A dimension is a whole number from 0 up to, but not including, 2^30, and a tensor takes less than
 2^32 bytes. The compiler's proofs rely on both.`,
   ),
-  K0711: explained("K0711", `The name is reserved for something that this version doesn't have.`),
   K0712: explained(
     "K0712",
     `A device has one memory of at most 4 GiB, and the machine may grant less. Free tensors that are no
