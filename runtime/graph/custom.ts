@@ -14,7 +14,7 @@ import type { Value } from "./program.ts";
 /** A row for a node, if a kernel of the registry takes its inputs. */
 export function customRow(node: GraphNode, found: NodeContext, context: PlanContext): OpRow | undefined {
   const name = registeredName(node.domain, node.op);
-  const kernels = userKernels(context.registry, name, context.device);
+  const kernels = context.devices.flatMap((device) => userKernels(context.registry, name, device));
   if (kernels.length === 0) return undefined;
   const inputs = found.inputs.map((value) => value && { dtype: value.dtype, rank: value.shape.length });
   const call = nodeCall(kernels, { inputs, outputs: node.outputs.length, attributes: node.attributes });

@@ -9,10 +9,27 @@ import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
 /** Places start at multiples of this many bytes: a vector's width, and a cache line. */
 export const alignment = 64;
 
-export interface MemoryPlan {
-  /** Of the block, in bytes. */
+export interface Pool {
   readonly bytes: number;
-  /** Where each step's outputs start. */
+  /** Of the steps whose outputs are there. */
+  readonly group: number;
+}
+
+export interface MemoryOptions {
+  /** Steps of one group share memory: those of one device. */
+  readonly groupOf?: (step: Step) => number;
+  /** Groups in which each block of memory holds one value at a time, instead of one block for all. */
+  readonly apart?: (group: number) => boolean;
+}
+
+export interface MemoryPlan {
+  /** Of all blocks of memory together. */
+  readonly bytes: number;
+  /** The blocks that values are placed in. */
+  readonly pools: readonly Pool[];
+  /** Which block each step's outputs are in. */
+  readonly poolOf: ReadonlyMap<Value, number>;
+  /** Where they start in it. */
   readonly offsets: ReadonlyMap<Value, number>;
   /** Of each map that writes over one of its inputs, which input. */
   readonly inPlace: ReadonlyMap<Step, number>;
@@ -21,6 +38,7 @@ export interface MemoryPlan {
 }
 
 interface Block {
+  readonly group: number;
   readonly bytes: number;
   first: number;
   last: number;
@@ -28,7 +46,11 @@ interface Block {
 }
 
 /** Plans the outputs of `steps`. `kept` are values that must be there after the last step. */
-export function planMemory(steps: readonly Step[], kept: ReadonlySet<Value>): MemoryPlan {
+export function planMemory(
+  steps: readonly Step[],
+  kept: ReadonlySet<Value>,
+  { groupOf = () => 0, apart = () => false }: MemoryOptions = {},
+): MemoryPlan {
   const lastUse = new Map<Value, number>();
   steps.forEach((step, at) => {
     for (const { value } of inputsOf(step)) lastUse.set(rootOf(value), at);
@@ -37,7 +59,8 @@ export function planMemory(steps: readonly Step[], kept: ReadonlySet<Value>): Me
   const blocks = new Map<Value, Block>();
   const inPlace = new Map<Step, number>();
   steps.forEach((step, at) => {
-    const taken = takenOver(step, at, lastUse, blocks);
+    const group = groupOf(step);
+    const taken = takenOver(step, at, lastUse, blocks, group);
     step.outputs.forEach((output, n) => {
       const last = lastUse.get(output) ?? at;
       const block =
@@ -47,13 +70,28 @@ export function planMemory(steps: readonly Step[], kept: ReadonlySet<Value>): Me
         block.values.push(output);
         blocks.set(output, block);
         inPlace.set(step, taken!);
-      } else blocks.set(output, { bytes: bytesFor(output), first: at, last, values: [output] });
+      } else blocks.set(output, { group, bytes: bytesFor(output), first: at, last, values: [output] });
     });
   });
   const all = [...new Set(blocks.values())];
-  const { offsets, bytes } = place(all);
+  const offsets = new Map<Value, number>();
+  const poolOf = new Map<Value, number>();
+  const pools: Pool[] = [];
+  for (const group of new Set(all.map((block) => block.group))) {
+    const own = all.filter((block) => block.group === group);
+    const parts = apart(group) ? sharing(own) : [own];
+    for (const part of parts) {
+      const placed = place(part);
+      for (const [value, offset] of placed.offsets) {
+        offsets.set(value, offset);
+        poolOf.set(value, pools.length);
+      }
+      pools.push({ bytes: placed.bytes, group });
+    }
+  }
+  const bytes = pools.reduce((total, pool) => total + pool.bytes, 0);
   const sum = steps.flatMap(({ outputs }) => outputs).reduce((total, value) => total + bytesFor(value), 0);
-  return { bytes, offsets, inPlace, sum };
+  return { bytes, pools, poolOf, offsets, inPlace, sum };
 }
 
 /** The input of a map whose memory its first output can have: as large, read at the same place, not needed later. */
@@ -62,6 +100,7 @@ function takenOver(
   at: number,
   lastUse: ReadonlyMap<Value, number>,
   blocks: ReadonlyMap<Value, Block>,
+  group: number,
 ): number | undefined {
   if (step.kind !== "map") return undefined;
   const output = step.outputs[0]!;
@@ -69,7 +108,7 @@ function takenOver(
   const found = step.inputs.findIndex(({ value, view }, n) => {
     const root = roots[n]!;
     return (
-      blocks.has(root) &&
+      blocks.get(root)?.group === group &&
       lastUse.get(root) === at &&
       roots.indexOf(root) === roots.lastIndexOf(root) &&
       root.dtype === output.dtype &&
@@ -83,6 +122,19 @@ function takenOver(
 export function bytesFor({ dtype, shape }: Pick<Value, "dtype" | "shape">): number {
   const bytes = Math.max(bytesOf(dtype, sizeOf(shape)), 1);
   return Math.ceil(bytes / alignment) * alignment;
+}
+
+/** Blocks in lists whose members never live at the same time: largest first, each into the first list that has room. */
+function sharing(blocks: readonly Block[]): Block[][] {
+  const lists: Block[][] = [];
+  for (const block of blocks.toSorted((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+    const found = lists.find((list) =>
+      list.every((other) => other.last < block.first || block.last < other.first),
+    );
+    if (found) found.push(block);
+    else lists.push([block]);
+  }
+  return lists;
 }
 
 function place(blocks: readonly Block[]): { offsets: Map<Value, number>; bytes: number } {

@@ -29,7 +29,8 @@ export interface PlanContext {
   readonly folder: Folder;
   readonly opsets: ReadonlyMap<string, number>;
   readonly registry: OpRegistry;
-  readonly device: Device;
+  /** The model's devices, the one that it was loaded for first. */
+  readonly devices: readonly Device[];
   /** Whether patterns of nodes may be computed by other nodes. */
   readonly fusion: boolean;
 }
@@ -59,7 +60,7 @@ export async function planStage(
   kept: ReadonlySet<string>,
   context: PlanContext,
 ): Promise<Stage> {
-  const builder = new Builder(context.device.name);
+  const builder = new Builder(context.devices[0]!.name);
   const values = new Map<string, Value>();
   for (const [name, { dtype, shape, constant }] of known)
     values.set(name, constant ? builder.constant(constant, name) : builder.input(name, dtype, shape));

@@ -12,26 +12,33 @@ import { hostTensor, KernelCache } from "./kernels.ts";
 import { LoopRunner } from "./loops.ts";
 import { planStage, type Known, type Stage } from "./plan.ts";
 import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
-import { LoadedStage, Weights } from "./stage.ts";
+import type { Site } from "./sites.ts";
+import { LoadedStage } from "./stage.ts";
+import { Weights } from "./weights.ts";
 
 /** What all graphs of a model share. */
 export interface RunnerContext {
-  readonly device: Device;
-  readonly cache: KernelCache;
+  /** The model's devices; the last one can run everything. */
+  readonly sites: readonly Site[];
+  /** Whether the time that a step takes decides among them, or their order. */
+  readonly byTime: boolean;
   readonly folder: Folder;
-  readonly weights: Weights;
   readonly registry: OpRegistry;
   readonly fusion: boolean;
 }
 
-export function runnerContext(
-  device: Device,
-  registry: OpRegistry,
-  fusion: boolean,
-  compilations?: CompileCache,
-): RunnerContext {
-  const cache = new KernelCache(device, compilations);
-  return { device, cache, folder: new Folder(cache), weights: new Weights(device), registry, fusion };
+export interface RunnerOptions extends Pick<RunnerContext, "byTime" | "registry" | "fusion"> {
+  readonly devices: readonly Device[];
+  readonly cache?: CompileCache;
+}
+
+export function runnerContext({ devices, cache, ...options }: RunnerOptions): RunnerContext {
+  const sites = devices.map((device): Site => ({
+    device,
+    cache: new KernelCache(device, cache),
+    weights: new Weights(device),
+  }));
+  return { ...options, sites, folder: new Folder(sites.at(-1)!.cache) };
 }
 
 /** Plans kept for different shapes of the inputs, or different elements that a stage asked for. */
@@ -164,7 +171,11 @@ export class GraphRunner {
   private async plan(nodes: readonly GraphNode[], known: ReadonlyMap<string, Known>): Promise<Planned> {
     const { opsets } = this.graph;
     const results = new Set(this.graph.outputs.map(({ name }) => name));
-    const stage = await planStage(nodes, known, results, { ...this.context, opsets });
+    const stage = await planStage(nodes, known, results, {
+      ...this.context,
+      devices: this.context.sites.map(({ device }) => device),
+      opsets,
+    });
     const needed = new Set([...stage.waiting.flatMap(namesUsed), ...results]);
     const exports = new Map<string, Value>();
     for (const name of needed) {

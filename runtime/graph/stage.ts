@@ -1,21 +1,24 @@
-// A stage, ready to run: its live steps after fusion, their kernels, one block of memory, constants on the device.
+// A stage, ready to run: its live steps after fusion, their kernels, one block of memory a device, constants where they are read.
 
 import type { Arguments } from "../call/bind.ts";
-import type { BoundLaunch, Device, Kernel } from "../device.ts";
+import { KernError } from "../error.ts";
+import type { BoundLaunch, Kernel } from "../device.ts";
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import { dtypeInfo } from "../../lang/dtypes.ts";
 import { contiguousStrides } from "../tensor/layout.ts";
 import { Tensor, tensor } from "../tensor/tensor.ts";
 import type { Folder } from "./fold.ts";
 import { fuse } from "./fuse.ts";
-import { argumentsOf, prepare, type KernelCache } from "./kernels.ts";
+import { argumentsOf, prepare, type Prepared } from "./kernels.ts";
 import { planMemory, type MemoryPlan } from "./memory.ts";
 import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
 import type { Rewritten } from "./rewrites/rewriter.ts";
+import { copiesOf, sitesOf, type Site } from "./sites.ts";
 import type { Launch } from "./source.ts";
 
 interface LoadedStep {
   readonly step: Step;
+  readonly site: Site;
   readonly kernel: Kernel;
   readonly launch: Launch;
   /** Inputs of the stage that it reads, which may be elsewhere with each run. */
@@ -25,33 +28,22 @@ interface LoadedStep {
   run: BoundLaunch | undefined;
 }
 
-/** Weights on the device, shared by all stages of a model. */
-export class Weights {
-  private readonly device: Device;
-  private readonly uploaded = new Map<Tensor, Promise<Tensor>>();
-  bytes = 0;
-
-  constructor(device: Device) {
-    this.device = device;
-  }
-
-  upload(constant: Tensor): Promise<Tensor> {
-    let found = this.uploaded.get(constant);
-    if (!found) {
-      this.bytes += Math.ceil((constant.size * dtypeInfo(constant.dtype).bits) / 8);
-      found = this.device.upload(constant);
-      this.uploaded.set(constant, found);
-    }
-    return found;
-  }
+export interface StageContext {
+  /** The model's devices, the one that can run everything last. */
+  readonly sites: readonly Site[];
+  /** Whether the time that a step takes decides among them, or their order. */
+  readonly byTime: boolean;
+  readonly folder: Folder;
+  readonly fusion: boolean;
 }
 
-export interface StageContext {
-  readonly device: Device;
-  readonly cache: KernelCache;
-  readonly folder: Folder;
-  readonly weights: Weights;
-  readonly fusion: boolean;
+/** Tensors by the value that they hold. */
+type Places = ReadonlyMap<Value, Tensor>;
+
+/** An input on a device, and whether in memory of the stage's own. */
+interface Held {
+  readonly tensor: Tensor;
+  readonly own: boolean;
 }
 
 export class LoadedStage {
@@ -59,28 +51,38 @@ export class LoadedStage {
   readonly steps: readonly LoadedStep[];
   /** Nodes of the model that these steps compute, and that aren't constant. */
   readonly nodes: number;
-  private readonly places: ReadonlyMap<Value, Tensor>;
-  private readonly arena: Tensor | undefined;
-  private readonly device: Device;
-  /** What the last run was given, and whether it lies in memory of the stage's own. */
-  private readonly inputs = new Map<Value, { readonly tensor: Tensor; readonly own: boolean }>();
-  /** Inputs that lie elsewhere than in the run before. */
-  private readonly moved = new Set<Value>();
+  /** Tensors that go from one device to another in a run. */
+  readonly copies: number;
+  private readonly places: Places;
+  private readonly constants: ReadonlyMap<Site, Places>;
+  private readonly pools: readonly Tensor[];
+  /** What the last run was given, on each device that reads it. */
+  private readonly inputs = new Map<Site, Map<Value, Held>>();
+  private readonly read: ReadonlyMap<Site, ReadonlySet<Value>>;
+  private given: Places = new Map();
 
   private constructor(
-    device: Device,
     memory: MemoryPlan,
     steps: readonly LoadedStep[],
     nodes: number,
-    places: ReadonlyMap<Value, Tensor>,
-    arena: Tensor | undefined,
+    places: Places,
+    constants: ReadonlyMap<Site, Places>,
+    pools: readonly Tensor[],
   ) {
-    this.device = device;
     this.memory = memory;
     this.steps = steps;
     this.nodes = nodes;
     this.places = places;
-    this.arena = arena;
+    this.constants = constants;
+    this.pools = pools;
+    const sites = new Map(steps.map(({ step, site }) => [step, site]));
+    const read = new Map<Site, Set<Value>>();
+    for (const { site, given } of steps) {
+      this.inputs.set(site, new Map());
+      read.set(site, new Set([...(read.get(site) ?? []), ...given]));
+    }
+    this.read = read;
+    this.copies = copiesOf([...sites.keys()], (step) => sites.get(step)!);
   }
 
   /** Keeps what the `wanted` values need of `all` steps, and compiles it. */
@@ -90,48 +92,49 @@ export class LoadedStage {
     rewritten: readonly Rewritten[],
     context: StageContext,
   ): Promise<LoadedStage> {
+    const { sites, folder } = context;
     const live = liveSteps(all, wanted);
     const steps = context.fusion ? fuse(live, wanted) : live;
     for (const step of steps)
-      for (const { value } of inputsOf(step)) if (value.fixed) await context.folder.evaluate(value);
-    const memory = planMemory(steps, new Set(wanted));
+      for (const { value } of inputsOf(step)) if (value.fixed) await folder.evaluate(value);
+    const { memory, chosen, prepared } = await arranged(steps, wanted, context);
     const places = new Map<Value, Tensor>();
-    let arena: Tensor | undefined;
-    if (memory.bytes > 0) {
-      arena = await context.device.upload(tensor(new Uint8Array(memory.bytes)));
-      for (const [value, offset] of memory.offsets) places.set(value, placed(arena, value, offset));
-    }
-    for (const step of steps)
-      for (const { value } of inputsOf(step)) {
-        const root = rootOf(value);
-        if (value.fixed && !places.has(root)) {
-          const constant = await context.folder.evaluate(root);
-          places.set(root, await context.weights.upload(constant));
-        }
-      }
+    const pools: Tensor[] = [];
+    for (const { bytes, group } of memory.pools)
+      pools.push(await sites[group]!.device.upload(tensor(new Uint8Array(bytes))));
+    for (const [value, offset] of memory.offsets)
+      places.set(value, placed(pools[memory.poolOf.get(value)!]!, value, offset));
+    const constants = new Map(sites.map((site) => [site, new Map<Value, Tensor>()]));
     const loaded: LoadedStep[] = [];
-    for (const step of steps) {
-      const { kernel, launch } = await prepare(step, context.cache, memory.inPlace.get(step));
-      const roots = inputsOf(step).map(({ value }) => rootOf(value));
-      const given = [...new Set(roots.filter((root) => !places.has(root)))];
-      loaded.push({ step, kernel, launch, given, args: undefined, run: undefined });
+    for (const [at, step] of steps.entries()) {
+      const site = chosen.get(step)!;
+      const own = constants.get(site)!;
+      const roots = new Set(inputsOf(step).map(({ value }) => rootOf(value)));
+      for (const root of roots)
+        if (root.fixed && !own.has(root))
+          own.set(root, await site.weights.upload(await folder.evaluate(root)));
+      const given = [...roots].filter((root) => !places.has(root) && !root.fixed);
+      loaded.push({ step, site, ...prepared[at]!, given, args: undefined, run: undefined });
     }
-    const nodes = computing(all, live, rewritten);
-    return new LoadedStage(context.device, memory, loaded, nodes, places, arena);
+    return new LoadedStage(memory, loaded, computing(all, live, rewritten), places, constants, pools);
   }
 
   /** Runs every step. `given` are the tensors of the stage's inputs. */
-  async run(
-    given: ReadonlyMap<Value, Tensor>,
-    after?: (step: Step, milliseconds: number) => void,
-  ): Promise<void> {
-    const here = await this.placed(given);
-    for (const loaded of this.steps)
-      if (!loaded.args || loaded.given.some((value) => this.moved.has(value))) {
-        loaded.args = argumentsOf(loaded.launch, (value) => this.places.get(value) ?? here.get(value));
-        loaded.run = await loaded.kernel.bind(loaded.args);
-      }
-    this.moved.clear();
+  async run(given: Places, after?: (step: Step, milliseconds: number) => void): Promise<void> {
+    this.given = given;
+    const moved = await this.placeInputs();
+    for (const loaded of this.steps) {
+      const { site, kernel, launch } = loaded;
+      if (loaded.args && !loaded.given.some((value) => moved.get(site)?.has(value))) continue;
+      loaded.args = argumentsOf(
+        launch,
+        (value) =>
+          this.places.get(value) ??
+          this.constants.get(site)!.get(value) ??
+          this.inputs.get(site)?.get(value)?.tensor,
+      );
+      loaded.run = await kernel.bind(loaded.args);
+    }
     if (after) return this.timed(after);
     for (const { kernel, args, run } of this.steps) {
       // Most launches wait for nothing, and waiting for nothing takes longer than many of them.
@@ -141,41 +144,46 @@ export class LoadedStage {
   }
 
   private async timed(after: (step: Step, milliseconds: number) => void): Promise<void> {
-    const { device } = this;
-    for (const { step, kernel, args, run } of this.steps) {
+    for (const { step, site, kernel, args, run } of this.steps) {
       const start = performance.now();
       if (run) await run();
       else await kernel(args);
-      await device.finish?.();
+      await site.device.finish?.();
       after(step, performance.now() - start);
     }
   }
 
-  /** The tensors of the inputs on the device: those of the host are copied to where the last ones lay. */
-  private async placed(given: ReadonlyMap<Value, Tensor>): Promise<ReadonlyMap<Value, Tensor>> {
-    const { device, inputs } = this;
-    for (const [value, tensor] of given) {
-      const known = inputs.get(value);
-      const there = tensor.storage.device !== undefined && tensor.isContiguous;
-      if (!there && known?.own && device.write) {
-        await device.write(known.tensor, tensor);
-        continue;
+  /** Brings the inputs to the devices that read them: those of elsewhere are copied to where the last ones lay. Gives those that moved. */
+  private async placeInputs(): Promise<ReadonlyMap<Site, ReadonlySet<Value>>> {
+    const moved = new Map<Site, Set<Value>>();
+    for (const [site, values] of this.read) {
+      const held = this.inputs.get(site)!;
+      const { device } = site;
+      for (const value of values) {
+        const tensor = this.given.get(value)!;
+        const known = held.get(value);
+        const there = tensor.storage.device === device && tensor.isContiguous;
+        if (!there && known?.own && device.write) {
+          await device.write(known.tensor, tensor);
+          continue;
+        }
+        if (there && known?.tensor.storage === tensor.storage && known.tensor.offset === tensor.offset)
+          continue;
+        if (known?.own) known.tensor.dispose();
+        held.set(value, { tensor: there ? tensor : await device.upload(tensor), own: !there });
+        moved.set(site, (moved.get(site) ?? new Set()).add(value));
       }
-      if (there && known?.tensor.storage === tensor.storage && known.tensor.offset === tensor.offset)
-        continue;
-      if (known?.own) known.tensor.dispose();
-      inputs.set(value, { tensor: there ? tensor : await device.upload(tensor), own: !there });
-      this.moved.add(value);
     }
-    return new Map([...inputs].map(([value, { tensor }]) => [value, tensor]));
+    return moved;
   }
 
-  /** Where a value's elements are after a run on these inputs. */
+  /** Where a value's elements are after a run. */
   placeOf(value: Value): Tensor {
     const root = rootOf(value);
-    const whole = this.places.get(root) ?? this.inputs.get(root)?.tensor;
+    const whole = this.places.get(root) ?? this.given.get(root);
     if (!whole) return internalError("graph", `the value ${value.name ?? value.id} has no place`);
     const { shape } = value;
+    if (!whole.isContiguous) return whole.reshape(shape);
     return new Tensor(whole.storage, whole.dtype, {
       shape,
       strides: contiguousStrides(shape),
@@ -184,11 +192,45 @@ export class LoadedStage {
   }
 
   dispose(): void {
-    this.arena?.dispose();
-    for (const { tensor, own } of this.inputs.values()) if (own) tensor.dispose();
+    for (const pool of this.pools) pool.dispose();
+    for (const held of this.inputs.values())
+      for (const { tensor, own } of held.values()) if (own) tensor.dispose();
     this.inputs.clear();
   }
 }
+
+/** Sites, memory and kernels for steps: a step whose kernel a device's compiler refuses goes on to another. */
+async function arranged(
+  steps: readonly Step[],
+  wanted: readonly Value[],
+  { sites, byTime }: StageContext,
+): Promise<{ memory: MemoryPlan; chosen: ReadonlyMap<Step, Site>; prepared: readonly Prepared[] }> {
+  const refused = new Map<Step, Set<Site>>();
+  for (;;) {
+    const chosen = sitesOf(steps, sites, byTime, refused);
+    const memory = planMemory(steps, new Set(wanted), {
+      groupOf: (step) => sites.indexOf(chosen.get(step)!),
+      // A shader may not see a buffer twice, of which it writes a part.
+      apart: (group) => sites[group]!.device.name === "webgpu",
+    });
+    const prepared: Prepared[] = [];
+    for (const step of steps) {
+      const site = chosen.get(step)!;
+      try {
+        prepared.push(await prepare(step, site.cache, memory.inPlace.get(step)));
+      } catch (error) {
+        if (site === sites.at(-1) || !isRefusal(error)) throw error;
+        refused.set(step, (refused.get(step) ?? new Set()).add(site));
+        break;
+      }
+    }
+    if (prepared.length === steps.length) return { memory, chosen, prepared };
+  }
+}
+
+/** Whether a compiler or a device said that it can't, and not that something is broken. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof KernError || (error instanceof Error && error.name === "CompileError");
 
 function placed(arena: Tensor, { dtype, shape }: Value, byteOffset: number): Tensor {
   const offset = (byteOffset * 8) / dtypeInfo(dtype).bits;

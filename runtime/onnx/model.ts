@@ -12,8 +12,11 @@ import { importOnnx } from "./import.ts";
 import type { ExternalData } from "./tensors.ts";
 
 export interface ModelOptions {
-  /** Where the model runs. */
-  readonly device: Device;
+  /**
+   * Where the model runs. What a device can't do (64-bit integers on a GPU, a kernel beyond its limits) runs on `wasm`. Of several
+   * devices, each step has the one on which it and the copies to and from it take the least time, by an estimate.
+   */
+  readonly device: Device | readonly Device[];
   /** Files of weights beside the model, by the names that it gives them. */
   readonly externalData?: ExternalData;
   /** Where ops of other domains are looked up; the shared registry if nothing is said. */
@@ -37,6 +40,10 @@ export interface ModelStatistics {
   readonly intermediates: number;
   /** Bytes of weights, and of what was computed of them alone, on the device. */
   readonly weights: number;
+  /** Launches by device. */
+  readonly devices: Readonly<Record<string, number>>;
+  /** Tensors that go from one device to another in a run, those that the caller gives and takes not counted. */
+  readonly copies: number;
   /** Nodes that are carried out in another way than their operators say, by name. */
   readonly ways: ReadonlyMap<string, Way>;
 }
@@ -54,11 +61,15 @@ export class Model {
   private readonly runner: GraphRunner;
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(graph: Graph, { device, registry = ops, fusion = true, cache }: ModelOptions) {
+  constructor(
+    graph: Graph,
+    devices: readonly Device[],
+    { device, registry = ops, fusion = true, cache }: ModelOptions,
+  ) {
     this.graph = graph;
     this.inputs = graph.inputs.filter(({ name }) => !graph.constants.has(name));
     this.outputs = graph.outputs;
-    this.context = runnerContext(device, registry, fusion, cache);
+    this.context = runnerContext({ devices, byTime: Array.isArray(device), registry, fusion, cache });
     this.runner = new GraphRunner(graph, this.context);
   }
 
@@ -74,6 +85,9 @@ export class Model {
   async statistics(): Promise<ModelStatistics> {
     const planned = await this.runner.stages();
     const stages = planned.map(({ loaded }) => loaded);
+    const devices: Record<string, number> = {};
+    for (const { steps } of stages)
+      for (const { site } of steps) devices[site.device.name] = (devices[site.device.name] ?? 0) + 1;
     const rewrites: Record<string, number> = {};
     for (const { stage } of planned)
       for (const { rewrite } of stage.rewritten) rewrites[rewrite] = (rewrites[rewrite] ?? 0) + 1;
@@ -86,7 +100,9 @@ export class Model {
       rewrites,
       arena: sum(({ memory }) => memory.bytes),
       intermediates: sum(({ memory }) => memory.sum),
-      weights: this.context.weights.bytes,
+      weights: this.context.sites.reduce((total, { weights }) => total + weights.bytes, 0),
+      devices,
+      copies: sum(({ copies }) => copies),
       ways: new Map(planned.flatMap(({ stage }) => [...stage.builder.notes])),
     };
   }
@@ -141,5 +157,12 @@ export function portText({ dtype, shape }: GraphPort): string {
 
 /** Reads an ONNX model. Its kernels are compiled when it first runs, for the shapes that it is given. */
 export async function loadModel(bytes: Uint8Array, options: ModelOptions): Promise<Model> {
-  return new Model(importOnnx(bytes, options.externalData), options);
+  const graph = importOnnx(bytes, options.externalData);
+  const devices = [options.device].flat();
+  // The interpreter can do everything, too.
+  if (!devices.some(({ name }) => name === "wasm" || name === "interp"))
+    devices.push(await (await import("../devices/wasm/device.ts")).openWasmDevice());
+  // What can run everything comes last; time decides among several anyway.
+  devices.sort((a, b) => Number(a.name === "wasm") - Number(b.name === "wasm"));
+  return new Model(graph, devices, options);
 }

@@ -147,6 +147,14 @@ export class WebgpuDevice implements Backend, Machine {
     return (call: BoundCall) => runner.run(call);
   }
 
+  async write(target: Tensor, source: Tensor): Promise<void> {
+    const data = await source.data();
+    const { context, buffer } = target.storage as GpuStorage;
+    // What was encoded before reads what was there before.
+    context.submit();
+    write(context, buffer, data);
+  }
+
   async upload(tensor: Tensor): Promise<Tensor> {
     const data = await tensor.data();
     const context = await this.context();
