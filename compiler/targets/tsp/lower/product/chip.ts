@@ -48,12 +48,12 @@ export class Chip {
     const key = `${side} ${type} ${value}`;
     const known = this.pads.get(key);
     if (known !== undefined) return known;
-    const place = this.memory.take(side, 1, 1);
-    if (!place || place.after >= 0) throw new Unfit("no room left for the border of a tensor");
+    const address = this.memory.pad(side);
+    if (address === undefined) throw new Unfit("no room left for the border of a tensor");
     const beats = encode(new Float64Array(lanes).fill(value), type);
     for (let copy = 0; copy < 4; copy++)
-      this.builder.data(queueOfWord(side, copy, 0), place.address, [beats[copy % widths[type]]!]);
-    this.pads.set(key, place.address);
-    return place.address;
+      this.builder.data(queueOfWord(side, copy, 0), address, [beats[copy % widths[type]]!]);
+    this.pads.set(key, address);
+    return address;
   }
 }

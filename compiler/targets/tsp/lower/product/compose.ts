@@ -11,8 +11,9 @@ import { Unfit } from "../dag.ts";
 import { Chip } from "./chip.ts";
 import { epilogueOf, type Epilogue } from "./epilogue.ts";
 import { firstWeightSlice, otherSide, rowPlace } from "./floor.ts";
+import { gatheredProduct } from "./gather.ts";
 import { costOfJobs, jobsOf, type Job } from "./jobs.ts";
-import { beatsOf, inRuns, readBeats, regionsFor, reserve, type Resident } from "./resident.ts";
+import { beatsOf, inRuns, readBeats, regionsFor, reserve, type Resident, type Spread } from "./resident.ts";
 import { batchOf, placeOf, shiftBuffer, type Product, type Strided } from "./spec.ts";
 import { Stage, type StoredWeights } from "./stage.ts";
 import type { Window } from "./window.ts";
@@ -54,7 +55,15 @@ export interface ProductOptions {
   /** Pixels in a word of the result. */
   readonly pixels: number;
   readonly operand?: Resident;
+  /** How the result is spread over banks, where that matters to something else. */
+  readonly spread?: Spread;
 }
+
+/**
+ * Up to so many words of a plane in one go the next product may begin while the last of them are written, and finds them in
+ * the other bank if banks take turns; with more, halves do, whose addresses go on by one.
+ */
+const longestTurns = 256;
 
 export class Composer {
   readonly chip: Chip;
@@ -74,7 +83,7 @@ export class Composer {
     side: Side,
     at: (values: Values) => (row: number, x: number, channel: number) => number,
   ): Resident {
-    const tensor = reserve(this.chip.memory, side, 0, layout, type, true, inRuns(layout.words));
+    const tensor = reserve(this.chip.memory, side, "halves", layout, type, true, inRuns(layout.words));
     if (!tensor || tensor.after >= 0)
       throw new Unfit(`a tensor of ${layout.words} words, which a hemisphere doesn’t hold`);
     const name = `in${this.count++}`;
@@ -91,6 +100,24 @@ export class Composer {
     return this.input(layout, type === "f16" ? "f16" : "i8", side, (values) => {
       const given = values(bind(words.buffer));
       return (row, at, channel) => given[placeOf(words, batch, y.size, item, row, at, { channel })]! - less;
+    });
+  }
+
+  /** The same for a gathered product. */
+  gathered(product: Product, bind: Binding, side: Side): Resident {
+    const { words, batch, y, x, channels, type } = product;
+    const { of, source } = product.gathered!;
+    const layout = layoutOf(batchOf(product) * y.size, x.size, channels, 1);
+    const less = type === "u8" ? 128 : 0;
+    return this.input(layout, type === "f16" ? "f16" : "i8", side, (values) => {
+      const given = values(bind(words.buffer));
+      return (row, group, lane) => {
+        const at = source(row, group, lane);
+        const value = at
+          ? given[placeOf(words, batch, of.y.size, 0, at[0], at[1], { channel: at[2] })]!
+          : of.pad;
+        return value - less;
+      };
     });
   }
 
@@ -111,7 +138,7 @@ export class Composer {
     const output = reserve(
       chip.memory,
       otherSide(input.side),
-      0,
+      "halves",
       layout,
       window.result.type,
       copied,
@@ -153,10 +180,9 @@ export class Composer {
     const epilogue = epilogueOf(product, delays.alu, delays.aluEntry, operand?.side ?? input.side);
     const jobs = jobsOf(tiling, epilogue.interval, delays);
     const producer = producersOf(jobs, output);
-    const avoided = operand?.side === to ? bankOf(operand) : -1;
-    const tensor =
-      reserve(memory, to, avoided === 0 ? 1 : 0, output, epilogue.type, copied, producer) ??
-      reserve(memory, otherSide(to), bankOf(input) ^ 1, output, epilogue.type, copied, producer);
+    const most = Math.max(...jobs.flat().map(({ words }) => words[0]!.length));
+    const spread = options.spread ?? (most <= longestTurns ? "turns" : "halves");
+    const tensor = reserve(memory, to, spread, output, epilogue.type, copied, producer);
     if (!tensor) throw new Unfit(`a result of ${output.words} words, which memory doesn’t hold`);
     const number = this.count++;
     const rows = this.rows(product, bind, tiling, epilogue, number);
@@ -164,7 +190,8 @@ export class Composer {
     const why = stage.emit();
     if (why !== undefined) throw new Unfit(why, product.span);
     for (const stored of stage.stored) this.weights(product, bind, item, tiling, stored, number);
-    const { x, y, channels, columns } = product;
+    const real = product.gathered?.of ?? product;
+    const { x, y, channels, columns } = real;
     const loads = stage.stored.map(({ words }) => words);
     const made = [0, 0, 0, 0];
     for (const plane of producer) made[plane]! += 1;
@@ -176,10 +203,13 @@ export class Composer {
       vector: epilogue.interval * Math.max(...made),
       loaded: Math.max(0, ...loads),
       weights: 16 * loads.reduce((a, b) => a + b, 0),
-      macs: batchOf(product) * y.outputs * x.outputs * y.taps * x.taps * channels * columns,
-      pixels: [input.layout.pixels, pixels],
+      macs: batchOf(real) * y.outputs * x.outputs * y.taps * x.taps * channels * columns,
+      pixels: [input.layout.pixels, real === product ? pixels : output.channels / columns],
     });
-    return tensor;
+    // A gathered product's columns are pixels beside each other.
+    return real === product
+      ? tensor
+      : { ...tensor, layout: outputLayout(real, output.channels / columns) };
   }
 
   /** Lets the host read a result; returns how its elements come from the words. */
@@ -196,9 +226,10 @@ export class Composer {
   }
 
   /** Gives a tensor's memory back, which nothing will read any more. */
-  release({ side, address, reserved, lastRead, ready }: Resident): void {
+  release({ side, bases, reserved, lastRead, ready }: Resident): void {
     const written = ready.reduce((a, b) => Math.max(a, b), -1);
-    this.chip.memory.release(side, address, reserved, Math.max(lastRead, written));
+    for (const [bank, words] of reserved.entries())
+      this.chip.memory.release(side, bases[bank]!, words, Math.max(lastRead, written));
   }
 
   program(): Program {
@@ -268,8 +299,6 @@ export const outputLayout = (product: Product, pixels: number): Layout =>
 const alike = (a: Layout, b: Layout): boolean =>
   a.channels === b.channels && a.pixels === b.pixels && a.words === b.words;
 
-const bankOf = ({ address }: Resident): number => (address < 4096 ? 0 : 1);
-
 function producersOf(jobs: readonly (readonly Job[])[], { words }: Layout): Uint8Array {
   const found = new Uint8Array(words);
   for (const [side, own] of jobs.entries())
@@ -288,6 +317,12 @@ export function productCycles(product: Product, profile: Profile, input: number,
   return costOfJobs(jobsOf(tiling, interval, delays), tiling, interval, delays);
 }
 
+/** The same for a product whose taps the host gathers; without end where it can't. */
+export function gatheredCycles(product: Product, profile: Profile, output: number): number {
+  if (output * product.columns > lanes || product.items > 1) return Infinity;
+  return productCycles(gatheredProduct(product, output), profile, 1, 1);
+}
+
 /** The numbers of pixels in words of the input and the result that make a product shortest. */
 export function bestPixels(
   product: Product,
@@ -304,26 +339,24 @@ export function bestPixels(
 
 /** The values of a row of factors by column. */
 function columnValues(
-  product: Product,
+  { gathered, ...own }: Product,
   bind: Binding,
   at: Strided,
   values: Values,
 ): (column: number) => number {
+  const { weights, channels, columns, x, y } = gathered?.of ?? own;
   if (at.buffer !== shiftBuffer) {
     const given = values(bind(at.buffer));
-    return (column) => given[at.first + column * at.column]!;
+    return (column) => given[at.first + (column % columns) * at.column]!;
   }
-  const { weights, channels, x, y } = product;
   const given = values(bind(weights.buffer));
   return (column) => {
     let sum = 0;
+    const first = weights.first + (column % columns) * weights.column;
     for (let r = 0; r < y.taps; r++)
       for (let q = 0; q < x.taps; q++)
         for (let c = 0; c < channels; c++)
-          sum +=
-            given[
-              weights.first + r * weights.r + q * weights.q + c * weights.channel + column * weights.column
-            ]!;
+          sum += given[first + r * weights.r + q * weights.q + c * weights.channel]!;
     return 128 * sum;
   };
 }
@@ -357,8 +390,10 @@ function weightBeats(
     // Both halves of an f16 tile hold the same words; the plane takes one half of their lanes.
     if (offset + blocks > words) continue;
     eachWeight(tiling, of, pass, (column, lane, q, channel, number) => {
-      const place =
-        base + pass.r * weights.r + q * weights.q + channel * weights.channel + number * weights.column;
+      const place = product.gathered
+        ? product.gathered.weight(channel, number)
+        : base + pass.r * weights.r + q * weights.q + channel * weights.channel + number * weights.column;
+      if (place < 0) return;
       const word = offset + Math.floor(column / perBlock);
       const own = column % perBlock;
       if (!float) {

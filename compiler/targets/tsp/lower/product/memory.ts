@@ -41,12 +41,20 @@ export interface Place {
   readonly after: number;
 }
 
+/** Words at the end of bank 1 for what lies outside of tensors. */
+const pads = 8;
+export const firstPad = usable - pads;
+const wholeBank = (bank: number): Free[] => [
+  { from: bank * wordsOfBank, to: bank === 0 ? wordsOfBank : firstPad, after: -1 },
+];
+
 export class Memory {
   private readonly ports = new Map<number, Ports>();
-  private readonly free: Record<Side, Free[]> = {
-    W: [{ from: 0, to: usable, after: -1 }],
-    E: [{ from: 0, to: usable, after: -1 }],
+  private readonly free: Readonly<Record<Side, readonly [Free[], Free[]]>> = {
+    W: [wholeBank(0), wholeBank(1)],
+    E: [wholeBank(0), wholeBank(1)],
   };
+  private readonly taken: Record<Side, number> = { W: 0, E: 0 };
   /** The next free address in the slices of rows and of weights, by queue. */
   private readonly next = new Map<number, number>();
 
@@ -76,35 +84,21 @@ export class Memory {
     this.port(queue, cycle).writes[cycle] = address * streamBits + stream + 1;
   }
 
-  /**
-   * Takes `words` addresses in the slices of words of a hemisphere, in the bank asked for where there is room and within
-   * one bank where they fit; undefined if there is none.
-   */
-  take(side: Side, words: number, bank: number): Place | undefined {
-    const list = this.free[side];
-    const start = (free: Free, from: number): number | undefined => {
-      const address = Math.max(free.from, from);
-      return address + words <= free.to ? address : undefined;
-    };
-    const within = (address: number): boolean =>
-      Math.floor(address / wordsOfBank) === Math.floor((address + words - 1) / wordsOfBank);
-    for (const from of [bank * wordsOfBank, 0, wordsOfBank, -1])
-      for (const [at, free] of list.entries()) {
-        const address = start(free, Math.max(0, from));
-        if (address === undefined || (from >= 0 && !within(address))) continue;
-        const rest: Free[] = [];
-        if (address > free.from) rest.push({ ...free, to: address });
-        if (address + words < free.to) rest.push({ ...free, from: address + words });
-        list.splice(at, 1, ...rest);
-        return { address, after: free.after };
-      }
-    return undefined;
+  /** Takes `words` addresses of a bank in the slices of words of a hemisphere; undefined if there are none. */
+  take(side: Side, bank: number, words: number): Place | undefined {
+    const list = this.free[side][bank]!;
+    // What is free for longest makes nobody wait.
+    const [found] = list.filter(({ from, to }) => from + words <= to).toSorted((a, b) => a.after - b.after);
+    if (!found) return undefined;
+    const { from, to, after } = found;
+    list.splice(list.indexOf(found), 1, ...(from + words < to ? [{ from: from + words, to, after }] : []));
+    return { address: from, after };
   }
 
   /** Gives addresses back that are read for the last time in cycle `after`. */
   release(side: Side, address: number, words: number, after: number): void {
     if (words === 0) return;
-    const list = this.free[side];
+    const list = this.free[side][address < wordsOfBank ? 0 : 1]!;
     list.push({ from: address, to: address + words, after });
     list.sort((a, b) => a.from - b.from);
     for (let at = list.length - 2; at >= 0; at--) {
@@ -112,6 +106,11 @@ export class Memory {
       if (left.to !== right.from) continue;
       list.splice(at, 2, { from: left.from, to: right.to, after: Math.max(left.after, right.after) });
     }
+  }
+
+  /** An address for a word that stands for what lies outside; undefined if all are taken. */
+  pad(side: Side): number | undefined {
+    return this.taken[side] < pads ? firstPad + this.taken[side]++ : undefined;
   }
 
   /** Addresses that nothing else gets, the same in slices `slice` … `slice + count - 1`; undefined if there are none. */

@@ -8,9 +8,10 @@ import type { Program } from "../../machine/program.ts";
 import type { Beat } from "../../machine/values.ts";
 import { Unfit } from "../dag.ts";
 import type { Refused } from "../index.ts";
-import { Composer, productCycles, type StageReport, type Values } from "./compose.ts";
+import { Composer, gatheredCycles, productCycles, type StageReport, type Values } from "./compose.ts";
+import { gatheredProduct } from "./gather.ts";
 import { productOf } from "./recognize.ts";
-import type { Resident } from "./resident.ts";
+import type { Resident, Spread } from "./resident.ts";
 import { batchOf, placeOf, type Product, type Strided } from "./spec.ts";
 import { windowOf, type Window } from "./window.ts";
 import { layoutOf, pixelChoices } from "./words.ts";
@@ -80,6 +81,7 @@ function stepOf(call: Call): Step {
 function lowered(steps: readonly Step[], outputs: readonly string[], profile: Profile): LoweredNetwork {
   const composer = new Composer(profile);
   const pixels = chosenPixels(steps, profile);
+  const spreads = spreadsOf(steps);
   const lying = new Map<string, Resident>();
   const lastUse = new Map<string, number>();
   for (const [at, { reads, beside }] of steps.entries())
@@ -90,19 +92,24 @@ function lowered(steps: readonly Step[], outputs: readonly string[], profile: Pr
     const { call, product, window, reads, beside, writes } = step;
     const bind = (buffer: string): string => call.tensors[buffer] ?? buffer;
     const consumed = lastUse.has(writes);
-    const input = lying.get(reads) ?? hosted(composer, step, reads, pixels.get(reads) ?? 1);
+    const gathers = product && gathered(steps, step, pixels, profile) ? pixels.get(writes)! : undefined;
+    const own = product && (gathers === undefined ? product : gatheredProduct(product, gathers));
+    const input =
+      lying.get(reads) ??
+      (own?.gathered ? composer.gathered(own, bind, "W") : hosted(composer, step, reads, pixels.get(reads) ?? 1));
     lying.set(reads, input);
     let made: Resident;
-    if (product) {
+    if (own) {
       const operand =
         beside === undefined
           ? undefined
           : (lying.get(beside) ?? besideFromHost(composer, step, beside, pixels));
       if (beside !== undefined && operand) lying.set(beside, operand);
-      made = composer.product(product, bind, input, {
+      made = composer.product(own, bind, input, {
         copied: consumed,
-        pixels: pixels.get(writes) ?? 1,
+        pixels: own.gathered ? 1 : (pixels.get(writes) ?? 1),
         ...(operand && { operand }),
+        ...(spreads.has(writes) && { spread: spreads.get(writes)! }),
       });
     } else made = composer.window(window!, input, consumed);
     lying.set(writes, made);
@@ -160,6 +167,42 @@ function besideFromHost(
   });
 }
 
+/**
+ * Results change hemispheres. One that lies in the same hemisphere as what is added to it is written while that is read, so
+ * that each of both has a bank of its own.
+ */
+function spreadsOf(steps: readonly Step[]): ReadonlyMap<string, Spread> {
+  const west = new Map<string, boolean>();
+  const found = new Map<string, Spread>();
+  for (const { reads, beside, writes } of steps) {
+    west.set(writes, !(west.get(reads) ?? true));
+    if (beside === undefined || (west.get(beside) ?? true) !== west.get(writes)) continue;
+    found.set(beside, "bank 0");
+    found.set(writes, "bank 1");
+  }
+  return found;
+}
+
+/** Whether only one call reads a tensor, which the host fills. */
+const hostsAlone = (steps: readonly Step[], { reads, beside }: Step): boolean =>
+  beside === undefined &&
+  steps.every(({ writes }) => writes !== reads) &&
+  steps.filter((other) => other.reads === reads || other.beside === reads).length === 1;
+
+/** Whether the host gathers the taps of a product: it alone reads the tensor, and it is shorter so. */
+function gathered(
+  steps: readonly Step[],
+  step: Step,
+  pixels: ReadonlyMap<string, number>,
+  profile: Profile,
+): boolean {
+  const { product, reads, writes } = step;
+  if (!product || !hostsAlone(steps, step)) return false;
+  const output = pixels.get(writes) ?? 1;
+  const direct = productCycles(product, profile, pixels.get(reads) ?? 1, output);
+  return gatheredCycles(product, profile, output) < direct;
+}
+
 /** How many pixels a word of each tensor holds: starting from one, whatever shortens the products around a tensor. */
 function chosenPixels(steps: readonly Step[], profile: Profile): ReadonlyMap<string, number> {
   const choices = new Map<string, readonly number[]>();
@@ -179,11 +222,17 @@ function chosenPixels(steps: readonly Step[], profile: Profile): ReadonlyMap<str
   const chosen = new Map([...choices.keys()].map((name) => [name, 1]));
   const known = new Map<string, number>();
   const cost = (): number =>
-    steps.reduce((sum, { product, reads, writes, call }) => {
+    steps.reduce((sum, step) => {
+      const { product, reads, writes, call } = step;
       if (!product) return sum;
       const [input, output] = [chosen.get(root(reads))!, chosen.get(root(writes))!];
       const key = `${call.name} ${input} ${output}`;
-      const cycles = known.get(key) ?? productCycles(product, profile, input, output);
+      const cycles =
+        known.get(key) ??
+        Math.min(
+          productCycles(product, profile, input, output),
+          hostsAlone(steps, step) ? gatheredCycles(product, profile, output) : Infinity,
+        );
       known.set(key, cycles);
       return sum + cycles;
     }, 0);

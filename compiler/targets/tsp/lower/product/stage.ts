@@ -7,6 +7,7 @@ import { instruction } from "../../machine/table.ts";
 import { noResult } from "../../machine/instruction.ts";
 import { columnsOfBlock } from "../../machine/mxm.ts";
 import { widths } from "../../machine/values.ts";
+import { Unfit } from "../dag.ts";
 import { configure, issueChain, type Epilogue } from "./epilogue.ts";
 import {
   firstWeightSlice,
@@ -65,6 +66,9 @@ export interface StageOptions {
   /** Addresses of the rows of factors: by hemisphere of the planes, then by feed; a word a part of the output. */
   readonly rows: Readonly<Record<Side, readonly number[]>>;
 }
+
+/** Cycles that a phase may wait for slices: more than everything that is under way then. */
+const longestWait = 20_000;
 
 /** Access to a slice that a phase would have. */
 interface Access {
@@ -202,7 +206,9 @@ export class Stage {
       if (pace !== undefined) start += (((pace - start) % interval) + interval) % interval;
     }
     let accesses: readonly Access[] | undefined;
-    for (; ; start += last ? interval : 1) {
+    for (let tries = 0; ; start += last ? interval : 1) {
+      if (tries++ > longestWait)
+        throw new Unfit("a product whose words can’t be read and written at once", of.tiling.product.span);
       accesses = this.accesses(side, job, tile, active, start, interval, last, count);
       if (accesses) break;
     }

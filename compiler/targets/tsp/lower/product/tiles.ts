@@ -45,13 +45,20 @@ export function tilingOf(product: Product, input: Layout, output: Layout): Tilin
       for (let q = 0; q < x.taps; q++)
         shifts.add(Math.floor(columnOf(product, output, phase, pixel, q) / input.pixels));
     const passes: Pass[] = [];
-    for (let r = 0; r < y.taps; r++)
+    for (const r of fromMiddle(y.taps))
       for (const shift of [...shifts].toSorted((a, b) => a - b))
         for (let part = 0; part < input.parts; part++) passes.push({ r, shift, part });
     for (let part = 0; part < output.parts; part++) classes.push({ part, phase, passes });
   }
   return { product, input, output, cycle, advance, classes };
 }
+
+/** Taps from the middle one down, then up: planes that share an image by rows have what lies above them from each other last. */
+const fromMiddle = (taps: number): readonly number[] => {
+  const all = Array.from({ length: taps }, (_, tap) => tap);
+  const middle = taps >> 1;
+  return [...all.slice(middle), ...all.slice(0, middle).toReversed()];
+};
 
 /** The column of the input that a tap takes for a pixel of the class's first word. */
 const columnOf = ({ x }: Product, { pixels }: Layout, phase: number, pixel: number, q: number): number =>
