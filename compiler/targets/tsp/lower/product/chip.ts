@@ -43,7 +43,7 @@ export class Chip {
     }));
   }
 
-  /** The address of words that hold `value` in every lane, the same in the first slice of each copy. */
+  /** The address of words that hold `value` in every lane, the same in all slices of words. */
   pad({ side, type }: Resident, value: number): number {
     const key = `${side} ${type} ${value}`;
     const known = this.pads.get(key);
@@ -52,7 +52,8 @@ export class Chip {
     if (address === undefined) throw new Unfit("no room left for the border of a tensor");
     const beats = encode(new Float64Array(lanes).fill(value), type);
     for (let copy = 0; copy < 4; copy++)
-      this.builder.data(queueOfWord(side, copy, 0), address, [beats[copy % widths[type]]!]);
+      for (let producer = 0; producer < 4; producer++)
+        this.builder.data(queueOfWord(side, copy, producer), address, [beats[copy % widths[type]]!]);
     this.pads.set(key, address);
     return address;
   }

@@ -130,11 +130,10 @@ export class Composer {
     if (input.layout.pixels !== 1 || !alike(view, input.layout) || input.type !== window.type)
       throw new Unfit("a tensor that lies in other words than this window takes", span);
     const layout = layoutOf(images * y.outputs, x.outputs, channels, 1);
-    // Neighbouring pixels lie in different slices, so that the next window may take two of them at once.
-    const producer = Uint8Array.from(
-      { length: layout.words },
-      (_, word) => Math.floor(word / layout.parts) % 4,
-    );
+    // Words that are made at once lie in different slices, and so do neighbouring pixels, two of which the next window takes.
+    const each = Math.ceil(layout.words / 4);
+    const turn = (word: number): number => Math.floor(word / each) + Math.floor((word % each) / layout.parts);
+    const producer = Uint8Array.from({ length: layout.words }, (_, word) => turn(word) % 4);
     const output = reserve(
       chip.memory,
       otherSide(input.side),
@@ -145,13 +144,13 @@ export class Composer {
       producer,
     );
     if (!output) throw new Unfit(`a result of ${layout.words} words, which memory doesn’t hold`, span);
-    const { begins, ends, interval } = emitWindow(chip, window, input, output);
+    const { begins, ends, perWord } = emitWindow(chip, window, input, output);
     this.reports.push({
       name: window.name,
       begins,
       ends,
       fed: 0,
-      vector: interval * layout.words,
+      vector: perWord * layout.words,
       loaded: 0,
       weights: 0,
       macs: 0,
@@ -207,9 +206,7 @@ export class Composer {
       pixels: [input.layout.pixels, real === product ? pixels : output.channels / columns],
     });
     // A gathered product's columns are pixels beside each other.
-    return real === product
-      ? tensor
-      : { ...tensor, layout: outputLayout(real, output.channels / columns) };
+    return real === product ? tensor : { ...tensor, layout: outputLayout(real, output.channels / columns) };
   }
 
   /** Lets the host read a result; returns how its elements come from the words. */

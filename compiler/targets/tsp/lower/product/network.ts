@@ -96,7 +96,9 @@ function lowered(steps: readonly Step[], outputs: readonly string[], profile: Pr
     const own = product && (gathers === undefined ? product : gatheredProduct(product, gathers));
     const input =
       lying.get(reads) ??
-      (own?.gathered ? composer.gathered(own, bind, "W") : hosted(composer, step, reads, pixels.get(reads) ?? 1));
+      (own?.gathered
+        ? composer.gathered(own, bind, "W")
+        : hosted(composer, step, reads, pixels.get(reads) ?? 1));
     lying.set(reads, input);
     let made: Resident;
     if (own) {

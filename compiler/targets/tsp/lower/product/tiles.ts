@@ -44,21 +44,23 @@ export function tilingOf(product: Product, input: Layout, output: Layout): Tilin
     for (let pixel = 0; pixel < output.pixels; pixel++)
       for (let q = 0; q < x.taps; q++)
         shifts.add(Math.floor(columnOf(product, output, phase, pixel, q) / input.pixels));
-    const passes: Pass[] = [];
-    for (const r of fromMiddle(y.taps))
-      for (const shift of [...shifts].toSorted((a, b) => a - b))
-        for (let part = 0; part < input.parts; part++) passes.push({ r, shift, part });
+    const places = Array.from({ length: y.taps }, (_, r) =>
+      [...shifts].map((shift) => ({ r, shift })),
+    ).flat();
+    const first = Math.floor((phase * output.pixels * x.stride) / input.pixels);
+    // Words as far on as the result's own first, then those behind: planes that share an image get these from each other
+    // last.
+    const ahead = ({ r, shift }: Pick<Pass, "r" | "shift">): number =>
+      (r * y.dilation + y.offset) * input.across + shift - first;
+    const later = (place: Pick<Pass, "r" | "shift">): number =>
+      ahead(place) >= 0 ? ahead(place) : input.words - ahead(place);
+    const passes = places
+      .toSorted((a, b) => later(a) - later(b))
+      .flatMap((place): Pass[] => Array.from({ length: input.parts }, (_, part) => ({ ...place, part })));
     for (let part = 0; part < output.parts; part++) classes.push({ part, phase, passes });
   }
   return { product, input, output, cycle, advance, classes };
 }
-
-/** Taps from the middle one down, then up: planes that share an image by rows have what lies above them from each other last. */
-const fromMiddle = (taps: number): readonly number[] => {
-  const all = Array.from({ length: taps }, (_, tap) => tap);
-  const middle = taps >> 1;
-  return [...all.slice(middle), ...all.slice(0, middle).toReversed()];
-};
 
 /** The column of the input that a tap takes for a pixel of the class's first word. */
 const columnOf = ({ x }: Product, { pixels }: Layout, phase: number, pixel: number, q: number): number =>

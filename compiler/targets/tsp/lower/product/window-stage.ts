@@ -2,16 +2,16 @@
 // and the result goes on to the other hemisphere, a word a cycle at best. Words of all four parts of the result take turns,
 // so that the copies of what they read are asked for one word each.
 
-import { memQueue, streamsOfSide, vxmQueue } from "../../machine/geometry.ts";
+import { alus, groups, memQueue, reaches, streamsOfSide, vxmQueue } from "../../machine/geometry.ts";
 import { constantOperand, firstAlu, noResult } from "../../machine/instruction.ts";
 import { instruction, type Instruction } from "../../machine/table.ts";
 import { types, widths } from "../../machine/values.ts";
-import { chainOf, constantOfItem, type Chain, type Item } from "../chain.ts";
-import { Unfit } from "../dag.ts";
+import { build, chainOf, constantOfItem, type Chain, type Item } from "../chain.ts";
+import { Unfit, type Node } from "../dag.ts";
 import type { Chip } from "./chip.ts";
-import { queueOfWord, toVxm } from "./floor.ts";
+import { queueOfWord, toVxm, wordSlice } from "./floor.ts";
 import { addressOfWord, copiesOf, sliceOfWord, type Resident } from "./resident.ts";
-import { tapNumber, type Window } from "./window.ts";
+import { tapBuffer, tapNumber, type Window } from "./window.ts";
 
 interface Access {
   readonly queue: number;
@@ -24,24 +24,29 @@ interface Access {
 export interface WindowTimes {
   readonly begins: number;
   readonly ends: number;
-  readonly interval: number;
+  /** Cycles between words in steady state. */
+  readonly perWord: number;
 }
 
 /** Issues a window operation; both tensors have one pixel a word. Throws `Unfit`. */
 export function emitWindow(chip: Chip, window: Window, input: Resident, output: Resident): WindowTimes {
   const { delays, memory, builder } = chip;
-  const chain = chainOf(window.dag, delays.alu);
+  const { chain, abreast } = severalAbreast(window, delays.alu, input);
   const west = input.side === "W";
   const on = (stream: number): number => (west ? stream : stream + streamsOfSide);
-  const last = chain.items.find(({ store }) => store !== undefined)!;
-  const done = last.level * delays.alu + delays.aluEntry + delays.alu;
+  const last = Math.max(...chain.items.map(({ store, level }) => (store === undefined ? 0 : level)));
+  const done = last * delays.alu + delays.aluEntry + delays.alu;
   const depth = Math.max(...chain.items.map(({ level }) => level));
   const free = Math.max(...chip.planes.map(({ vector }) => vector));
   const cycles: number[] = [];
   let next = free + 1;
   let ends = 0;
-  for (const word of inTurns(output.layout.words)) {
-    const given = tapWords(window, input, output, word);
+  const order = [...inTurns(output.layout.words)];
+  for (let first = 0; first < order.length; first += abreast) {
+    const words = order.slice(first, first + abreast);
+    // Where words are left over, the last one is computed once more, to no end.
+    while (words.length < abreast) words.push(words.at(-1)!);
+    const given = words.flatMap((word) => tapWords(window, input, output, word));
     // Rows of some interval keep their step, since ALUs take turns by it.
     next = Math.max(next, whenReady(chip, chain, input, given, output.after - done));
     if (chain.interval > 1 && cycles.length > 0)
@@ -49,16 +54,17 @@ export function emitWindow(chip: Chip, window: Window, input: Resident, output: 
     let found: readonly Access[] | undefined;
     for (
       let tries = 0;
-      !(found = accesses(chip, chain, window, input, output, given, word, next, done, on));
+      !(found = accesses(chip, chain, window, input, output, given, words, next, on));
       tries++
     ) {
-      next += chain.interval;
+      // The four parts of the result keep their turns.
+      next += (4 / abreast) * chain.interval;
       if (tries > 100_000) throw new Unfit("a window whose words can’t be read at once", window.span);
     }
     for (const { queue, cycle, address, stream, write } of found)
       if (write) {
         memory.write(queue, cycle, address, stream);
-        output.ready[word] = Math.max(output.ready[word]!, cycle + delays.write);
+        for (const word of words) output.ready[word] = Math.max(output.ready[word]!, cycle + delays.write);
         ends = Math.max(ends, cycle + delays.write);
       } else {
         memory.read(queue, cycle, address, stream);
@@ -87,7 +93,85 @@ export function emitWindow(chip: Chip, window: Window, input: Resident, output: 
   }
   const busy = cycles.at(-1)! + depth * delays.alu + 2;
   for (const plane of chip.planes) plane.vector = Math.max(plane.vector, busy);
-  return { begins: cycles[0]!, ends, interval: chain.interval };
+  return { begins: cycles[0]!, ends, perWord: chain.interval / abreast };
+}
+
+/**
+ * Two words at once where ALUs are enough; the taps of the second have numbers that go on. Each word's bytes come on half
+ * of the stream groups, evenly: every ALU reaches four neighbouring ones.
+ */
+function severalAbreast(
+  window: Window,
+  hold: number,
+  { copied }: Resident,
+): { readonly chain: Chain; readonly abreast: number } {
+  const one = chainOf(window.dag, hold);
+  const alone = { chain: one, abreast: 1 };
+  const perWord = one.streams.length;
+  const bytes = one.streams.every(({ type }) => widths[type] === 1);
+  if (!bytes || !copied || perWord > streamsOfSide / 2 || 2 * one.items.length > alus) return alone;
+  const count = window.x.taps * window.y.taps;
+  const moved = new Map<Node, Node>();
+  const other = (node: Node): Node => {
+    const known = moved.get(node);
+    if (known) return known;
+    const made: Node =
+      node.kind === "alu"
+        ? { ...node, args: node.args.map(other) }
+        : node.kind === "cast"
+          ? { ...node, of: other(node.of) }
+          : node.kind === "load"
+            ? {
+                ...node,
+                access: { ...node.access, buffer: tapBuffer(count + tapNumber(node.access.buffer)!) },
+              }
+            : node;
+    moved.set(node, made);
+    return made;
+  };
+  const { stores } = window.dag;
+  const second = stores.map((store) => ({ ...store, value: other(store.value) }));
+  const { items, streams } = build({ ...window.dag, stores: [...stores, ...second] }, false);
+  const next = Array.from({ length: groups }, (_, group) => 4 * group);
+  const seen = [0, 0];
+  for (const each of streams) {
+    const half = tapNumber(each.access.buffer)! < count ? 0 : 1;
+    const group = 4 * half + Math.floor((4 * seen[half]!++) / perWord);
+    each.first = next[group]!++;
+  }
+  return matched(items) ? { chain: { interval: 1, items, streams }, abreast: 2 } : alone;
+}
+
+/** Gives each item an ALU of its own, which a search in order may miss where all are needed; false if there aren't enough. */
+function matched(items: readonly Item[]): boolean {
+  const owner: (Item | undefined)[] = Array.from({ length: alus });
+  const able = (alu: number, { operands }: Item): boolean =>
+    operands.every((each) => each.kind !== "stream" || reaches(alu, each.stream.first));
+  const given = (item: Item, tried: Set<number>): boolean => {
+    for (let alu = 0; alu < alus; alu++) {
+      if (tried.has(alu) || !able(alu, item)) continue;
+      tried.add(alu);
+      const before = owner[alu];
+      if (before && !given(before, tried)) continue;
+      owner[alu] = item;
+      return true;
+    }
+    return false;
+  };
+  if (!items.every((item) => given(item, new Set()))) return false;
+  const leaving = new Set<number>();
+  for (const [alu, item] of owner.entries()) {
+    if (!item) continue;
+    item.alu = alu;
+    if (item.store === undefined) continue;
+    const width = widths[item.gives];
+    let out = 0;
+    while (out < streamsOfSide && (leaving.has(out) || !reaches(alu, out))) out += width;
+    if (out >= streamsOfSide) return false;
+    item.out = out;
+    for (let at = 0; at < width; at++) leaving.add(out + at);
+  }
+  return true;
 }
 
 /** All words, a quarter of them beside each other. */
@@ -141,9 +225,8 @@ function accesses(
   input: Resident,
   output: Resident,
   given: readonly number[],
-  word: number,
+  words: readonly number[],
   at: number,
-  done: number,
   on: (stream: number) => number,
 ): readonly Access[] | undefined {
   const { delays, memory } = chip;
@@ -164,23 +247,28 @@ function accesses(
     const own = given[tapNumber(access.buffer)!]!;
     for (let byte = 0; byte < width; byte++) {
       let read = false;
-      for (let copy = byte; copy < (input.copied ? 4 : width) && !read; copy += width) {
-        const slice = own < 0 ? 4 * copy : sliceOfWord(input, copy, own);
-        const address = own < 0 ? chip.pad(input, window.pad) : addressOfWord(input, own);
-        const cycle = at + level * delays.alu - toVxm(slice, delays) - delays.read;
-        const queue = memQueue(input.side, slice);
-        read = add({ queue, cycle, address, stream: on(first + byte), write: false });
-      }
+      for (let copy = byte; copy < (input.copied ? 4 : width) && !read; copy += width)
+        for (let producer = 0; producer < (own < 0 ? 4 : 1) && !read; producer++) {
+          const slice = own < 0 ? wordSlice(copy, producer) : sliceOfWord(input, copy, own);
+          const address = own < 0 ? chip.pad(input, window.pad) : addressOfWord(input, own);
+          const cycle = at + level * delays.alu - toVxm(slice, delays) - delays.read;
+          const queue = memQueue(input.side, slice);
+          read = add({ queue, cycle, address, stream: on(first + byte), write: false });
+        }
       if (!read) return undefined;
     }
   }
-  const { out } = items.find(({ store }) => store !== undefined)!;
-  for (const { byte, copy } of copiesOf(output)) {
-    const slice = sliceOfWord(output, copy, word);
-    const queue = queueOfWord(output.side, copy, output.producer[word]!);
-    const cycle = at + done + toVxm(slice, delays);
-    const address = addressOfWord(output, word);
-    if (!add({ queue, cycle, address, stream: on(out + byte), write: true })) return undefined;
+  for (const { store, level, out } of items) {
+    if (store === undefined) continue;
+    const word = words[store]!;
+    const leaves = at + level * delays.alu + delays.aluEntry + delays.alu;
+    for (const { byte, copy } of words.indexOf(word) === store ? copiesOf(output) : []) {
+      const slice = sliceOfWord(output, copy, word);
+      const queue = queueOfWord(output.side, copy, output.producer[word]!);
+      const cycle = leaves + toVxm(slice, delays);
+      const address = addressOfWord(output, word);
+      if (!add({ queue, cycle, address, stream: on(out + byte), write: true })) return undefined;
+    }
   }
   return found;
 }
