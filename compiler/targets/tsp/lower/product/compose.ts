@@ -3,23 +3,23 @@
 // tensors stay in SRAM.
 
 import { lanes, memQueue, sides, type Side } from "../../machine/geometry.ts";
-import { columnsOfBlock } from "../../machine/mxm.ts";
 import { delaysOf, type Profile } from "../../machine/profile.ts";
 import type { Program } from "../../machine/program.ts";
-import { encode, widths, type Beat, type TspType } from "../../machine/values.ts";
+import { widths, type Beat, type TspType } from "../../machine/values.ts";
 import { Unfit } from "../dag.ts";
 import { Chip } from "./chip.ts";
 import { epilogueOf, type Epilogue } from "./epilogue.ts";
 import { firstWeightSlice, otherSide, rowPlace } from "./floor.ts";
+import { columnValues, rowBeats, weightBeats } from "./fill.ts";
 import { gatheredProduct } from "./gather.ts";
 import { costOfJobs, jobsOf, type Job } from "./jobs.ts";
 import { beatsOf, inRuns, readBeats, regionsFor, reserve, type Resident, type Spread } from "./resident.ts";
-import { batchOf, placeOf, shiftBuffer, type Product, type Strided } from "./spec.ts";
+import { batchOf, placeOf, type Product } from "./spec.ts";
 import { Stage, type StoredWeights } from "./stage.ts";
 import type { Window } from "./window.ts";
 import { emitWindow } from "./window-stage.ts";
-import { eachWeight, tilingOf, type Tiling } from "./tiles.ts";
-import { eachLane, layoutOf, pixelChoices, type Layout } from "./words.ts";
+import { tilingOf, type Tiling } from "./tiles.ts";
+import { layoutOf, pixelChoices, type Layout } from "./words.ts";
 
 /** Dense row-major values of a tensor by its name. */
 export type Values = (name: string) => ArrayLike<number>;
@@ -332,75 +332,4 @@ export function bestPixels(
       if (cycles < best.cycles) best = { input, output, cycles };
     }
   return best;
-}
-
-/** The values of a row of factors by column. */
-function columnValues(
-  { gathered, ...own }: Product,
-  bind: Binding,
-  at: Strided,
-  values: Values,
-): (column: number) => number {
-  const { weights, channels, columns, x, y } = gathered?.of ?? own;
-  if (at.buffer !== shiftBuffer) {
-    const given = values(bind(at.buffer));
-    return (column) => given[at.first + (column % columns) * at.column]!;
-  }
-  const given = values(bind(weights.buffer));
-  return (column) => {
-    let sum = 0;
-    const first = weights.first + (column % columns) * weights.column;
-    for (let r = 0; r < y.taps; r++)
-      for (let q = 0; q < x.taps; q++)
-        for (let c = 0; c < channels; c++)
-          sum += given[first + r * weights.r + q * weights.q + c * weights.channel]!;
-    return 128 * sum;
-  };
-}
-
-function rowBeats(output: Layout, type: TspType, at: (column: number) => number): readonly Beat[] {
-  const words = Array.from({ length: output.parts }, (_, part) => {
-    const values = new Float64Array(lanes);
-    eachLane(output, part, (lane, _row, _x, channel) => {
-      values[lane] = at(channel);
-    });
-    return encode(values, type);
-  });
-  return Array.from({ length: widths[type] }, (_, byte) => words.map((beats) => beats[byte]!)).flat();
-}
-
-function weightBeats(
-  product: Product,
-  item: number,
-  tiling: Tiling,
-  { words, tiles }: StoredWeights,
-  given: ArrayLike<number>,
-): readonly Beat[] {
-  const { weights } = product;
-  const float = product.type === "f16" ? 1 : 0;
-  const type = float ? "f16" : "i8";
-  const perBlock = columnsOfBlock(float);
-  const slices = Array.from({ length: 16 }, () => Array.from({ length: words }, () => new Uint8Array(lanes)));
-  const base = weights.first + item * weights.item;
-  const one = new Float64Array(1);
-  for (const { of, pass, half, blocks, offset } of tiles) {
-    // Both halves of an f16 tile hold the same words; the plane takes one half of their lanes.
-    if (offset + blocks > words) continue;
-    eachWeight(tiling, of, pass, (column, lane, q, channel, number) => {
-      const place = product.gathered
-        ? product.gathered.weight(channel, number)
-        : base + pass.r * weights.r + q * weights.q + channel * weights.channel + number * weights.column;
-      if (place < 0) return;
-      const word = offset + Math.floor(column / perBlock);
-      const own = column % perBlock;
-      if (!float) {
-        slices[own]![word]![lane] = given[place]!;
-        return;
-      }
-      if ((half === 0) !== lane < lanes / 2) return;
-      one[0] = given[place]!;
-      for (const [byte, beat] of encode(one, type).entries()) slices[2 * own + byte]![word]![lane] = beat[0]!;
-    });
-  }
-  return slices.flat();
 }

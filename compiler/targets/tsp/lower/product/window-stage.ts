@@ -139,7 +139,9 @@ function severalAbreast(
     const group = 4 * half + Math.floor((4 * seen[half]!++) / perWord);
     each.first = next[group]!++;
   }
-  return matched(items) ? { chain: { interval: 1, items, streams }, abreast: 2 } : alone;
+  return matched(items)
+    ? { chain: { interval: 1, items, streams, period: 0, givers: [] }, abreast: 2 }
+    : alone;
 }
 
 /** Gives each item an ALU of its own, which a search in order may miss where all are needed; false if there aren't enough. */
