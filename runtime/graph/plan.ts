@@ -73,7 +73,9 @@ export async function planStage(
     for (const name of node.outputs) if (name !== "") blocked.add(name);
   };
   const rewritten: Rewritten[] = [];
-  const rewriter = context.fusion ? new Rewriter(values, kept, context.folder) : undefined;
+  const rewriter = context.fusion
+    ? new Rewriter(values, kept, context.folder, context.opsets.get("") ?? 23)
+    : undefined;
   rewriter?.add(nodes);
   const work = [...nodes].toReversed();
   while (work.length > 0) {

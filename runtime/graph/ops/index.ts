@@ -1,5 +1,6 @@
 // The table of operators: ONNX's own and those of `com.microsoft` that real models use, by name and version.
 
+import { attentions } from "./attention.ts";
 import { convolutions } from "./convolution.ts";
 import { einsums } from "./einsum.ts";
 import { elementwise } from "./elementwise.ts";
@@ -23,6 +24,7 @@ import { pooling } from "./pooling.ts";
 import { reduction } from "./reduction.ts";
 
 const rows: readonly OpRow[] = [
+  ...attentions,
   ...convolutions,
   ...einsums,
   ...elementwise,

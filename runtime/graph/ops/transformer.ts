@@ -1,88 +1,11 @@
-// Operators of transformers: attention with its options, rotary positions, normalizations with a residual, products with weights of
+// Operators of transformers besides attention: rotary positions, normalizations with a residual, products with weights of
 // four bits. ONNX's own since version 23, and those of `com.microsoft` in exported models.
 
 import { contiguousStrides, sizeOf } from "../../tensor/layout.ts";
 import type { Value } from "../program.ts";
-import { concatenate, expandTo } from "./layout.ts";
-import { product } from "./matmul.ts";
-import { onRows } from "./normalization.ts";
+import { heads } from "./attention.ts";
+import { expandTo } from "./layout.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
-
-// ---- attention ---------------------------------------------------------------------------------------------
-
-/** [B, S, N · D] as [B, N, S, D]; of four axes already, as it is. */
-function heads(node: NodeContext, x: Value, count: number): Value {
-  if (x.shape.length === 4) return x;
-  const [batch, length, width] = x.shape as [number, number, number];
-  if (count <= 0 || width % count !== 0) node.fail(`${width} elements don’t make ${count} heads`);
-  return node.b.transpose(node.b.reshape(x, [batch, length, count, width / count]), [0, 2, 1, 3]);
-}
-
-/** Softmax of q k' · scale with masks, times v: outputs, present key and value, scores. */
-const attention: Build = async (node) => {
-  const { b } = node;
-  const flat = node.in(0).shape.length === 3;
-  const q = heads(node, node.in(0), node.int("q_num_heads", 0));
-  const appended = (at: number, past: number): Value => {
-    const fresh = heads(node, node.in(at), node.int("kv_num_heads", 0));
-    return node.has(past) ? concatenate(node, [node.in(past), fresh], 2) : fresh;
-  };
-  const [key, value] = [appended(1, 4), appended(2, 5)];
-  const [batch, count, rows, size] = q.shape as [number, number, number, number];
-  const [, groups, columns] = key.shape as [number, number, number];
-  const { dtype } = q;
-  // Grouped heads: several of the query share one of key and value.
-  const shared = (x: Value): Value => {
-    if (groups === count) return x;
-    if (count % groups !== 0) node.fail(`${count} heads of the query can’t share ${groups}`);
-    const [, , length, width] = x.shape as [number, number, number, number];
-    const apart = b.reshape(x, [batch, groups, 1, length, width]);
-    const spread = expandTo(node, apart, [batch, groups, count / groups, length, width]);
-    return b.reshape(spread, [batch, count, length, width]);
-  };
-  const scale = node.float("scale", 0) || 1 / Math.sqrt(size);
-  const raw = product(node, q, b.transpose(shared(key), [0, 1, 3, 2]));
-  let scores = b.map("$0 * $1", [raw, b.scalar(dtype, scale)]);
-  const past = columns - node.in(1).shape.at(-2)!;
-  if (node.flag("is_causal")) scores = causal(node, scores, rows, columns, past);
-  const masked = node.has(3) ? withMask(node, scores, node.in(3)) : scores;
-  const cap = node.float("softcap", 0);
-  const capped =
-    cap > 0
-      ? b.map("$1 * tanh($0 / $1)", [masked, b.scalar(dtype, cap)], { uses: ["std.math.tanh"] })
-      : masked;
-  const weights = b.reshape(
-    onRows(node, b.reshape(capped, [batch * count * rows, columns]), "softmax"),
-    capped.shape,
-  );
-  const y = product(node, weights, shared(value));
-  const width = value.shape[3]!;
-  const result = flat ? b.reshape(b.transpose(y, [0, 2, 1, 3]), [batch, rows, count * width]) : y;
-  const modes = [raw, masked, capped, weights];
-  return [result, key, value, modes[node.int("qk_matmul_output_mode", 0)]];
-};
-
-/** No query sees a key behind its own place. */
-function causal({ b }: NodeContext, scores: Value, rows: number, columns: number, past: number): Value {
-  const range = (count: number) => Array.from({ length: count }, (_, at) => at);
-  const [row, column] = [
-    b.literal("i32", range(rows), [rows, 1]),
-    b.literal("i32", range(columns), [1, columns]),
-  ];
-  return b.map("$0 if $2 <= $1 + $3 else $4", [
-    scores,
-    row,
-    column,
-    b.scalar("i32", past),
-    b.scalar(scores.dtype, -Infinity),
-  ]);
-}
-
-/** Added, or as truth values: where it is false, nothing is seen. */
-function withMask({ b }: NodeContext, scores: Value, mask: Value): Value {
-  if (mask.dtype !== "bool") return b.map("$0 + $1", [scores, mask]);
-  return b.map("$0 if $1 else $2", [scores, mask, b.scalar(scores.dtype, -Infinity)]);
-}
 
 // ---- rotary positions --------------------------------------------------------------------------------------
 
@@ -310,7 +233,6 @@ const quickGelu: Build = (node) => {
 const row = (op: string, build: Build, since = 1): OpRow => ({ op, since, build });
 
 export const transformers: readonly OpRow[] = [
-  row("Attention", attention, 23),
   row("RotaryEmbedding", (node) => rotary(node, node.in(0), node.in(1), node.in(2), node.inputs[3]), 23),
   row("com.microsoft::RotaryEmbedding", (node) =>
     rotary(node, node.in(0), node.in(2), node.in(3), node.in(1)),

@@ -50,7 +50,7 @@ export const activationRewrites: readonly Rewrite[] = [
     replace: (match) => ({
       op: "com.microsoft::QuickGelu",
       inputs: [match.name("x")],
-      attributes: { alpha: match.number("alpha") },
+      attributes: { alpha: match.number("alpha")! },
     }),
   },
   {

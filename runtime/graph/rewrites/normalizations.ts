@@ -26,7 +26,7 @@ function rows(
 ): Draft | undefined {
   const axis = match.trailingFrom(reductions, match.value("x").shape.length);
   if (axis === undefined) return undefined;
-  const attributes = { axis, epsilon: match.number("epsilon") };
+  const attributes = { axis, epsilon: match.number("epsilon")! };
   return { op: `kern.graph::${what}`, inputs: [match.name("x")], outputs, attributes };
 }
 

@@ -33,11 +33,14 @@ export class Match {
   readonly root: GraphNode;
   /** Constants that the rewrite makes, by name. */
   readonly constants = new Map<string, Tensor>();
+  /** Of ONNX's operators, in the model. */
+  readonly version: number;
   private readonly bindings: Bindings;
   private readonly scene: Scene;
 
-  constructor(root: GraphNode, bindings: Bindings, scene: Scene) {
+  constructor(root: GraphNode, bindings: Bindings, scene: Scene, version: number) {
     this.root = root;
+    this.version = version;
     this.bindings = bindings;
     this.scene = scene;
   }
@@ -55,8 +58,9 @@ export class Match {
     return this.scene.value(this.name(name))!;
   }
 
-  number(name: string): number {
-    return this.bindings.numbers.get(name)!;
+  /** A number that the pattern names, where its way of fitting met it. */
+  number(name: string): number | undefined {
+    return this.bindings.numbers.get(name);
   }
 
   node(name: string): GraphNode | undefined {

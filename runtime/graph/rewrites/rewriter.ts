@@ -43,13 +43,20 @@ function rootsOf(pattern: Pattern): readonly string[] {
 export class Rewriter {
   private readonly values: ReadonlyMap<string, Value>;
   private readonly folder: Folder;
+  private readonly version: number;
   private readonly producers = new Map<string, GraphNode>();
   private readonly readers = new Map<string, Set<GraphNode>>();
   private readonly kept: ReadonlySet<string>;
   private readonly scene: Scene;
 
   /** `values` are those built so far, `kept` names of those that are read by more than nodes. */
-  constructor(values: ReadonlyMap<string, Value>, kept: ReadonlySet<string>, folder: Folder) {
+  constructor(
+    values: ReadonlyMap<string, Value>,
+    kept: ReadonlySet<string>,
+    folder: Folder,
+    version: number,
+  ) {
+    this.version = version;
     this.values = values;
     this.kept = kept;
     this.folder = folder;
@@ -98,7 +105,7 @@ export class Rewriter {
             ![...bindings.values.values()].every((name) => name === "" || this.values.has(name))
           )
             continue;
-          const match = new Match(node, bindings, this.scene);
+          const match = new Match(node, bindings, this.scene, this.version);
           const made = rewrite.replace(match);
           if (!made) continue;
           const drafts = Array.isArray(made) ? (made as readonly Draft[]) : [made as Draft];

@@ -167,3 +167,56 @@ test("other numbers are other functions", async () => {
     ),
   ).toEqual({});
 });
+
+describe("attention", () => {
+  const models: Record<string, { lines: readonly string[]; mask?: readonly number[]; rank: number }> = {
+    "scaled, with a mask": {
+      lines: [
+        "t = Transpose(k)",
+        "s = MatMul(q, t)",
+        "d = Div(s, root2)",
+        "m = Add(d, mask)",
+        "w = Softmax(m)",
+        "y = MatMul(w, v)",
+      ],
+      mask: [2, 1, 9, 11],
+      rank: 4,
+    },
+    "plain, of three axes": {
+      lines: ["t = Transpose(k)", "s = MatMul(q, t)", "w = Softmax(s)", "y = MatMul(w, v)"],
+      rank: 3,
+    },
+  };
+  for (const [name, { lines, mask, rank }] of Object.entries(models))
+    test(name, async () => {
+      const lead = [2, 3].slice(4 - rank);
+      const order = rank === 4 ? [0, 1, 3, 2] : [0, 2, 1];
+      const inputs: Record<string, Tensor> = {
+        q: random("f32", [...lead, 9, 16], { seed: 1, low: -2, high: 2 }),
+        k: random("f32", [...lead, 11, 16], { seed: 2, low: -2, high: 2 }),
+        v: random("f32", [...lead, 11, 5], { seed: 3 }),
+        ...(mask ? { mask: random("f32", mask, { seed: 4, low: -3, high: 3 }) } : {}),
+      };
+      const bytes = modelBytes({
+        version: 13,
+        inputs: Object.entries(inputs).map(([input, each]) => [input, "f32", ...each.shape] as const),
+        outputs: [["y", "f32", ...lead, 9, 5]],
+        nodes: parsed(lines).map((node) =>
+          node.op === "Transpose" ? { ...node, attributes: { perm: order } } : node,
+        ),
+        constants,
+      });
+      const [better, plain] = [
+        await loadModel(bytes, { device }),
+        await loadModel(bytes, { device, fusion: false }),
+      ];
+      const [a, b] = [await better.run(inputs), await plain.run(inputs)];
+      const expected = await valuesOf(b["y"]!);
+      (await valuesOf(a["y"]!)).forEach((value, at) =>
+        expect(Number(value)).toBeCloseTo(Number(expected[at]), 5),
+      );
+      const { rewrites, launches } = await better.statistics();
+      expect(rewrites).toEqual({ attention: 1 });
+      expect(launches).toBeLessThanOrEqual(2);
+    });
+});
