@@ -5,6 +5,7 @@ import type { Device } from "../device.ts";
 import { modelError } from "../graph/error.ts";
 import type { Way } from "../graph/builder.ts";
 import type { Dim, Graph, GraphPort } from "../graph/graph.ts";
+import type { Step, Value } from "../graph/program.ts";
 import { GraphRunner, runnerContext, type RunnerContext, type StepListener } from "../graph/runner.ts";
 import { ops, type OpRegistry } from "../ops/registry.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -46,6 +47,12 @@ export interface ModelStatistics {
   readonly copies: number;
   /** Nodes that are carried out in another way than their operators say, by name. */
   readonly ways: ReadonlyMap<string, Way>;
+}
+
+/** A stage of a model, planned for the shapes of a run. */
+export interface ModelPlan {
+  readonly steps: readonly Step[];
+  readonly values: ReadonlyMap<string, Value>;
 }
 
 /** Tensors by name. */
@@ -105,6 +112,15 @@ export class Model {
       copies: sum(({ copies }) => copies),
       ways: new Map(planned.flatMap(({ stage }) => [...stage.builder.notes])),
     };
+  }
+
+  /** What is launched, in order, by stage, and the values by the model's names: for pictures. */
+  async plans(): Promise<readonly ModelPlan[]> {
+    const planned = await this.runner.stages();
+    return planned.map(({ stage, loaded }) => ({
+      steps: loaded.steps.map(({ step }) => step),
+      values: stage.values,
+    }));
   }
 
   private checked(inputs: Tensors): Map<string, Tensor> {

@@ -27,6 +27,7 @@ export const onnx: Command = {
   details: [
     "A VALUE is what `kernc run` takes. Weights in files of their own are looked for beside the model.",
     "inspect shows inputs, outputs, operators and weights; with --in, the kernels and the memory of a run too.",
+    "--picture draws the graph and, with --in, what is launched for it beside that.",
     "quantize writes the model with small integers for weights to --out SMALL.onnx, and says what that costs.",
   ],
   options: {
@@ -54,6 +55,7 @@ export const onnx: Command = {
     threads: { kind: "value", value: "N", help: "Threads that share parallel loops; 1 if nothing is said" },
     time: { kind: "flag", help: "Measure the run, and each of its steps" },
     cache: { kind: "value", value: "DIR", help: "Keep compiled kernels there, for the next time" },
+    picture: { kind: "value", value: "FILE.svg", help: "inspect: draw the graph, before and after fusion" },
     fusion: { kind: "value", value: "on|off", help: "off: a kernel for each operator, for finding faults" },
   },
   async run(given, terminal) {
@@ -69,6 +71,8 @@ export const onnx: Command = {
       const { quantize } = await import("./quantizing/command.ts");
       return quantize(path, given, (model) => readTensors(given, model), terminal);
     }
+    const drawn = given.get("picture");
+    if (drawn !== undefined && wanted !== "inspect") throw new UsageError("--picture is for inspect");
     const outputs = planOutputs(given.all("out"));
     const device = await openDevice(target, { threads });
     try {
@@ -83,9 +87,14 @@ export const onnx: Command = {
           });
       const inputs = await readTensors(given, model);
       if (wanted === "inspect") {
-        terminal.out(
-          await inspection(model, given.all("in").length > 0 ? inputs : undefined, terminal.colors),
-        );
+        const shown = given.all("in").length > 0 ? inputs : undefined;
+        terminal.out(await inspection(model, shown, terminal.colors));
+        if (drawn !== undefined) {
+          const { picture } = await import("./picturing/picture.ts");
+          const bytes = new TextEncoder().encode(await picture(model, path, shown));
+          writeFiles([{ path: drawn, bytes }]);
+          terminal.err(`${terminal.errColors.green("✓")} ${drawn}\n`);
+        }
         return 0;
       }
       const results = await model.run(inputs);
