@@ -18,6 +18,13 @@ kernel pick(keep: Tensor[bool, N], x: Tensor[i8, N], out y: Tensor[i8, N], out k
         y[i] = x[i] if keep[i] else -x[i]
         kept[i] = not keep[i]
 
+kernel take(x: Tensor[f32, V, D], at: Tensor[i32, N], out y: Tensor[f32, N, D]):
+    for n in range(N):
+        let row = at[n]
+        assert 0 <= row and row < V, "there is no such row"
+        for d in range(D):
+            y[n, d] = x[row, d]
+
 kernel halvings(x: Tensor[i32, N], out y: Tensor[i32, N]):
     for i in range(N):
         var left = x[i]
@@ -77,11 +84,27 @@ test("a broadcast row, a `mut` tensor in place, bool and i8", async () => {
   device.close();
 });
 
+test("rows that data chooses, and a check of them that doesn't hold", async () => {
+  const { device, kernels } = await opened();
+  const x = tensor(
+    Float32Array.from({ length: 12 }, (_, at) => at),
+    [3, 4],
+  );
+  const { y } = await kernels["take"]!({ x, at: tensor(Int32Array.of(2, 0, 2)) });
+  expect([...(await y!.data())].map(Number)).toEqual([8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11]);
+  await expect(kernels["take"]!({ x, at: tensor(Int32Array.of(1, 3)) })).rejects.toThrow(
+    "there is no such row",
+  );
+  device.close();
+});
+
 test("what can't be lowered is refused with its line, compiled files likewise", async () => {
   const { device, kernels } = await opened();
-  const refused = await kernels["halvings"]!({ x: tensor(Int32Array.of(1, 2)) }).catch((error: KernError) => error);
+  const refused = await kernels["halvings"]!({ x: tensor(Int32Array.of(1, 2)) }).catch(
+    (error: KernError) => error,
+  );
   expect((refused as KernError).message).toMatch(
-    /K0728: the TSP can’t run `halvings`: it has a loop whose end depends on data\n.*at kernel.kern:19/,
+    /K0728: the TSP can’t run `halvings`: it has a loop whose end depends on data\n.*at kernel.kern:26/,
   );
   const artifact = (await compile(source, { target: "wasm", kernels: ["halvings"] })).artifact("wasm");
   await expect(device.load(artifact)).rejects.toThrow("K0714");

@@ -38,6 +38,13 @@ export async function openTspDevice(): Promise<Device> {
     const [fault] = [...checkProgram(program).faults, ...simulated.faults];
     if (fault)
       throw kernError("K0718", { kernel, why: `${fault.unit}, cycle ${fault.cycle}: ${fault.what}` });
+    const failed = lowered.failed?.(simulated.output);
+    if (failed)
+      throw kernError(
+        "K0708",
+        { kernel, message: failed.message },
+        { ...(failed.span && { span: failed.span }) },
+      );
     const results = lowered.results(simulated.output, (name) => values.get(name));
     return new Map(
       call.tensors.flatMap(({ param, tensor: given, layout }): [string, Tensor][] => {

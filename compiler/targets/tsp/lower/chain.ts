@@ -53,8 +53,13 @@ export interface Chain {
 
 type Alu = Extract<Node, { kind: "alu" }>;
 
-/** Places a graph; `hold` is the cycles between levels, `slowest` the largest interval tried. Throws `Unfit`. */
-export function chainOf(dag: Dag, hold: number, slowest = 64): Chain {
+const inOrder: readonly number[] = Array.from({ length: alus }, (_, alu) => alu);
+
+/**
+ * Places a graph; `hold` is the cycles between levels, `slowest` the largest interval tried, `preferred` the order in which
+ * ALUs are tried first. Throws `Unfit`.
+ */
+export function chainOf(dag: Dag, hold: number, slowest = 64, preferred = inOrder): Chain {
   const plain = build(dag, false, 1);
   const carry = bytesOf(plain.streams) > streamsOfSide;
   const first = carry ? build(dag, true, 1) : plain;
@@ -62,7 +67,10 @@ export function chainOf(dag: Dag, hold: number, slowest = 64): Chain {
     if (interval > 1 && hold > 1 && interval % hold === 0) continue;
     const built = dag.carried ? build(dag, carry, interval) : first;
     allot(built.streams);
-    if (assign(built.items, interval, hold, everything(dag))) {
+    if (
+      assign(built.items, interval, hold, everything(dag, preferred)) ||
+      assign(built.items, interval, hold, everything(dag, inOrder))
+    ) {
       const { items, streams, depth, givers } = built;
       return { interval, items, streams, period: depth * hold, givers };
     }
@@ -358,8 +366,8 @@ export function constantOfItem({ operands }: Item): number | undefined {
 }
 
 /** All ALUs; results leave on the first free streams that one reaches, in the direction of their store. */
-const everything = ({ stores }: Dag): Room => ({
-  alus: Array.from({ length: alus }, (_, alu) => alu),
+const everything = ({ stores }: Dag, order: readonly number[]): Room => ({
+  alus: order,
   exit(alu, { gives, store }, leaving) {
     const width = widths[gives];
     for (let first = 0; first < streamsOfSide; first += width)

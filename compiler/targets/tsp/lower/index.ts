@@ -26,6 +26,14 @@ export interface Lowered {
     words: (name: string) => readonly Beat[],
     before?: (buffer: string) => ArrayLike<number> | undefined,
   ): ReadonlyMap<string, Float64Array>;
+  /** The first of the kernel's checks on data that didn't hold: its results don't count then. */
+  failed?(words: (name: string) => readonly Beat[]): Failed | undefined;
+}
+
+/** An `assert` that didn't hold. */
+export interface Failed {
+  readonly message: string;
+  readonly span: Span | undefined;
 }
 
 /** Why there is no program: a noun for what the kernel has that can't be lowered. */

@@ -88,14 +88,20 @@ export class Families {
     return [...this.regions.values()];
   }
 
-  family(rows: readonly Row[], type: TspType): Family {
-    return { id: this.count++, rows, type };
+  family(rows: readonly Row[], type: TspType, uniform: boolean): Family {
+    return { id: this.count++, rows, type, uniform };
+  }
+
+  /** Puts regions of one purpose on a side. */
+  pin(purpose: string, side: Side): void {
+    this.chosen.set(purpose, side);
   }
 
   /** New rows for what an operation stores. */
-  stored(region: Region, tiles: number): Family {
-    const rows = Array.from({ length: tiles }, (): Row => ({ region, places: [], ready: 0 }));
-    return this.family(rows, region.type);
+  stored(region: Region, uniform: boolean): Family {
+    const length = uniform ? 1 : this.space.tiles;
+    const rows = Array.from({ length }, (): Row => ({ region, places: [], ready: 0 }));
+    return this.family(rows, region.type, uniform);
   }
 
   /** The rows that a tensor has at a place. */
@@ -142,7 +148,7 @@ export class Families {
         elements: () => this.elements(tensor, index, tile, uniform),
       },
     }));
-    const made = this.family(rows, tensor.type);
+    const made = this.family(rows, tensor.type, uniform);
     this.given.set(name, made);
     return made;
   }
@@ -186,14 +192,52 @@ export class Families {
 
   /** A row, the same for all lanes, with a number that is known when compiling. */
   number(value: number, type: TspType, purpose: string): Family {
-    return this.table(`${purpose} ${type} ${value}`, `${purpose} ${type}`, type, 1, () =>
+    return this.table(`${purpose} ${type} ${value}`, `${purpose} ${type}`, type, true, () =>
       new Float64Array(lanes).fill(value),
     );
   }
 
+  /** A row for all tiles, a number a lane. */
+  perLane(key: string, type: TspType, at: (lane: number) => number): Family {
+    return this.table(`lane ${key}`, `lane ${key}`, type, true, () =>
+      Float64Array.from({ length: lanes }, (_, lane) => at(lane)),
+    );
+  }
+
+  /** The number of the tile, in all lanes of each. */
+  tileNumbers(type: TspType): Family {
+    return this.table("tiles", "tiles", type, false, (tile) => new Float64Array(lanes).fill(tile));
+  }
+
+  /** All rows of a tensor along one axis, for data to choose from: those of its first place, then of the next. */
+  choices(name: string, index: readonly (Subscript | undefined)[], span: Span | undefined): Family {
+    const tensor = this.tensors.get(name)!;
+    const axis = index.indexOf(undefined);
+    const fixed = (at: number): readonly Subscript[] => index.map((each) => each ?? { kind: "fixed", at });
+    const key = `choice ${tensor.name} ${this.placeOf(tensor, fixed(0), span)} along ${axis}`;
+    const found = this.given.get(key);
+    if (found) return found;
+    const uniform = fixed(0).every(({ kind }) => kind === "fixed");
+    const tiles = uniform ? 1 : this.space.tiles;
+    const region = this.region(key, tensor.type, "W");
+    const rows = Array.from({ length: tensor.shape[axis]! * tiles }, (_, at): Row => ({
+      region,
+      places: [],
+      ready: 0,
+      content: {
+        kind: "elements",
+        buffer: tensor.name,
+        elements: () => this.elements(tensor, fixed(Math.floor(at / tiles)), at % tiles, uniform),
+      },
+    }));
+    const made = this.family(rows, tensor.type, uniform);
+    this.given.set(key, made);
+    return made;
+  }
+
   /** Rows of numbers that follow from the lanes' coordinates. */
   ofLanes(key: string, type: TspType, at: (coordinates: readonly number[]) => number): Family {
-    return this.table(`lanes ${type} ${key}`, `lanes ${type}`, type, this.space.tiles, (tile) =>
+    return this.table(`lanes ${type} ${key}`, `lanes ${type}`, type, false, (tile) =>
       Float64Array.from({ length: lanes }, (_, lane) => {
         const coordinates = coordinatesOf(this.space, tile, lane);
         return coordinates ? at(coordinates) : 0;
@@ -205,19 +249,19 @@ export class Families {
     key: string,
     name: string,
     type: TspType,
-    tiles: number,
+    uniform: boolean,
     values: (tile: number) => Float64Array,
   ): Family {
     const found = this.tables.get(key);
     if (found) return found;
     const region = this.region(name, type);
-    const rows = Array.from({ length: tiles }, (_, tile): Row => ({
+    const rows = Array.from({ length: uniform ? 1 : this.space.tiles }, (_, tile): Row => ({
       region,
       places: [],
       ready: 0,
       content: { kind: "values", values: () => values(tile) },
     }));
-    const made = this.family(rows, type);
+    const made = this.family(rows, type, uniform);
     this.tables.set(key, made);
     return made;
   }

@@ -10,7 +10,7 @@ import { programBuilder } from "../../machine/program.ts";
 import { decode, encode, type Beat } from "../../machine/values.ts";
 import { Unfit, withKnown } from "../dag.ts";
 import type { Lowered, Lowering } from "../index.ts";
-import { Families, tensorOf, type Tensor } from "./families.ts";
+import { coordinatesOf, Families, tensorOf, type Tensor } from "./families.ts";
 import { choicesOf, type Choice } from "./lanes.ts";
 import { allocate, demandRows, placeOf, usable, type Memory } from "./memory.ts";
 import { rowOf, type Region, type Row } from "./model.ts";
@@ -75,9 +75,10 @@ function lowered(kernel: IrKernel, { space, loops }: Choice, profile: Profile, t
   const tensors = tensorsOf(kernel);
   const families = new Families(space, tensors);
   const operations = new Operations(families, profile.constants.alu.value, terms);
-  new Trace(families, operations, loops).run(kernel);
+  const trace = new Trace(families, operations, loops);
+  trace.run(kernel);
   const results = [...tensors.values()].filter(({ mode }) => mode === "out" || mode === "mut");
-  const final = finalFamilies(results.map(({ now }) => now));
+  const final = [...finalFamilies(results.map(({ now }) => now)), ...trace.checks.map(({ rows }) => rows)];
   const { list } = operations;
   demandRows(list, final);
   const memory = allocate(families.allRegions, list, delaysOf(profile));
@@ -98,8 +99,16 @@ function lowered(kernel: IrKernel, { space, loops }: Choice, profile: Profile, t
       );
     if (!content && kept.has(region)) builder.output(name, queue, base, words);
   }
-  const templates = [...new Set(list.map(({ template }) => template))];
+  const templates = [...new Set(list.flatMap((each) => (each.kind === "gather" ? [] : [each.template])))];
   const most = templates.toSorted((a, b) => b.issued * b.chain.interval - a.issued * a.chain.interval)[0];
+  const partAt = new Map(parts.map((part) => [`${part.queue} ${part.base}`, part]));
+  const wordsOf = (row: Row, words: (name: string) => readonly Beat[]): readonly Beat[] => {
+    const copy = row.places.findIndex((place) => place !== undefined);
+    const index = row.places[copy]!;
+    const { slices, address } = placeOf(memory, row, copy, index);
+    const base = address - (index % usable);
+    return slices.map(({ queue }) => words(partAt.get(`${queue} ${base}`)!.name)[index % usable]!);
+  };
   return {
     program: builder.finish(),
     interval: most?.chain.interval ?? 1,
@@ -116,17 +125,17 @@ function lowered(kernel: IrKernel, { space, loops }: Choice, profile: Profile, t
           });
       return found;
     },
+    failed: (words) =>
+      trace.checks.find(({ rows: family }) =>
+        family.rows.some((row, tile) => {
+          const holds = decode(wordsOf(row, words), "u8");
+          return holds.some((value, lane) => value === 0 && coordinatesOf(space, tile, lane) !== undefined);
+        }),
+      ),
     results: (words, before) => {
-      const beatOf = new Map(parts.map((part) => [`${part.queue} ${part.base}`, part]));
-      const wordsOf = (row: Row): readonly Beat[] => {
-        const copy = row.places.findIndex((place) => place !== undefined);
-        const index = row.places[copy]!;
-        if (row.content) return contentOf(row, row.region, (name) => before?.(name) ?? []);
-        const { slices, address } = placeOf(memory, row, copy, index);
-        const base = address - (index % usable);
-        return slices.map(({ queue }) => words(beatOf.get(`${queue} ${base}`)!.name)[index % usable]!);
-      };
-      return new Map(results.map((tensor) => [tensor.name, valuesOf(tensor, families, wordsOf, before)]));
+      const rowWords = (row: Row): readonly Beat[] =>
+        row.content ? contentOf(row, row.region, (name) => before?.(name) ?? []) : wordsOf(row, words);
+      return new Map(results.map((tensor) => [tensor.name, valuesOf(tensor, families, rowWords, before)]));
     },
   };
 }

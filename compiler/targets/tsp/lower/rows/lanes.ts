@@ -52,6 +52,8 @@ class Classes {
   private readonly loops = new Map<string, LoopFacts>();
   /** Loops or axes that can't lie in lanes. */
   private readonly bad = new Set<string>();
+  /** Loops that named values of data depend on. */
+  private readonly data = new Map<string, ReadonlySet<string>>();
 
   constructor(kernel: IrKernel, tensors: ReadonlyMap<string, Tensor>) {
     this.tensors = tensors;
@@ -102,6 +104,10 @@ class Classes {
   ): void {
     for (const stmt of block) {
       this.accesses(stmt, around, arrays);
+      if (stmt.kind === "let") {
+        const loops = this.dataLoops(stmt.value);
+        if (loops.size > 0) this.data.set(stmt.name, loops);
+      }
       if (stmt.kind === "var") variables.set(stmt.name, around.length);
       if (stmt.kind === "alloc") arrays.set(stmt.buffer, around.length);
       if (stmt.kind === "assign") this.spoil(around.slice(variables.get(stmt.name) ?? 0));
@@ -121,8 +127,25 @@ class Classes {
 
   private accesses(stmt: Stmt, around: readonly string[], arrays: ReadonlyMap<string, number>): void {
     for (const expr of exprsOf(stmt))
-      visitExpr(expr, (part) => part.kind === "load" && this.access(part.buffer, part.index, around, arrays));
+      visitExpr(expr, (part) => {
+        if (part.kind !== "load") return;
+        this.access(part.buffer, part.index, around, arrays);
+        // A place that is data has to be the same in all lanes.
+        for (const each of part.index) for (const name of this.dataLoops(each)) this.bad.add(name);
+      });
     if (stmt.kind === "store") this.access(stmt.buffer, stmt.index, around, arrays);
+  }
+
+  /** The loops whose variables choose the data in an expression. */
+  private dataLoops(expr: Expr): ReadonlySet<string> {
+    const found = new Set<string>();
+    visitExpr(expr, (part) => {
+      if (part.kind === "ref") for (const name of this.data.get(part.name) ?? []) found.add(name);
+      if (part.kind === "load")
+        for (const each of part.index)
+          visitExpr(each, (inner) => inner.kind === "ref" && found.add(inner.name));
+    });
+    return found;
   }
 
   private access(

@@ -12,7 +12,7 @@ import {
 import type { Delays } from "../../machine/profile.ts";
 import { widths } from "../../machine/values.ts";
 import { Unfit } from "../dag.ts";
-import { rowOf, slotOf, type Family, type Operation, type Region, type Row } from "./model.ts";
+import { rowOf, slotOf, type Family, type Operation, type Region, type Row, type Streamed } from "./model.ts";
 
 /** Words of a slice that rows may take. */
 export const usable = addresses - reservedWords;
@@ -36,7 +36,7 @@ export interface Source {
   readonly copy: number;
 }
 
-export function sourcesOf(operation: Operation, loads: readonly Family[]): readonly Source[] {
+export function sourcesOf(operation: Streamed, loads: readonly Family[]): readonly Source[] {
   const inits = operation.kind === "sweep" ? operation.inits : [];
   const seen = new Map<Region, number>();
   return operation.template.chain.streams.map(({ access }) => {
@@ -58,6 +58,10 @@ function demand(row: Row, copy: number): void {
 /** Gives each row a place in every copy that it is read from; those in `kept` have at least one. */
 export function demandRows(operations: readonly Operation[], kept: Iterable<Family>): void {
   for (const operation of operations) {
+    if (operation.kind === "gather") {
+      for (const row of [...operation.map.rows, ...operation.table.rows]) demand(row, 0);
+      continue;
+    }
     const steps = operation.kind === "map" ? [operation.loads] : operation.steps.map(({ loads }) => loads);
     for (const loads of steps)
       for (const { family, copy } of sourcesOf(operation, loads))
@@ -76,9 +80,11 @@ export function allocate(
   const apart = conflicts(operations);
   const used = { W: new Float64Array(slicesOfSide), E: new Float64Array(slicesOfSide) };
   const tenants = { W: tenantsOfSide(), E: tenantsOfSide() };
-  const found = new Map<Region, Places[][]>();
+  const found = pinned(operations, used.W, delays);
   const wanted = regions.flatMap((region) =>
-    region.copies.flatMap((rows, copy) => (rows ? [{ region, copy, rows: rows.length }] : [])),
+    found.has(region)
+      ? []
+      : region.copies.flatMap((rows, copy) => (rows ? [{ region, copy, rows: rows.length }] : [])),
   );
   for (const { region, copy, rows } of wanted.toSorted((a, b) => b.rows - a.rows)) {
     const { side } = region;
@@ -105,6 +111,35 @@ export function allocate(
     copies[copy] = sets;
     found.set(region, copies);
   }
+  return found;
+}
+
+/**
+ * What gathers take and give, in slices of the west of their own: maps, the tables behind them, then what is chosen. So
+ * streams that flow away from the VXM pass them in this order.
+ */
+function pinned(
+  operations: readonly Operation[],
+  used: Float64Array,
+  delays: Delays,
+): Map<Region, Places[][]> {
+  const found = new Map<Region, Places[][]>();
+  let next = 0;
+  const pin = ({ rows }: Family): void => {
+    const { region } = rows[0]!;
+    if (found.has(region)) return;
+    const copies = region.copies.map((list) => {
+      const slices = Array.from({ length: widths[region.type] }, () => next++);
+      if (list.length > usable || next > slicesOfSide) throw new Unfit("a table that doesn’t fit its slices");
+      for (const slice of slices) used[slice] = usable;
+      return [{ base: 0, slices: slices.map((slice) => sliceAt("W", slice, delays)) }];
+    });
+    found.set(region, copies);
+  };
+  const gathers = operations.filter((each) => each.kind === "gather");
+  for (const { map } of gathers) pin(map);
+  for (const { table } of gathers) pin(table);
+  for (const { store } of gathers) pin(store);
   return found;
 }
 
@@ -136,6 +171,7 @@ function conflicts(operations: readonly Operation[]): ReadonlyMap<string, Readon
     return region.copies.map((_, copy) => nameOf(region, copy));
   };
   for (const operation of operations) {
+    if (operation.kind === "gather") continue;
     const steps = operation.kind === "map" ? [operation.loads] : operation.steps.map(({ loads }) => loads);
     const read = new Set<string>();
     // Steps of a sweep overlap each other, parts of its results come one after the other.

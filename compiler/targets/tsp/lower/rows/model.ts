@@ -34,10 +34,11 @@ export interface Row {
 export interface Family {
   readonly id: number;
   readonly rows: readonly Row[];
+  /** Whether all lanes have one value. */
+  readonly uniform: boolean;
   readonly type: TspType;
 }
 
-export const isUniform = ({ rows }: Family, tiles: number): boolean => rows.length === 1 && tiles !== 1;
 export const rowOf = ({ rows }: Family, tile: number): Row => rows[rows.length === 1 ? 0 : tile]!;
 
 /** Instructions that many operations share: `loads` of them in the order of its accesses. */
@@ -63,7 +64,18 @@ export interface Step {
   readonly loads: readonly Family[];
 }
 
-export type Operation =
+export type Operation = Streamed | Gathered;
+
+/** Rows of a table that maps choose: a map has in each superlane the address of a word. */
+export interface Gathered {
+  readonly kind: "gather";
+  readonly map: Family;
+  /** The table's rows, from address 0 on. */
+  readonly table: Family;
+  readonly store: Family;
+}
+
+export type Streamed =
   /** The template once for each of `tiles` rows. */
   | {
       readonly kind: "map";

@@ -1,9 +1,9 @@
 // Collects operations: finds out which loads a graph has and in what pattern, so that graphs of one pattern share their
 // instructions, and makes rows for what they store. A graph that doesn't fit 16 ALUs is cut in two.
 
-import type { Side } from "../../machine/geometry.ts";
+import { alus, type Side } from "../../machine/geometry.ts";
 import { widths, type TspType } from "../../machine/values.ts";
-import { chainOf } from "../chain.ts";
+import { chainOf, constantOfItem, type Chain } from "../chain.ts";
 import { Unfit, type Dag, type Node } from "../dag.ts";
 import type { Span } from "../../../../../lang/source.ts";
 import type { Families } from "./families.ts";
@@ -62,6 +62,8 @@ export class Operations {
   private readonly templates = new Map<string, Template | Unfit>();
   private work = 0;
   private cuts = 0;
+  /** How much ALUs are used by patterns so far; constants count more. */
+  private readonly taken = Array.from({ length: alus }, () => 0);
 
   constructor(families: Families, hold: number, terms: number) {
     this.terms = terms;
@@ -91,9 +93,10 @@ export class Operations {
       if (!cut) throw template;
       return this.map([{ ...wanted[0]!, value: cut }]);
     }
-    const tiles = pattern.loads.some(({ rows }) => rows.length > 1) ? this.families.space.tiles : 1;
+    const uniform = pattern.loads.every((each) => each.uniform);
+    const tiles = uniform ? 1 : this.families.space.tiles;
     this.count(tiles * Math.max(1, pattern.loads.length));
-    const stores = wanted.map((each, at) => this.rowsFor(template, each.name, at, 0, tiles, sides[at]!));
+    const stores = wanted.map((each, at) => this.rowsFor(template, each.name, at, 0, uniform, sides[at]!));
     this.list.push({ kind: "map", template, loads: pattern.loads, stores, tiles });
     return stores;
   }
@@ -116,15 +119,17 @@ export class Operations {
     const template = this.template(first, whole, sides, inits);
     if (template instanceof Unfit) throw template;
     const { space } = this.families;
-    const varying = patterns.some(({ loads }) => loads.some(({ rows }) => rows.length > 1));
-    const tiles = varying || inits.some(({ rows }) => rows.length > 1) ? space.tiles : 1;
+    const uniform = [...patterns.flatMap(({ loads }) => loads), ...inits].every((each) => each.uniform);
+    const tiles = uniform ? 1 : space.tiles;
     const most = template.chain.period / template.chain.interval;
     // Tiles side by side leave no gaps where they fill the ways; otherwise a tile's steps are dealt out to parts.
     const parts = apart && (tiles < most || (tiles % most !== 0 && steps.length >= 4 * most));
     this.count(tiles * steps.length * Math.max(1, first.loads.length));
     const pieces = parts ? Math.min(most, steps.length) : 1;
     const stores = wanted.map(({ name }, at) =>
-      Array.from({ length: pieces }, (_, part) => this.rowsFor(template, name, at, part, tiles, sides[at]!)),
+      Array.from({ length: pieces }, (_, part) =>
+        this.rowsFor(template, name, at, part, uniform, sides[at]!),
+      ),
     );
     this.list.push({
       kind: "sweep",
@@ -137,6 +142,14 @@ export class Operations {
       stores,
     });
     return stores;
+  }
+
+  /** Patterns are spread over the ALUs, so that they needn't set each other's constants. */
+  private placed(dag: Dag): Chain {
+    const order = this.taken.map((_, alu) => alu).toSorted((a, b) => this.taken[a]! - this.taken[b]!);
+    const chain = chainOf(dag, this.hold, slowest, order);
+    for (const item of chain.items) this.taken[item.alu]! += constantOfItem(item) === undefined ? 1 : 4;
+    return chain;
   }
 
   private count(rows: number): void {
@@ -153,12 +166,12 @@ export class Operations {
     name: string,
     at: number,
     part: number,
-    tiles: number,
+    uniform: boolean,
     side: Side,
   ): Family {
     const type = typeOfStored(template.dag.stores[at]!.value);
     const region = this.families.region(`${template.key} ${name} ${at} ${part}`, type, side);
-    return this.families.stored(region, tiles);
+    return this.families.stored(region, uniform);
   }
 
   /** Equal parts of graphs become one node, and loads are numbered. */
@@ -249,7 +262,7 @@ export class Operations {
     let made: Template | Unfit;
     try {
       if (sizeOf(values) > most) throw new Unfit("more instructions than 16 ALUs can be given");
-      made = { key: whole, dag, chain: chainOf(dag, this.hold, slowest), last: -1, issued: 0 };
+      made = { key: whole, dag, chain: this.placed(dag), last: -1, issued: 0 };
     } catch (error) {
       if (!(error instanceof Unfit)) throw error;
       made = error;

@@ -4,7 +4,7 @@
 
 import { positionAt, type Span } from "../../../../../lang/source.ts";
 import { internalError } from "../../../../../lang/diagnostics/internal-error.ts";
-import { alus, isWestward, vxmQueue } from "../../machine/geometry.ts";
+import { alus, isWestward, stream, streamsOfSide, vxmQueue } from "../../machine/geometry.ts";
 import { constantOperand, firstAlu, noResult } from "../../machine/instruction.ts";
 import { delaysOf, type Delays, type Profile } from "../../machine/profile.ts";
 import type { KernLine, ProgramBuilder } from "../../machine/program.ts";
@@ -13,7 +13,7 @@ import { types, widths } from "../../machine/values.ts";
 import { constantOfItem, type Item } from "../chain.ts";
 import { Constants, Reservations } from "../reserve.ts";
 import { placeOf, sourcesOf, type Memory, type Source } from "./memory.ts";
-import { rowOf, type Family, type Operation, type Row, type Template } from "./model.ts";
+import { rowOf, type Family, type Gathered, type Operation, type Row, type Template } from "./model.ts";
 
 interface Issue {
   readonly cycle: number;
@@ -37,6 +37,9 @@ interface Instance {
 /** Cycles before a pattern's start in which its constants may be set. */
 const patience = 16;
 
+/** The last westward streams: maps on the last one, what is gathered on those before it. */
+const gatherMap = stream("W", streamsOfSide - 1);
+
 export class Schedule {
   private readonly memory: Memory;
   private readonly delays: Delays;
@@ -54,6 +57,10 @@ export class Schedule {
   }
 
   add(operation: Operation): void {
+    if (operation.kind === "gather") {
+      for (const tile of operation.store.rows.keys()) this.gather(operation, tile);
+      return;
+    }
     const { template, tiles } = operation;
     const { chain } = template;
     if (operation.kind === "map") {
@@ -103,6 +110,48 @@ export class Schedule {
             })),
           ),
         );
+  }
+
+  /** A map's beat flows west over the table's slices, and what they give on to where it is kept. */
+  private gather({ map, table, store }: Gathered, tile: number): void {
+    const { read, write, gather } = this.delays;
+    const { reservations, memory } = this;
+    const row = rowOf(map, tile);
+    const from = placeOf(memory, row, 0, row.places[0]!);
+    const [source] = from.slices as [(typeof from.slices)[0]];
+    const chosen = placeOf(memory, table.rows[0]!, 0, 0).slices;
+    const kept = rowOf(store, tile);
+    const targets = kept.places.flatMap((index, copy) =>
+      index === undefined ? [] : [placeOf(memory, kept, copy, index)],
+    );
+    const W = gatherMap;
+    // Times are diagonals: the cycle in which a beat was, or would have been, at the VXM.
+    const asked = (time: number): number => time - read + source.hops;
+    const given = (time: number): number => time + gather + read;
+    const free = (time: number): boolean =>
+      reservations.clear(W, "W", time) &&
+      reservations.idle(source.queue, asked(time)) &&
+      chosen.every(
+        ({ queue, hops }, byte) =>
+          reservations.idle(queue, time + hops) && reservations.clear(W - 1 - byte, "W", given(time)),
+      ) &&
+      targets.every(({ slices }) =>
+        slices.every(({ queue, hops }) => reservations.idle(queue, given(time) + hops)),
+      );
+    let time = Math.max(row.ready - 2 * source.hops, read - source.hops, 0);
+    while (!free(time)) time += 1;
+    reservations.put(W, "W", time);
+    this.issue(source.queue, asked(time), this.instruction("read", W, 0), from.address, undefined);
+    for (const [byte, { queue, hops }] of chosen.entries()) {
+      const s = W - 1 - byte;
+      reservations.put(s, "W", given(time));
+      this.issue(queue, time + hops, this.instruction("gather", s, 0), 0, undefined);
+    }
+    for (const { slices, address } of targets)
+      for (const [byte, { queue, hops }] of slices.entries()) {
+        this.issue(queue, given(time) + hops, this.instruction("write", W - 1 - byte, 0), address, undefined);
+        kept.ready = Math.max(kept.ready, given(time) + 2 * hops + write + read);
+      }
   }
 
   /** Puts instances, at fixed distances from each other, at the first cycle where all of them find room. */
@@ -273,7 +322,11 @@ export class Schedule {
   }
 
   /** Instructions that are equal are one object. */
-  private instruction(op: "read" | "write" | "config", operand: number, address: number): Instruction {
+  private instruction(
+    op: "read" | "write" | "config" | "gather",
+    operand: number,
+    address: number,
+  ): Instruction {
     const key = `${op} ${operand} ${address}`;
     const found = this.made.get(key);
     if (found) return found;
@@ -282,7 +335,9 @@ export class Schedule {
         ? instruction("read", { a: address, s: operand })
         : op === "write"
           ? instruction("write", { s: operand, a: address })
-          : instruction("config", { value: operand });
+          : op === "gather"
+            ? instruction("gather", { map: gatherMap, s: operand })
+            : instruction("config", { value: operand });
     this.made.set(key, made);
     return made;
   }

@@ -3,13 +3,24 @@
 // what reductions come to, are operations on rows.
 
 import type { Span } from "../../../../../lang/source.ts";
-import type { Expr, ForStmt, IfStmt, IrKernel, LoadExpr, Stmt, StoreStmt } from "../../../../ir/ir.ts";
+import type {
+  AssertStmt,
+  Expr,
+  ForStmt,
+  IfStmt,
+  IrKernel,
+  LoadExpr,
+  Stmt,
+  StoreStmt,
+} from "../../../../ir/ir.ts";
 import { exprsOf, visitExpr, blocksOf, type Block } from "../../../../ir/walk.ts";
 import { apply } from "../../../../ir/build.ts";
 import { declaredIn, assignedIn } from "../../../../ir/names.ts";
 import { op as opExpr, ref, type IrType } from "../../../../ir/ir.ts";
 import { Unfit, type Node } from "../dag.ts";
+import { chosen } from "./choose.ts";
 import type { Families, Subscript } from "./families.ts";
+import type { Family } from "./model.ts";
 import { sizeOf, type Operations } from "./operations.ts";
 import { reduced, type Collector } from "./reductions.ts";
 import { selected } from "../selection.ts";
@@ -37,6 +48,9 @@ export class Trace {
   /** Names that are used in loops which don't declare them: their values are stored once. */
   private readonly deep = new Set<string>();
   private readonly pending: Pending[] = [];
+  /** Rows that are 1 where a check holds. */
+  readonly checks: { readonly rows: Family; readonly message: string; readonly span: Span | undefined }[] =
+    [];
   /** What has to hold for a statement to count, where that isn't known. */
   private mask: Node | undefined;
   private left = fuel;
@@ -110,11 +124,21 @@ export class Trace {
       case "assert": {
         const holds = this.value(stmt.cond);
         if (holds.kind === "known" && holds.value) return;
-        throw new Unfit("a check that only data can decide", stmt.span);
+        if (holds.kind === "known") throw new Unfit("a check that doesn’t hold for these sizes", stmt.span);
+        return this.check(stmt, this.toNode(holds, stmt.cond));
       }
       default:
         throw new Unfit("a loop whose end depends on data", stmt.span);
     }
+  }
+
+  /** What only data can decide is stored, for the host to look at. */
+  private check({ cond, message, span }: AssertStmt, holds: Node): void {
+    const value = this.mask
+      ? selected(apply("or", [cond, cond], span), [holds, selected(apply("not", [cond], span), [this.mask])])
+      : holds;
+    const [rows] = this.operations.map([{ value, name: "checks", span }]);
+    this.checks.push({ rows: rows!, message, span });
   }
 
   // ---- loops and branches ------------------------------------------------------------------------------------
@@ -259,8 +283,12 @@ export class Trace {
   private load(expr: LoadExpr): Value {
     const guard = expr.guard && this.value(expr.guard);
     if (guard?.kind === "known" && !guard.value) return known(expr.type.dtype === "bool" ? false : 0);
-    let index = this.subscripts(expr.index);
     const tensor = this.families.tensors.get(expr.buffer)!;
+    const places = expr.index.map((each) => this.value(each));
+    const axis = places.findIndex(({ kind }) => kind === "node");
+    if (axis >= 0 && !tensor.written && places.filter(({ kind }) => kind === "node").length === 1)
+      return this.chosen(expr, axis, places, guard);
+    let index = this.subscripts(expr.index);
     if (guard && guard.kind !== "known") {
       if (guard.kind === "node" || tensor.written) throw new Unfit("a load under a condition", expr.span);
       // The host leaves a zero where nothing is to be read.
@@ -283,6 +311,32 @@ export class Trace {
     if ("kind" in found) return ofNode(found);
     const node = this.operations.loads.node(found);
     return ofNode(tensor.type === found.type ? node : { kind: "cast", type: tensor.type, of: node });
+  }
+
+  /** A load from a place that is data. */
+  private chosen(expr: LoadExpr, axis: number, places: readonly Value[], guard: Value | undefined): Value {
+    const index = places.map((value, at): Subscript | undefined =>
+      at === axis || value.kind === "node"
+        ? undefined
+        : value.kind === "known"
+          ? { kind: "fixed", at: Number(value.value) }
+          : value,
+    );
+    const at = this.toNode(places[axis]!, expr.index[axis]!);
+    const family = chosen(this.families, this.operations, expr.buffer, index, at, expr.span);
+    const node = this.operations.loads.node(family);
+    if (!guard || guard.kind === "known") return ofNode(node);
+    const { type } = family;
+    const holds = this.toNode(guard, expr.guard!);
+    return ofNode({
+      kind: "alu",
+      op: "mask",
+      type,
+      gives: type,
+      rounding: 0,
+      args: [node, holds],
+      span: expr.span,
+    });
   }
 
   // ---- stores ------------------------------------------------------------------------------------------------
