@@ -94,3 +94,6 @@ export interface Backend extends Device {
   /** The same without waiting; absent on devices that can't. */
   instancesSync?(source: KernelSource): readonly Instance[];
 }
+
+/** As much of a device as calls without waiting go through. */
+export type SyncBackend = Pick<Backend, "name" | "compileOptions"> & Required<Pick<Backend, "instancesSync">>;

@@ -112,7 +112,10 @@ async function fit(family: Family, args: Arguments): Promise<Fitted<Instance>> {
 }
 
 /** What to say of arguments that no instance takes: with one set of dtypes, naming the argument that differs says more. */
-export function unfit({ instances, name }: Family, args: Arguments): Fitted<Instance> {
+export function unfit(
+  { instances, name }: Pick<Family, "instances" | "name">,
+  args: Arguments,
+): Fitted<Instance> {
   const [only] = instances;
   if (
     instances.every(({ signature }) => sameDtypes(signature, only!.signature)) &&

@@ -3,7 +3,7 @@
 
 import type { Family } from "../load.ts";
 import { unfit } from "../load.ts";
-import type { Instance, SyncKernel } from "../device.ts";
+import type { Instance, SyncBackend, SyncKernel } from "../device.ts";
 import { kernError } from "../error.ts";
 import type { CompiledSource } from "../source.ts";
 import { bindCall, type Arguments } from "./bind.ts";
@@ -14,31 +14,36 @@ import { added, wantedFor } from "./specialize.ts";
 
 /** A kernel's call without waiting, or an error where its device can't do that. */
 export async function syncKernel(family: Family): Promise<SyncKernel> {
-  return syncCall(family, await family.compilation?.());
+  const { name, device, instances } = family;
+  if (!device.instancesSync || instances.some(({ runSync }) => !runSync))
+    throw kernError("K0729", { what: `a result of \`${name}\``, why: `its device is ${device.name}` });
+  return syncCall({ name, device: device as SyncBackend, instances }, await family.compilation?.());
 }
 
 /** The same, with the compilation that further instances come from. */
 export function syncCall(
-  { name, device, ...family }: Omit<Family, "compilation">,
+  {
+    name,
+    device,
+    ...family
+  }: {
+    readonly name: string;
+    readonly device: Pick<SyncBackend, "instancesSync">;
+    readonly instances: readonly Instance[];
+  },
   compiled: CompiledSource | undefined,
 ): SyncKernel {
   const instances = [...family.instances];
-  if (!device.instancesSync || instances.some(({ runSync }) => !runSync))
-    throw kernError("K0729", {
-      what: `a result of \`${name}\``,
-      why: `its device is ${device.name}`,
-    });
   const specialize = (args: Arguments): boolean => {
     const wanted = compiled && wantedFor(compiled, name, args);
-    return wanted !== undefined && added(instances, device.instancesSync!(compiled!.specializeSync(wanted)));
+    return wanted !== undefined && added(instances, device.instancesSync(compiled!.specializeSync(wanted)));
   };
-  const own: Family = { name, device, instances };
   return (args = {}) => {
     const fitted =
       fit(instances, args, false) ??
       (specialize(args) ? fit(instances, args, false) : undefined) ??
       fit(instances, args, true) ??
-      unfit(own, args);
+      unfit({ name, instances }, args);
     const { signature, runSync } = fitted.instance;
     const call = bindCall(signature, args, fitted);
     if (call.tensors.some(({ param, tensor }) => param.mode !== "in" && tensor)) checkOverlap(call);

@@ -2,11 +2,11 @@
 // it is started, and kernels are instantiated in that.
 
 import type { SyncCompiler } from "../../compiler/index.ts";
-import type { Device } from "../device.ts";
+import type { Device, SyncBackend } from "../device.ts";
 import { kernError } from "../error.ts";
 import { CpuMemory, HeapMemory, heapOf, type TfMemory } from "./memory.ts";
 import { Kernels } from "./plan.ts";
-import type { BackendName } from "./types.ts";
+import type { BackendName, Tfjs } from "./types.ts";
 
 export interface Machine {
   readonly kernels: Kernels;
@@ -22,13 +22,18 @@ export interface Machines {
 }
 
 /** Loads what calls that don't wait need. */
-export async function openMachines(backend: BackendName, device: Device | undefined): Promise<Machines> {
-  if (device && backend === "wasm")
+export async function openMachines(
+  tf: Tfjs,
+  backend: BackendName,
+  device: Device | undefined,
+): Promise<Machines> {
+  if (device && backend !== "cpu")
     throw kernError("K0719", {
       option: "device",
-      expected: "nothing beside the backend `wasm`, in whose own memory kernels run",
+      expected: `nothing beside the backend \`${backend}\`, in whose own memory kernels run`,
       given: `the device ${device.name}`,
     });
+  if (backend === "webgpu") return openGpu(tf);
   const [{ WasmDevice, openWasmDevice }, { DeviceMemory }, { loadCompiler }] = await Promise.all([
     import("../devices/wasm/device.ts"),
     import("../devices/wasm/memory.ts"),
@@ -73,6 +78,41 @@ export async function openMachines(backend: BackendName, device: Device | undefi
   };
 }
 
+/** On the GPU of the backend `webgpu`, in its own line of commands. */
+async function openGpu(tf: Tfjs): Promise<Machines> {
+  const [{ GpuDevice, GpuMemory, isGpuBackend }, { loadCompiler }] = await Promise.all([
+    import("./gpu.ts"),
+    import("../../compiler/index.ts"),
+  ]);
+  const compileSync = await loadCompiler("wgsl");
+  const known = new WeakMap<object, Machine>();
+  let compiled = 0;
+  const counted: SyncCompiler = (...args) => {
+    compiled++;
+    return compileSync(...args);
+  };
+  const batchSize = (): number => tf.env().getNumber("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE");
+  return {
+    for: (each) =>
+      remembered(known, each, () => {
+        if (!isGpuBackend(each))
+          throw kernError("K0719", {
+            option: "backend",
+            expected: "the backend `webgpu` of TensorFlow.js 4",
+            given: "one that I don’t know",
+          });
+        return {
+          kernels: new Kernels(new GpuDevice(each, batchSize), counted),
+          memory: new GpuMemory(each),
+        };
+      }),
+    get compiled() {
+      return compiled;
+    },
+    close: () => undefined,
+  };
+}
+
 function remembered<K extends object, V>(known: WeakMap<K, V>, key: K, make: () => V): V {
   let found = known.get(key);
   if (!found) known.set(key, (found = make()));
@@ -83,5 +123,5 @@ function remembered<K extends object, V>(known: WeakMap<K, V>, key: K, make: () 
 function kernelsOn(device: Device, compileSync: SyncCompiler): Kernels {
   if (!("instancesSync" in device))
     throw kernError("K0729", { what: "a kernel of TensorFlow.js", why: `its device is ${device.name}` });
-  return new Kernels(device as Kernels["device"], compileSync);
+  return new Kernels(device as unknown as SyncBackend, compileSync);
 }

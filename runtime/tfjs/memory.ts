@@ -12,10 +12,12 @@ import { dtypes, tfDtypes, type TensorInfo } from "./types.ts";
 
 /** A backend's memory, as kernels read and write it. */
 export interface TfMemory {
+  /** What a truth value is kept as. */
+  readonly truth: "bool" | "i32";
   /** The elements of one of its tensors. */
   read(info: TensorInfo): Tensor;
   /** A kernel's result as one of its tensors. */
-  publish(result: Tensor, shape: readonly number[]): TensorInfo;
+  publish(result: Tensor, shape: readonly number[], dtype: Dtype): TensorInfo;
 }
 
 /** What is used of the backend `cpu`. */
@@ -35,6 +37,7 @@ function tfDtypeOf(dtype: Dtype): "float32" | "int32" | "bool" {
 }
 
 export class CpuMemory implements TfMemory {
+  readonly truth = "bool";
   private readonly backend: CpuBackend;
 
   constructor(backend: object) {
@@ -86,6 +89,7 @@ export function heapOf(backend: object): Heap | undefined {
 
 /** Tensors of the backend `wasm` lie where kernels read and write them: nothing is copied. */
 export class HeapMemory implements TfMemory {
+  readonly truth = "bool";
   private readonly backend: WasmBackend;
   private readonly device: WasmDevice;
 

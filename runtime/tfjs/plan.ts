@@ -4,7 +4,7 @@
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import type { SyncCompiler } from "../../compiler/index.ts";
 import { bindCall, type BoundCall } from "../call/bind.ts";
-import type { Backend, Instance } from "../device.ts";
+import type { Instance, SyncBackend } from "../device.ts";
 import { Builder } from "../graph/builder.ts";
 import { fuse } from "../graph/fuse.ts";
 import { argumentsOf, launchOf } from "../graph/kernels.ts";
@@ -25,11 +25,11 @@ export interface InputShape {
 
 /** Compiled kernels by their text. */
 export class Kernels {
-  readonly device: Backend & { instancesSync: NonNullable<Backend["instancesSync"]> };
+  readonly device: SyncBackend;
   private readonly compileSync: SyncCompiler;
   private readonly known = new Map<string, Instance>();
 
-  constructor(device: Kernels["device"], compileSync: SyncCompiler) {
+  constructor(device: SyncBackend, compileSync: SyncCompiler) {
     this.device = device;
     this.compileSync = compileSync;
   }
@@ -63,10 +63,18 @@ interface PlannedStep {
 
 export class Plan {
   readonly results: readonly Value[];
+  /** Of the results, whatever they are kept as. */
+  readonly dtypes: readonly Dtype[];
   private readonly inputs: readonly Value[];
   private readonly steps: readonly PlannedStep[];
 
-  private constructor(inputs: readonly Value[], results: readonly Value[], steps: readonly PlannedStep[]) {
+  private constructor(
+    inputs: readonly Value[],
+    results: readonly Value[],
+    dtypes: readonly Dtype[],
+    steps: readonly PlannedStep[],
+  ) {
+    this.dtypes = dtypes;
     this.inputs = inputs;
     this.results = results;
     this.steps = steps;
@@ -79,27 +87,35 @@ export class Plan {
     attributes: Attributes,
     kernels: Kernels,
     shapes: Tfjs["backend_util"],
+    truth: "bool" | "i32",
   ): Plan {
     const builder = new Builder(kernels.device.name);
     builder.origin = row.kernel;
-    const inputs = given.map(({ name, dtype, shape }) => builder.input(name, dtype, shape));
-    const named = new Map(given.map(({ name }, at) => [name, inputs[at]!]));
-    const results = [row.build(new TfNode(row.kernel, named, attributes, builder, shapes))]
-      .flat()
+    const kept = (dtype: Dtype): Dtype => (dtype === "bool" ? truth : dtype);
+    const inputs = given.map(({ name, dtype, shape }) => builder.input(name, kept(dtype), shape));
+    const named = new Map(given.map(({ name, dtype }, at) => [name, builder.cast(inputs[at]!, dtype)]));
+    const values = [row.build(new TfNode(row.kernel, named, attributes, builder, shapes))].flat();
+    const results = values
+      .map((value) => builder.cast(value, kept(value.dtype)))
       // What is an input in another shape is copied: a result is a tensor of its own.
       .map((value) => (rootOf(value).step ? value : builder.map("$0", [value])));
     const steps = fuse(liveSteps(builder.steps, results), results);
-    const kept = new Set([...results, ...inputs].map(rootOf));
+    const wanted = new Set([...results, ...inputs].map(rootOf));
     const planned = steps.map((step, at): PlannedStep => {
       const launch = launchOf(step);
       const read = new Set(inputsOf(step).map(({ value }) => rootOf(value)));
       const later = new Set(
         steps.slice(at + 1).flatMap((each) => inputsOf(each).map(({ value }) => rootOf(value))),
       );
-      const last = [...read].filter((value) => !kept.has(value) && !later.has(value) && !value.constant);
+      const last = [...read].filter((value) => !wanted.has(value) && !later.has(value) && !value.constant);
       return { launch, instance: kernels.get(launch), last };
     });
-    return new Plan(inputs, results, planned);
+    return new Plan(
+      inputs,
+      results,
+      values.map(({ dtype }) => dtype),
+      planned,
+    );
   }
 
   /** Runs the steps; results are allocated on the device. */

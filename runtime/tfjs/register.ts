@@ -48,7 +48,7 @@ const mostPlans = 512;
  * is compiled when it is first called with dtypes and ranks that are new.
  */
 export async function registerKernels(tf: Tfjs, options: RegisterOptions): Promise<Registration> {
-  const machines = await openMachines(options.backend, options.device);
+  const machines = await openMachines(tf, options.backend, options.device);
   const wanted = kernelRows.filter(({ kernel }) => options.kernels?.includes(kernel) ?? true);
   const replaced = wanted.map((row) => new Replaced(row, machines, tf, options.backend));
   for (const each of replaced) each.register();
@@ -121,7 +121,7 @@ class Replaced {
     const { memory } = machine;
     const results = plan
       .run(inputs.map(([, info]) => memory.read(info)))
-      .map((result, at) => memory.publish(result, plan.results[at]!.shape));
+      .map((result, at) => memory.publish(result, plan.results[at]!.shape, plan.dtypes[at]!));
     return results.length === 1 ? results[0]! : results;
   }
 
@@ -137,7 +137,7 @@ class Replaced {
     return plan;
   }
 
-  private makePlan({ kernels }: Machine, inputs: Inputs, attributes: Attributes): Plan | Declined {
+  private makePlan({ kernels, memory }: Machine, inputs: Inputs, attributes: Attributes): Plan | Declined {
     const shapes: InputShape[] = [];
     for (const [name, info] of inputs) {
       const dtype = dtypeOf(info);
@@ -145,9 +145,12 @@ class Replaced {
       shapes.push({ name, dtype, shape: info.shape });
     }
     try {
-      return Plan.make(this.row, shapes, attributes, kernels, this.tf.backend_util);
+      return Plan.make(this.row, shapes, attributes, kernels, this.tf.backend_util, memory.truth);
     } catch (error) {
       if (error instanceof Declined) return error;
+      // What a GPU can't hold: f64, more than its limits.
+      if (this.backend === "webgpu" && error instanceof Error && error.name === "CompileError")
+        return new Declined(`${this.row.kernel}: ${error.message.split("\n")[0]}`);
       throw error;
     }
   }

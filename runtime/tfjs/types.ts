@@ -10,6 +10,7 @@ export type Tfjs = Pick<
   | "backend_util"
   | "customGrad"
   | "engine"
+  | "env"
   | "findBackend"
   | "getKernel"
   | "registerGradient"
@@ -22,7 +23,7 @@ export type KernelFunc = core.KernelFunc;
 export type TfTensor = core.Tensor;
 
 /** Backends whose kernels can be replaced. */
-export type BackendName = "cpu" | "wasm";
+export type BackendName = "cpu" | "wasm" | "webgpu";
 
 /** The dtypes that both have. Complex numbers and text stay with TensorFlow.js. */
 export const dtypes: Readonly<Record<string, Dtype>> = { float32: "f32", int32: "i32", bool: "bool" };

@@ -4,7 +4,7 @@
 import type { ScalarParam, Signature, TensorParam } from "../../compiler/artifact.ts";
 import { isWide } from "../../lang/dtypes.ts";
 import { syncCall } from "../call/sync.ts";
-import type { Device, SyncKernel } from "../device.ts";
+import type { Backend, Device, SyncKernel } from "../device.ts";
 import { kernError } from "../error.ts";
 import { artifactOf, compilationOf, type CompiledSource, type KernelSource } from "../source.ts";
 import { openMachines, type Machine, type Machines } from "./machine.ts";
@@ -49,11 +49,13 @@ export async function registerOps(
   source: KernelSource,
   options: OpOptions,
 ): Promise<Record<string, KernOp>> {
-  const machines = await openMachines(options.backend, options.device);
+  const machines = await openMachines(tf, options.backend, options.device);
   const compiled = await compilationOf(source)?.();
   const signatures = options.device
     ? (await loaded(options.device, source)).map(({ signature }) => signature)
-    : artifactOf(source, "wasm").kernels.map(({ signature }) => signature);
+    : artifactOf(source, options.backend === "webgpu" ? "wgsl" : "wasm").kernels.map(
+        ({ signature }) => signature,
+      );
   const named = new Map(signatures.toReversed().map((signature) => [signature.name, signature]));
   const gradients = options.gradients ?? {};
   const wanted = new Set([...named.values()].filter(({ op }) => op !== undefined).map(({ name }) => name));
@@ -71,7 +73,7 @@ export async function registerOps(
 
 async function loaded(device: Device, source: KernelSource): Promise<readonly { signature: Signature }[]> {
   if (!("instances" in device)) return [];
-  return (device as unknown as Machine["kernels"]["device"]).instances(source);
+  return (device as Backend).instances(source);
 }
 
 /** Kernels of a source on each machine that they are called on. */
@@ -102,7 +104,7 @@ class UserKernels {
     }
     const results = this.on(machine, signature.name)(args);
     return outputsOf(signature).map(({ name }) =>
-      machine.memory.publish(results[name]!, results[name]!.shape),
+      machine.memory.publish(results[name]!, results[name]!.shape, results[name]!.dtype),
     );
   }
 
@@ -144,6 +146,9 @@ function register(tf: Tfjs, signature: Signature, kernels: UserKernels, options:
     throw refuse(`it changes \`${changed.name}\` in place, and tensors of TensorFlow.js don’t change`);
   const foreign = outputsOf(signature).find(({ dtype }) => !["f32", "i32", "bool"].includes(dtype));
   if (foreign) throw refuse(`TensorFlow.js has no tensors of ${foreign.dtype}, which \`${foreign.name}\` is`);
+  const truth = tensorsOf(signature).find(({ dtype }) => dtype === "bool");
+  if (truth && options.backend === "webgpu")
+    throw refuse(`\`${truth.name}\` is of bool, which the backend webgpu keeps as words of 32 bits`);
   const kernelName = tfName(signature);
   const backendName: string = options.backend;
   if (tf.getKernel(kernelName, backendName)) tf.unregisterKernel(kernelName, backendName);
