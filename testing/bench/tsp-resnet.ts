@@ -1,13 +1,13 @@
 // ResNet-50 in 8 bits, one image, as one program of the simulated TSP: node scripts/bench.mjs testing/bench/tsp-resnet.ts.
-// Prints cycles and images a second beside what is published, and layer by layer where the cycles go. With `--check` all values
-// are compared with those of the WASM device, which is itself tested against the interpreter.
+// Prints cycles and images a second beside what is published, and layer by layer where the cycles go. With `--check` what
+// leaves each block and the network is compared with what the WASM device gives, which is itself tested against the interpreter.
 
 import { checkProgram } from "../../compiler/targets/tsp/assemble/index.ts";
 import { lowerNetwork } from "../../compiler/targets/tsp/lower/product/network.ts";
 import { groqchipCal } from "../../compiler/targets/tsp/machine/profile.ts";
 import { reportOf } from "../../compiler/targets/tsp/report.ts";
 import { simulate } from "../../compiler/targets/tsp/simulate/index.ts";
-import { resnet, resnet50 } from "../networks/resnet.ts";
+import { onWasm, resnet, resnet50 } from "../networks/resnet.ts";
 
 const row = (...cells: readonly (string | number)[]): void => console.log(`| ${cells.join(" | ")} |`);
 const whole = (value: number): string => Math.round(value).toLocaleString("en");
@@ -17,7 +17,9 @@ let from = performance.now();
 const network = await resnet(resnet50);
 console.log(`network: ${network.calls.length} calls, ${seconds(from)}`);
 from = performance.now();
-const lowered = lowerNetwork(network.calls, [network.output], groqchipCal);
+const blocks = network.calls.map(({ name }) => name).filter((name) => /\.c$|^mean$/.test(name));
+const outputs = process.argv.includes("--check") ? [...blocks, network.output] : [network.output];
+const lowered = lowerNetwork(network.calls, outputs, groqchipCal);
 if ("why" in lowered) throw new Error(lowered.why);
 console.log(`lowered: ${seconds(from)}`);
 const { program, reports } = lowered;
@@ -108,3 +110,19 @@ console.log(
   `\nThe host fills ${whole(moved(program.inputs, "w") * 320)} B of weights, ${whole(moved(program.inputs, "row") * 320)} B of rows of factors and ` +
     `${whole(moved(program.inputs, "in") * 320)} B of the image, copies included. Layout moves on the chip: none; words are copied for all planes as they are written.`,
 );
+
+if (process.argv.includes("--check")) {
+  from = performance.now();
+  const expected = await onWasm(network);
+  console.log(`\nOn the WASM device: ${seconds(from)}`);
+  from = performance.now();
+  const simulated = simulate(program, { inputs: lowered.inputs((name) => network.given.get(name)!) });
+  const results = lowered.results(simulated.output);
+  console.log(`Simulated with values: ${seconds(from)}, ${simulated.faults.length} faults`);
+  for (const name of outputs) {
+    const wanted = expected.get(name)!;
+    const found = results.get(name)!;
+    const differ = found.reduce((sum, value, at) => sum + (value === wanted[at] ? 0 : 1), 0);
+    console.log(`${name}: ${differ} of ${found.length} differ, ${new Set(found).size} different values`);
+  }
+}

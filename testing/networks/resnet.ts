@@ -4,11 +4,14 @@
 import { readFileSync } from "node:fs";
 import { compile } from "../../compiler/index.ts";
 import type { IrKernel } from "../../compiler/ir/ir.ts";
+import { openDevice, tensor, type Kernel, type Tensor } from "../../runtime/index.ts";
 import { interpret, makeTensor, type TensorArg } from "../../compiler/ir/interpret.ts";
 
 export interface NetworkCall {
   readonly name: string;
   readonly kernel: IrKernel;
+  /** The library's kernel and its comptime parameters. */
+  readonly from: { readonly name: string; readonly set: Readonly<Record<string, string>> };
   readonly known: ReadonlyMap<string, number>;
   readonly scalars: Readonly<Record<string, number>>;
   /** The tensor that each buffer is bound to. */
@@ -88,6 +91,7 @@ export async function resnet(sizes: ResnetSizes, seed = 1): Promise<TestNetwork>
     calls.push({
       name,
       kernel: await kernelOf(kernel, set),
+      from: { name: kernel, set },
       known: new Map(Object.entries({ ...known, ...scalars })),
       scalars,
       tensors,
@@ -252,5 +256,34 @@ export function interpreted({ calls, given }: TestNetwork): ReadonlyMap<string, 
     if (outcome.kind !== "done") throw new Error(JSON.stringify(outcome));
     values.set(tensors[result]!, outcome.results[result]!.data as Int32Array);
   }
+  return values;
+}
+
+/** All tensors of a network, computed on the WASM device. */
+export async function onWasm({ calls, given }: TestNetwork): Promise<ReadonlyMap<string, ArrayLike<number>>> {
+  const device = await openDevice("wasm");
+  const text = readFileSync(library, "utf8");
+  const loaded = new Map<string, Kernel>();
+  const values = new Map<string, ArrayLike<number>>(given);
+  for (const { kernel, from, scalars, tensors, shapes } of calls) {
+    const key = JSON.stringify(from);
+    if (!loaded.has(key)) {
+      const options = { ...device.compileOptions, set: from.set, kernels: [from.name] };
+      loaded.set(key, (await device.load(await compile({ path: library, text }, options)))[from.name]!);
+    }
+    const args: Record<string, Tensor | number> = { ...scalars };
+    let result = "";
+    for (const param of kernel.params)
+      if (param.kind === "tensor" && param.mode === "out") result = param.buffer;
+      else if (param.kind === "tensor")
+        args[param.buffer] = tensor(
+          values.get(tensors[param.buffer]!) as Int8Array,
+          shapes[param.buffer]!,
+          kernel.buffers.find(({ name }) => name === param.buffer)!.dtype,
+        );
+    const made = (await loaded.get(key)!(args))[result]!;
+    values.set(tensors[result]!, (await made.data()) as Int32Array);
+  }
+  device.close();
   return values;
 }
