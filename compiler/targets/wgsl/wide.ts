@@ -10,6 +10,7 @@ import { printExpr } from "../../ir/print.ts";
 import { ref, type Expr, type IrKernel, type LoadExpr, type Stmt, type StoreStmt } from "../../ir/ir.ts";
 import { mapBlock, mapExpr, mapExprsOf, visitBlock, visitExprs, withBody } from "../../ir/walk.ts";
 import { and, compare, intValue, laneOf } from "../../passes/fold.ts";
+import { joinNeighbours } from "./neighbours.ts";
 import { isVectorDtype, packedBits } from "./types.ts";
 import { constantForm, exprOfForm, plus } from "../../passes/linear.ts";
 import { formOf, valuesOf, type Values } from "./workgroups/nests.ts";
@@ -24,7 +25,9 @@ export interface Wide {
 }
 
 /** The kernel for such arguments; undefined if it has no access to gain by it. */
-export function wideKernel(kernel: IrKernel): Wide | undefined {
+export function wideKernel(given: IrKernel): Wide | undefined {
+  const known = factsOf(given, new Set());
+  const kernel = joinNeighbours(given, wideLanes, known.values, (expr) => isMultiple(expr, known));
   let buffers = new Set(candidatesOf(kernel));
   while (buffers.size > 0) {
     const facts = factsOf(kernel, buffers);
@@ -75,7 +78,7 @@ interface Facts {
 
 function factsOf(kernel: IrKernel, buffers: ReadonlySet<string>): Facts {
   const multiples = kernel.buffers.flatMap(({ name, shape }) =>
-    buffers.has(name) ? [printExpr(shape.at(-1)!)] : [],
+    buffers.has(name) ? [textOfSum(shape.at(-1)!, new Map())] : [],
   );
   const loops = new Map<string, readonly [Expr, number]>();
   visitBlock(kernel.body, (stmt) => stmt.kind === "for" && loops.set(stmt.name, [stmt.lo, stmt.step]));
@@ -87,7 +90,7 @@ function factorOf(expr: Expr, facts: Facts, depth = 0): number {
   const value = intValue(expr);
   if (value !== undefined) return value % 4 === 0 ? 4 : value % 2 === 0 ? 2 : 1;
   if (depth > 24) return 1;
-  if (facts.multiples.has(printExpr(expr))) return wideLanes;
+  if (facts.multiples.has(textOfSum(expr, facts.values))) return wideLanes;
   const factor = (part: Expr): number => factorOf(part, facts, depth + 1);
   if (expr.kind === "ref") {
     const known = facts.values.get(expr.name);
@@ -118,6 +121,15 @@ function factorOf(expr: Expr, facts: Facts, depth = 0): number {
     default:
       return 1;
   }
+}
+
+/** Sums that are written in different ways have one text. */
+function textOfSum(expr: Expr, values: Values): string {
+  // Extents are as the source has them, where a stride of 1 still divides.
+  const whole = mapExpr(expr, (part) =>
+    part.kind === "op" && part.op === "floordiv" && intValue(part.args[1]!) === 1 ? part.args[0]! : part,
+  );
+  return printExpr(exprOfForm(formOf(whole, values)));
 }
 
 const isMultiple = (expr: Expr, facts: Facts): boolean => factorOf(expr, facts) === wideLanes;
