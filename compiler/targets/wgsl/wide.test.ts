@@ -32,6 +32,19 @@ kernel shifted(x: Tensor[f32, M, N], w: Tensor[f32, N], out y: Tensor[f32, M, N]
   dims: [],
 };
 
+/** Neighbours that an unrolled loop reads one by one. */
+const unrolled: SharedKernel = {
+  text: `
+kernel unrolled(w: Tensor[f32, M, N], x: Tensor[f32, 8 * N], out y: Tensor[f32, M]):
+    @parallel
+    for i in range(M):
+        @threads(j)
+        @unroll(d)
+        y[i] = sum(w[i, j] * x[8 * j + d] / f32(d + 1) for j in range(N) for d in range(8))
+`,
+  dims: [],
+};
+
 /** The arguments with every tensor as a part of a larger one: rows `gap` elements apart, the first at `offset`. */
 function spread(args: InterpretArgs, gap: number, offset: number): InterpretArgs {
   const views = Object.entries(args).map(([name, arg]) => {
@@ -71,6 +84,13 @@ it("tiles read and write whole vectors, parts of them only where a row's neighbo
   expect(wide).toMatch(/c_wide\[[^\]]*\] = sum/);
 });
 
+it("neighbours that are read one by one are read as vectors", () => {
+  const module = emitted([scheduled(sharedKernelOf(unrolled))]);
+  expect(launchesOf(module)[0]!.wide?.params).toEqual([1]);
+  const wide = module.text.slice(module.text.indexOf("fn unrolled_wide("));
+  expect(wide.match(/= x_wide\[/g)).toHaveLength(2);
+});
+
 it("has no races, and one without any of its barriers", () => {
   const plan = prepareWide(prepared(scheduled(sharedKernelOf(matmul))), limits)!;
   const sizes = [
@@ -102,6 +122,7 @@ describe.skipIf(typeof runner === "string")(`computes what the interpreter does 
   it.each([
     ["matmul", matmul],
     ["shifted", shifted],
+    ["unrolled", unrolled],
   ] as const)("%s", { timeout: 300_000 }, async (_name, given) => {
     const kernel = sharedKernelOf(given);
     for (const [at, dims] of sizes.entries())
