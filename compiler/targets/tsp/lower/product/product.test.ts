@@ -142,3 +142,12 @@ test.each([
 ])("f16, %d times: %d×%d times %d columns", async (B, M, K, N) => {
   agrees(await kernelOf(halves), { B, M, K, N }, {}, 2e-3);
 });
+
+test("a kernel's 1024×1280×1280 product in i8 is above 95 % of the four planes' peak (groqchip-cal)", async () => {
+  const sizes = new Map(Object.entries({ M: 1024, K: 1280, N: 1280 }));
+  const lowered = lowerKernel(await kernelOf(products), sizes, groqchipCal);
+  if ("why" in lowered) throw new Error(lowered.why);
+  const { cycles, faults } = simulate(lowered.program, { compute: false });
+  expect(faults).toEqual([]);
+  expect((1024 * 1280 * 1280) / 409_600 / cycles).toBeGreaterThan(0.95);
+});
