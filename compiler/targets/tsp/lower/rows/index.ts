@@ -15,6 +15,7 @@ import { choicesOf, type Choice } from "./lanes.ts";
 import { allocate, demandRows, placeOf, usable, type Memory } from "./memory.ts";
 import { rowOf, type Region, type Row } from "./model.ts";
 import { Operations } from "./operations.ts";
+import { withSweeps } from "./recurrences.ts";
 import { finalFamilies, Schedule } from "./schedule.ts";
 import { withoutStrips } from "./strips.ts";
 import { Trace } from "./trace.ts";
@@ -79,6 +80,7 @@ function lowered(kernel: IrKernel, { space, loops }: Choice, profile: Profile, t
   trace.run(kernel);
   const results = [...tensors.values()].filter(({ mode }) => mode === "out" || mode === "mut");
   const final = [...finalFamilies(results.map(({ now }) => now)), ...trace.checks.map(({ rows }) => rows)];
+  withSweeps(operations, final);
   const { list } = operations;
   demandRows(list, final);
   const memory = allocate(families.allRegions, list, delaysOf(profile));

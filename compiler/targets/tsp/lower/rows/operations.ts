@@ -110,8 +110,8 @@ export class Operations {
     inits: readonly Family[],
     wanted: readonly Omit<Wanted, "value">[],
     apart: boolean,
+    sides = wanted.map(({ name }, at) => this.sideOf(name, inits[at]!.type)),
   ): readonly (readonly Family[])[] | undefined {
-    const sides = wanted.map(({ name }, at) => this.sideOf(name, inits[at]!.type));
     const patterns = steps.map((values) => this.pattern(values));
     const [first] = patterns;
     if (!first || patterns.some(({ key }) => key !== first.key)) return undefined;
