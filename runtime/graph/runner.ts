@@ -254,6 +254,7 @@ function isSmall(tensor: Tensor | undefined): boolean {
 
 /** The inputs that all elements which the next stage waits for are computed of; none if there is anything else. */
 function sourcesOf({ stage, inputs }: Planned): ReadonlySet<string> {
+  if (stage.demanded.size === 0) return stage.demanded;
   const names = new Map([...inputs].map(([name, value]) => [value, name]));
   const found = new Set<string>();
   const stack = [...stage.demanded].map((name) => stage.values.get(name)!);

@@ -6,9 +6,9 @@ import type { Backend, Instance, Kernels } from "../../device.ts";
 import { kernError } from "../../error.ts";
 import { loadKernels } from "../../load.ts";
 import { artifactOf, type KernelSource } from "../../source.ts";
-import type { Dtype } from "../../../lang/dtypes.ts";
+import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/layout.ts";
-import { bytesOf } from "../../tensor/storage.ts";
+import { bytesOf, HostStorage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { DeviceMemory, Scratch, type DeviceStorage, type Heap } from "./memory.ts";
 import { wasmFeatures } from "./features.ts";
@@ -179,9 +179,15 @@ export class WasmDevice implements Backend, Machine {
   }
 
   async write(target: Tensor, source: Tensor): Promise<void> {
-    const { buffer, byteOffset, byteLength } = await source.data();
+    const { dtype, offset, size, storage } = source;
     const { pointer } = target.storage as DeviceStorage;
     const start = pointer + bytesOf(target.dtype, target.offset);
+    // Without a copy in between where the elements lie as they are wanted; those of less than a byte may begin within one.
+    if (storage instanceof HostStorage && source.isContiguous && dtypeInfo(dtype).bits >= 8) {
+      this.memory.bytes.set(storage.read(bytesOf(dtype, offset), bytesOf(dtype, offset + size)), start);
+      return;
+    }
+    const { buffer, byteOffset, byteLength } = await source.data();
     this.memory.bytes.set(new Uint8Array(buffer, byteOffset, byteLength), start);
   }
 
