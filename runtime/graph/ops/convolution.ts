@@ -1,5 +1,7 @@
 // Convolutions, by the library's kernels. Bias and what follows become the kernel's epilogue.
 
+import { sizeOf } from "../../tensor/layout.ts";
+import { reduce } from "./reduction.ts";
 import type { Value } from "../program.ts";
 
 import { convolutionOfIntegers } from "./integers.ts";
@@ -184,20 +186,37 @@ const convTranspose: Build = (node) => {
 /** (x - mean) / √(variance + ε) · scale + shift, each a number a channel: a multiplication and an addition, which fuse. */
 const batchNormalization: Build = (node) => {
   const { b } = node;
-  if (node.flag("training_mode")) node.fail("it is in training mode");
   const x = node.in(0);
-  const [scale, shift, mean, variance] = [1, 2, 3, 4].map((at) => node.in(at)) as [
+  const [scale, shift, oldMean, oldVariance] = [1, 2, 3, 4].map((at) => node.in(at)) as [
     Value,
     Value,
     Value,
     Value,
   ];
+  const training = node.flag("training_mode");
+  const [mean, variance] = training ? momentsOf(node, x) : [oldMean, oldVariance];
   const epsilon = b.scalar(variance.dtype, node.float("epsilon", 1e-5));
   const factor = b.map("$0 / sqrt($1 + $2)", [scale, variance, epsilon], { uses: ["std.math.sqrt"] });
   const offset = b.map("$0 - $1 * $2", [shift, mean, factor]);
   const channel = (value: Value) => b.reshape(value, [value.shape[0]!, ...x.shape.slice(2).map(() => 1)]);
-  return b.map("$0 * $1 + $2", [x, channel(factor), channel(offset)]);
+  const y = b.map("$0 * $1 + $2", [x, channel(factor), channel(offset)]);
+  if (!training) return y;
+  const momentum = node.float("momentum", 0.9);
+  const moved = (old: Value, now: Value) =>
+    b.map("$0 * $1 + $2 * $3", [old, b.scalar(old.dtype, momentum), now, b.scalar(old.dtype, 1 - momentum)]);
+  return [y, moved(oldMean, mean), moved(oldVariance, variance)];
 };
+
+/** Mean and variance of each channel. */
+function momentsOf(node: NodeContext, x: Value): [Value, Value] {
+  const { b } = node;
+  const channels = x.shape[1]!;
+  const axes = { reduced: x.shape.map((_, axis) => axis !== 1), shape: [channels] };
+  const count = b.scalar(x.dtype, sizeOf(x.shape) / Math.max(channels, 1));
+  const mean = b.map("$0 / $1", [reduce(node, x, axes, { combine: "sum" }), count]);
+  const spread = b.map("$0 - $1", [x, b.reshape(mean, [channels, ...x.shape.slice(2).map(() => 1)])]);
+  return [mean, b.map("$0 / $1", [reduce(node, spread, axes, { combine: "sum", term: "$ * $" }), count])];
+}
 
 export const convolutions: readonly OpRow[] = [
   { op: "Conv", since: 1, build: conv },

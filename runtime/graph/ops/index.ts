@@ -8,6 +8,7 @@ import { gathering } from "./gathering.ts";
 import { layout } from "./layout.ts";
 import { losses } from "./losses.ts";
 import { making } from "./making.ts";
+import { matching } from "./matching.ts";
 import { products } from "./matmul.ts";
 import type { OpRow } from "./node.ts";
 import { normalization } from "./normalization.ts";
@@ -32,6 +33,7 @@ const rows: readonly OpRow[] = [
   ...layout,
   ...losses,
   ...making,
+  ...matching,
   ...normalization,
   ...padding,
   ...pooling,

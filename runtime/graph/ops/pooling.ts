@@ -128,7 +128,45 @@ export function globalPool(node: NodeContext, x: Value, combine: "sum" | "max", 
   return reduce(node, x, { reduced, shape }, { combine, result });
 }
 
+/** Each element back to the place that it came from, and zero elsewhere. */
+const maxUnpool: Build = (node) => {
+  const { b } = node;
+  const [x, places] = [node.in(0), node.in(1)];
+  if (node.has(2)) node.fail("a shape of the result that is given isn’t supported");
+  const sizes = x.shape.slice(2);
+  const kernel = node.ints("kernel_shape") ?? node.fail("its attribute `kernel_shape` is missing");
+  const strides = node.ints("strides") ?? sizes.map(() => 1);
+  const pads = node.ints("pads") ?? sizes.flatMap(() => [0, 0]);
+  const out = sizes.map(
+    (size, axis) => (size - 1) * strides[axis]! + kernel[axis]! - pads[axis]! - pads[axis + sizes.length]!,
+  );
+  const shape = [...x.shape.slice(0, 2), ...out];
+  const [y] = b.kernel(
+    {
+      name: "unpooled",
+      inputs: [
+        { name: "x", dims: ["N"] },
+        { name: "places", dims: ["N"] },
+      ],
+      outputs: [{ name: "y", dims: ["count"] }],
+      scalars: [{ name: "count", dtype: "i32", value: sizeOf(shape) }],
+      where: "count >= 1",
+      body: [
+        "for i in range(count):",
+        `    y[i] = ${x.dtype}(0)`,
+        "for n in range(N):",
+        '    assert i64(0) <= places[n] and places[n] < i64(count), "a place is out of range"',
+        "    y[clamp(index(places[n]), 0, count - 1)] = x[n]",
+      ],
+    },
+    [b.reshape(x, [sizeOf(x.shape)]), b.reshape(places, [sizeOf(x.shape)])],
+    [{ dtype: x.dtype, shape: [sizeOf(shape)] }],
+  );
+  return b.reshape(y!, shape);
+};
+
 export const pooling: readonly OpRow[] = [
+  { op: "MaxUnpool", since: 9, build: maxUnpool },
   { op: "MaxPool", since: 1, build: maxPool },
   { op: "AveragePool", since: 1, build: averagePool },
   { op: "GlobalAveragePool", since: 1, build: (node) => globalPool(node, node.in(0), "sum", "$ / n") },

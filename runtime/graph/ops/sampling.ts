@@ -93,4 +93,73 @@ const gridSample: Build = (node) => {
   return y!;
 };
 
-export const sampling: readonly OpRow[] = [{ op: "GridSample", since: 16, build: gridSample }];
+/** The mean of an image between pixels, at a few places in each cell of a region. */
+const roiAlign: Build = (node) => {
+  const { b } = node;
+  const [x, regions, images] = [node.in(0), node.in(1), node.in(2)];
+  if (x.dtype !== "f32" || regions.dtype !== "f32") node.fail("only f32 is supported");
+  if (node.text("mode", "avg") !== "avg") node.fail("only the mode avg is supported");
+  const [rows, columns] = [node.int("output_height", 1), node.int("output_width", 1)];
+  const ratio = node.int("sampling_ratio", 0);
+  if (ratio < 0 || ratio > 64) node.fail("its sampling ratio is out of range");
+  const usual = node.version >= 16 ? "half_pixel" : "output_half_pixel";
+  const half = node.text("coordinate_transformation_mode", usual) === "half_pixel";
+  const shift = half ? "f32(0.5)" : "f32(0)";
+  const least = half ? "f32(0)" : "f32(1)";
+  const samples = (extent: string) =>
+    ratio > 0 ? String(ratio) : `clamp(i32(ceil(clamp(${extent}, 0, 4096))), 1, 4096)`;
+  const [y] = b.kernel(
+    {
+      name: "regions_of_images",
+      inputs: [
+        { name: "x", dims: ["B", "C", "H", "W"] },
+        { name: "regions", dims: ["R", 4] },
+        { name: "images", dims: ["R"] },
+      ],
+      outputs: [{ name: "y", dims: ["R", "C", "rows", "columns"] }],
+      scalars: [
+        { name: "rows", dtype: "i32", value: rows },
+        { name: "columns", dtype: "i32", value: columns },
+        { name: "scale", dtype: "f32", value: node.float("spatial_scale", 1) },
+      ],
+      where: "B >= 1, H >= 1, W >= 1, rows >= 0, columns >= 0",
+      defs: [
+        "def between(x: Tensor[f32, B, C, H, W], b: index, c: index, v: f32, u: f32) -> f32:",
+        "    let i = clamp(v, f32(0), f32(H - 1))",
+        "    let j = clamp(u, f32(0), f32(W - 1))",
+        "    let top = clamp(i32(i), 0, H - 1)",
+        "    let left = clamp(i32(j), 0, W - 1)",
+        "    let bottom = min(top + 1, H - 1)",
+        "    let right = min(left + 1, W - 1)",
+        "    let down = i - f32(top)",
+        "    let across = j - f32(left)",
+        "    let upper = x[b, c, top, left] * (1 - across) + x[b, c, top, right] * across",
+        "    let lower = x[b, c, bottom, left] * (1 - across) + x[b, c, bottom, right] * across",
+        "    let inside = f32(-1) <= v and v <= f32(H) and f32(-1) <= u and u <= f32(W)",
+        "    return upper * (1 - down) + lower * down if inside else f32(0)",
+      ].join("\n"),
+      body: [
+        "@parallel(r, c)",
+        "for r, c, i, j in grid(R, C, rows, columns):",
+        '    assert i64(0) <= i64(images[r]) and i64(images[r]) < i64(B), "a region names an image that isn’t there"',
+        "    let n = clamp(index(images[r]), 0, B - 1)",
+        `    let left = regions[r, 0] * scale - ${shift}`,
+        `    let top = regions[r, 1] * scale - ${shift}`,
+        `    let width = max(regions[r, 2] * scale - ${shift} - left, ${least}) / f32(columns)`,
+        `    let height = max(regions[r, 3] * scale - ${shift} - top, ${least}) / f32(rows)`,
+        `    let down = ${samples("height")}`,
+        `    let across = ${samples("width")}`,
+        "    let total = sum(between(x, n, c, top + (f32(i) + (f32(p) + f32(0.5)) / f32(down)) * height, left + (f32(j) + (f32(q) + f32(0.5)) / f32(across)) * width) for p in range(down) for q in range(across))",
+        "    y[r, c, i, j] = total / f32(down * across)",
+      ],
+    },
+    [x, regions, images],
+    [{ dtype: "f32", shape: [regions.shape[0]!, x.shape[1]!, rows, columns] }],
+  );
+  return y!;
+};
+
+export const sampling: readonly OpRow[] = [
+  { op: "GridSample", since: 16, build: gridSample },
+  { op: "RoiAlign", since: 10, build: roiAlign },
+];
