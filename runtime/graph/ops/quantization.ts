@@ -10,7 +10,6 @@ import type { Value } from "../program.ts";
 import { addBias, convolveNode } from "./convolution.ts";
 import { byteConvolution, byteProduct, type Bytes } from "./integers.ts";
 import { product } from "./matmul.ts";
-import { reduce } from "./reduction.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
 
 /** A scale or zero point so that it broadcasts against `x`. */
@@ -99,14 +98,42 @@ const dynamicQuantizeLinear: Build = (node) => dynamicallyQuantized(node, node.i
 
 export function dynamicallyQuantized(node: NodeContext, x: Value): [q: Value, scale: Value, zero: Value] {
   const { b } = node;
-  const axes = { reduced: x.shape.map(() => true), shape: [] };
-  const high = reduce(node, x, axes, { combine: "max" });
-  const low = reduce(node, x, axes, { combine: "min" });
-  const scale = b.map("(max($0, f32(0)) - min($1, f32(0))) / f32(255)", [high, low]);
-  const zero = b.map("u8(clamp(round((f32(0) - min($0, f32(0))) / $1), f32(0), f32(255)))", [low, scale], {
-    dtype: "u8",
-  });
-  return [quantized(node, x, scale, zero, "u8"), scale, zero];
+  const size = sizeOf(x.shape);
+  const [q, scale, zero] = b.kernel(
+    {
+      name: "quantize_by_range",
+      inputs: [{ name: "x", dims: ["N"] }],
+      outputs: [
+        { name: "q", dims: ["N"] },
+        { name: "scale", dims: [1] },
+        { name: "zero", dims: [1] },
+      ],
+      scalars: [],
+      body: [
+        "@vectorize",
+        "let least = min(READ(x, i) for i in range(N))",
+        "@vectorize",
+        "let most = max(READ(x, i) for i in range(N))",
+        "let low = min(least, f32(0))",
+        "let high = max(most, f32(0))",
+        "let step = (high - low) / f32(255) if high > low else f32(1)",
+        "let middle = clamp(round(-low / step), f32(0), f32(255))",
+        "scale[0] = step",
+        "zero[0] = u8(middle)",
+        "@parallel",
+        "@vectorize",
+        "for i in range(N):",
+        "    q[i] = u8(clamp(round(READ(x, i) / step) + middle, f32(0), f32(255)))",
+      ],
+    },
+    [b.reshape(x, [size])],
+    [
+      { dtype: "u8", shape: [size] },
+      { dtype: "f32", shape: [1] },
+      { dtype: "u8", shape: [1] },
+    ],
+  );
+  return [b.reshape(q!, x.shape), b.reshape(scale!, []), b.reshape(zero!, [])];
 }
 
 /** Whole numbers without their zero point. A zero point of one axis belongs to `axis`. */

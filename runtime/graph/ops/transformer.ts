@@ -4,6 +4,7 @@
 import { contiguousStrides, sizeOf } from "../../tensor/layout.ts";
 import type { Value } from "../program.ts";
 import { heads } from "./attention.ts";
+import { matmulNBits } from "./four-bits.ts";
 import { expandTo } from "./layout.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
 
@@ -154,64 +155,6 @@ function normalizedRows(
   );
   return b.reshape(y!, x.shape);
 }
-
-// ---- weights of four bits ----------------------------------------------------------------------------------
-
-/** a [.., K] times weights [N, K] in blocks along K: each block has a scale and a zero point, eight where none is given. */
-const matmulNBits: Build = (node) => {
-  const { b } = node;
-  const [a, w, scales] = [node.in(0), node.in(1), node.in(2)];
-  const [k, n, bits, block] = [
-    node.int("K", 0),
-    node.int("N", 0),
-    node.int("bits", 4),
-    node.int("block_size", 32),
-  ];
-  if (bits !== 4) node.fail(`weights of ${bits} bits are not supported, those of 4 are`);
-  if (node.has(4)) node.fail("groups in another order (g_idx) are not supported");
-  const blocks = Math.ceil(k / block);
-  const zeros = node.inputs[3];
-  if (zeros && zeros.dtype !== "u8") node.fail("zero points are supported as packed u8");
-  const rows = sizeOf(a.shape) / k;
-  const low = `i32(w[j, t, u] & 15)`;
-  const high = `i32(w[j, t, u] >> 4)`;
-  const zero = zeros ? "i32((zeros[j, t // 2] >> (4 if t % 2 == 1 else 0)) & 15)" : "8";
-  const [y] = b.kernel(
-    {
-      name: "product_4bit",
-      inputs: [
-        { name: "a", dims: ["M", "K"] },
-        { name: "w", dims: ["N", "T", "U"] },
-        { name: "scales", dims: ["N", "T"] },
-        ...(zeros ? [{ name: "zeros", dims: ["N", "Z"] }] : []),
-      ],
-      outputs: [{ name: "y", dims: ["M", "N"] }],
-      scalars: [],
-      hook: { indices: 2 },
-      where: `T * U <= 1073741823${zeros ? ", T <= 2 * Z" : ""}`,
-      body: [
-        "@parallel",
-        "for i, j in grid(M, N):",
-        "    var total = f32(0)",
-        "    for t in range(T):",
-        `        let zero = ${zero}`,
-        `        let part = sum(f32(a.get(i, (t * U + u) * 2, default=0)) * f32(${low} - zero) + f32(a.get(i, (t * U + u) * 2 + 1, default=0)) * f32(${high} - zero) for u in range(U))`,
-        "        total = total + f32(scales[j, t]) * part",
-        `    let result = ${a.dtype}(total)`,
-        "    y[i, j] = POST(result, i, j)",
-      ],
-    },
-    [
-      b.reshape(a, [rows, k]),
-      b.reshape(w, [n, blocks, sizeOf(w.shape) / (n * blocks)]),
-      b.reshape(scales, [n, blocks]),
-      ...(zeros ? [b.reshape(zeros, [n, sizeOf(zeros.shape) / n])] : []),
-    ],
-    [{ dtype: a.dtype, shape: [rows, n] }],
-  );
-  const shaped = b.reshape(y!, [...a.shape.slice(0, -1), n]);
-  return node.has(5) ? b.map("$0 + $1", [shaped, node.in(5)]) : shaped;
-};
 
 // ---- activations of com.microsoft --------------------------------------------------------------------------
 

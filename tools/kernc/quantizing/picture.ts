@@ -4,7 +4,7 @@
 import { decibel, percent } from "./report.ts";
 import type { Point } from "./sweep.ts";
 
-const size = { width: 860, height: 500, left: 76, right: 200, top: 64, bottom: 62 } as const;
+const size = { width: 860, height: 500, left: 76, right: 230, top: 64, bottom: 62 } as const;
 const colours = ["#33415c", "#0b6e4f", "#3f8efc", "#e0a458", "#b5446e"] as const;
 const largest = 34;
 
@@ -43,18 +43,21 @@ export function picture(points: readonly Point[], labelled: boolean): string {
       labelled ? "right classes" : "signal to noise of the outputs, dB",
     ),
   ];
-  const discs = points.flatMap(({ name, bytes, quality, times: own }, at) =>
-    [...own].map(([target, time]) => {
-      const radius = f(Math.max(largest * Math.sqrt(bytes / most), 3));
-      const colour = colours[at % colours.length]!;
-      const solid = target === targets[0];
-      const style = solid
-        ? `fill="${colour}" fill-opacity="0.75"`
-        : `fill="none" stroke="${colour}" stroke-width="3"`;
-      const title = `${name} on ${target}: ${time.toFixed(2)} ms, ${(bytes / 2 ** 20).toFixed(2)} MiB, ${shown(quality)}`;
-      return `<circle cx="${f(x(time))}" cy="${f(y(quality))}" r="${radius}" ${style}><title>${title}</title></circle>`;
-    }),
-  );
+  // Large ones first, so that none hides another.
+  const discs = Array.from(points.entries())
+    .toSorted(([, a], [, b]) => b.bytes - a.bytes)
+    .flatMap(([at, { name, bytes, quality, times: own }]) =>
+      [...own].map(([target, time]) => {
+        const radius = f(Math.max(largest * Math.sqrt(bytes / most), 3));
+        const colour = colours[at % colours.length]!;
+        const solid = target === targets[0];
+        const style = solid
+          ? `fill="${colour}" fill-opacity="0.75"`
+          : `fill="none" stroke="${colour}" stroke-width="3"`;
+        const title = `${name} on ${target}: ${time.toFixed(2)} ms, ${(bytes / 2 ** 20).toFixed(2)} MiB, ${shown(quality)}`;
+        return `<circle cx="${f(x(time))}" cy="${f(y(quality))}" r="${radius}" ${style}><title>${title}</title></circle>`;
+      }),
+    );
   const legend = points.flatMap(({ name, bytes, quality }, at) => {
     const top = size.top + 10 + at * 46;
     const left = size.width - size.right + 34;
