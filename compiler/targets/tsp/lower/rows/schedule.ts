@@ -12,16 +12,9 @@ import { instruction, type Instruction } from "../../machine/table.ts";
 import { types, widths } from "../../machine/values.ts";
 import { constantOfItem, type Item } from "../chain.ts";
 import { Constants, Reservations } from "../reserve.ts";
+import { writeIssues, type Issue } from "./issues.ts";
 import { placeOf, sourcesOf, type Memory, type Source } from "./memory.ts";
 import { rowOf, type Family, type Gathered, type Operation, type Row, type Template } from "./model.ts";
-
-interface Issue {
-  readonly cycle: number;
-  readonly given: Instruction;
-  /** For reads and writes, whose addresses step. */
-  readonly address: number;
-  readonly from: KernLine | undefined;
-}
 
 /** One instance of a pattern: a row of a map, or a step of a sweep. */
 interface Instance {
@@ -376,35 +369,10 @@ export class Schedule {
     return made;
   }
 
-  /** Gives the issues to a program, with `repeat` where several follow each other by one period and step. */
+  /** Gives the issues to a program. */
   write(builder: ProgramBuilder): void {
-    for (const [queue, list] of this.issues) {
-      const sorted = list.toSorted((a, b) => a.cycle - b.cycle);
-      for (let at = 0; at < sorted.length;) {
-        const own = sorted[at]!;
-        const next = sorted[at + 1];
-        const period = next ? next.cycle - own.cycle : 1;
-        const step = next ? next.address - own.address : 0;
-        let end = at + 1;
-        if (period <= 1023 && Math.abs(step) < 2048 && own.given.op !== "config")
-          while (end < sorted.length && end - at < 65_535) {
-            const [before, each] = [sorted[end - 1]!, sorted[end]!];
-            if (each.given !== own.given || each.cycle - before.cycle !== period) break;
-            if (each.address - before.address !== step || each.from?.line !== own.from?.line) break;
-            end += 1;
-          }
-        const options = { period, step, ...(own.from && { from: own.from }) };
-        builder.repeated(own.cycle, queue, atAddress(own), end - at, options);
-        at = end;
-      }
-    }
+    writeIssues(builder, this.issues);
   }
-}
-
-function atAddress({ given, address }: Issue): Instruction {
-  if (given.op === "read") return instruction("read", { ...given.fields, a: address });
-  if (given.op === "write") return instruction("write", { ...given.fields, a: address });
-  return given;
 }
 
 export const finalFamilies = (families: Iterable<ReadonlyMap<string, Family>>): readonly Family[] =>
