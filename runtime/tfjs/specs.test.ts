@@ -11,7 +11,7 @@ const unreached = ["LogSoftmax"];
 const reasons =
   /is of complex64|is of string|casts to what it has, or to what only TensorFlow\.js knows|don’t multiply/;
 
-test("the specs of TensorFlow.js pass", { timeout: 300_000 }, async () => {
+test("the specs of TensorFlow.js pass", { timeout: 900_000 }, async () => {
   // Specs of deprecated functions warn, and those of debug mode write what they measure.
   for (const name of ["warn", "log", "error"] as const)
     vi.spyOn(console, name).mockImplementation(() => undefined);
