@@ -94,7 +94,7 @@ function emit(
   };
   const prepared = wanted.map((kernel, at) => {
     const own = passed(kernel, at);
-    if (!kernel.plain || codeSize(own) <= mostInstructions) return own;
+    if (!kernel.plain || codeSize(own.body) <= mostInstructions) return own;
     kernels[at] = { ...kernel.plain, chosen: [] };
     return passed(kernels[at], at);
   });

@@ -28,7 +28,7 @@ it("counts lanes that lie apart, and vectors by their registers", () => {
     codeSize(
       parseKernel(`kernel k(x: in i32[N], y: out i32[N]) dims(N = x.0) {
         for i in 0..N step 16 { y[ramp[16](i, 1)] = ${load} }
-      }`),
+      }`).body,
     );
   expect(size("x[ramp[16](i, 2)]") - size("x[ramp[16](i, 1)]")).toBe(16 * 3 - 4);
   expect(size("x[ramp[16](i, 1)] + x[ramp[16](i, 1)]") - size("x[ramp[16](i, 1)]")).toBeGreaterThanOrEqual(4);

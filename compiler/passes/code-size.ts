@@ -1,9 +1,9 @@
-// How many instructions a kernel will come to, roughly, once its loops are vectors and its copies are made: what the compiler
-// itself has chosen is given up where it would make code that takes engines longer to compile than to run.
+// How many instructions statements will come to, roughly, once loops are vectors and copies are made: what the compiler itself
+// has chosen is given up where it would make code that takes engines longer to compile than to run.
 
 import { dtypeInfo } from "../../lang/dtypes.ts";
-import type { Expr, IrKernel, LoadExpr, StoreStmt } from "../ir/ir.ts";
-import { visitBlock, visitExprs } from "../ir/walk.ts";
+import type { Expr, LoadExpr, StoreStmt } from "../ir/ir.ts";
+import { visitBlock, visitExprs, type Block } from "../ir/walk.ts";
 import { intValue } from "./fold.ts";
 
 /**
@@ -13,13 +13,13 @@ import { intValue } from "./fold.ts";
 export const mostInstructions = 20_000;
 
 /** A vector is an operation for each register of 16 bytes; lanes that lie apart, or are masked, are moved one by one. */
-export function codeSize(kernel: IrKernel): number {
+export function codeSize(block: Block): number {
   let size = 0;
-  visitExprs(kernel.body, (expr) => {
+  visitExprs(block, (expr) => {
     if (expr.kind === "load") size += accessSize(expr, expr.type.lanes);
     else if (expr.kind === "op") size += registers(expr);
   });
-  visitBlock(kernel.body, (stmt) => {
+  visitBlock(block, (stmt) => {
     if (stmt.kind === "store") size += accessSize(stmt, stmt.value.type.lanes);
   });
   return size;

@@ -5,7 +5,8 @@
 // Assumes nothing about the body; each copy gets names and buffers of its own.
 
 import { int, ref, i32, type Expr, type ForStmt, type IrKernel, type Stmt } from "../ir/ir.ts";
-import { mapBlock } from "../ir/walk.ts";
+import { mapBlock, visitExprs } from "../ir/walk.ts";
+import { codeSize } from "./code-size.ts";
 import { add, intValue } from "./fold.ts";
 import { tripCount, startOfRest } from "./trips.ts";
 import { jumpsOut, silent, Workspace, type PassReport } from "./workspace.ts";
@@ -23,6 +24,32 @@ export function unroll(kernel: IrKernel, report: PassReport = silent): IrKernel 
   );
   return workspace.finish(body);
 }
+
+/** Iterations, and instructions, up to which a loop is unrolled though nobody asked. */
+const small = { trips: 8, instructions: 1024 };
+
+/**
+ * Short loops of a known number of iterations around straight vector code become copies: in a window of three by three, a loop's
+ * own instructions are as many as those of its body, and addresses become constants. Engines don't do it themselves.
+ */
+export function unrollSmall(kernel: IrKernel): IrKernel {
+  const workspace = new Workspace(kernel);
+  const body = mapBlock(kernel.body, (statement) =>
+    statement.kind === "for" && isSmall(statement) ? unrollLoop(workspace, statement, 0) : statement,
+  );
+  return workspace.finish(body);
+}
+
+function isSmall({ marks, body, ...bounds }: ForStmt): boolean {
+  if (marks.parallel || marks.threads || marks.vectorize || marks.unroll !== undefined) return false;
+  const trips = constantTrips({ marks, body, ...bounds });
+  if (trips === undefined || trips > small.trips || !body.every(isStraight)) return false;
+  let vectors = false;
+  visitExprs(body, (expr) => (vectors ||= expr.type.lanes > 1));
+  return vectors && trips * codeSize(body) <= small.instructions;
+}
+
+const isStraight = ({ kind }: Stmt): boolean => kind === "let" || kind === "var" || kind === "assign" || kind === "store";
 
 /** One loop, unrolled by `factor`, or wholly with 0. */
 export function unrollLoop(
@@ -46,7 +73,8 @@ export function unrollLoop(
     return Array.from({ length: count }, (_, at) => copyOf(workspace, loop, int(lo + at * loop.step))).flat();
   }
   if (factor > mostCopies) return refuse(`${factor} copies of its body are more than ${mostCopies}`);
-  if (factor === 1) return [rolled];
+  // The mark says that its author wants it so.
+  if (factor === 1) return [loop];
   return byFactor(workspace, rolled, factor, count);
 }
 

@@ -10,7 +10,7 @@ import { simplify } from "../../passes/simplify/index.ts";
 import { splitBorders } from "../../passes/split-borders.ts";
 import { splatLoads } from "../../passes/splat-loads.ts";
 import { splitParallel } from "../../passes/split-parallel.ts";
-import { unroll } from "../../passes/unroll.ts";
+import { unroll, unrollSmall } from "../../passes/unroll.ts";
 import { vectorize } from "../../passes/vectorize/index.ts";
 import { hasQuads } from "./dots.ts";
 
@@ -32,6 +32,8 @@ export const wasmPasses: readonly Pass[] = [
   { name: "expand-reductions", doc: "what is left of reductions, to accumulators", run: expandReductions },
   // After vectorize, so that the copies are copies of vectors.
   { name: "unroll", doc: "copies of loop bodies", run: unroll },
+  // Behind those that were asked for, whose copies are straight code now.
+  { name: "unroll-small", doc: "copies of short loops around vectors", run: unrollSmall },
   // Unrolled indices become constants, by which arrays can become registers.
   { name: "simplify-unrolled", run: simplify },
   { name: "promote-arrays", doc: "arrays with known indices to registers", run: promoteArrays },
