@@ -49,7 +49,8 @@ function isSmall({ marks, body, ...bounds }: ForStmt): boolean {
   return vectors && trips * codeSize(body) <= small.instructions;
 }
 
-const isStraight = ({ kind }: Stmt): boolean => kind === "let" || kind === "var" || kind === "assign" || kind === "store";
+const isStraight = ({ kind }: Stmt): boolean =>
+  kind === "let" || kind === "var" || kind === "assign" || kind === "store";
 
 /** One loop, unrolled by `factor`, or wholly with 0. */
 export function unrollLoop(
