@@ -60,6 +60,17 @@ kernel matmul(a: in f32[M, K], b: in f32[K, N], c: out f32[M, N]) dims(M = a.0, 
     ],
     tolerance: 1e-5,
   },
+  "tensors called as the values of their accessors": {
+    text: `
+kernel hidden(at: in u8[N], word: in u8[N], value: in i8[N], mask: out u8[N], bits: out u8[N], shift: out i8[N]) dims(N = at.0) {
+  parallel for i in 0..N {
+    mask[i] = at[i] ^ word[i]
+    bits[i] = word[i] & at[i]
+    shift[i] = value[i]
+  }
+}`,
+    dims: lengths,
+  },
   "u8 image": {
     text: `
 kernel blur(image: in u8[H, W], smooth: out u8[H, W]) dims(H = image.0, W = image.1) {

@@ -16,7 +16,7 @@ import { serialLoops, totalCount } from "./phases.ts";
 import type { Entry, NotHonoured, Prepared, WidePrepared } from "./prepare.ts";
 import { emitBlock, emitComment, type FunctionScope } from "./statements.ts";
 import { constantSize } from "./sizes.ts";
-import { Storage } from "./storage.ts";
+import { bufferName, Storage } from "./storage.ts";
 import { binary, primary, type Text } from "./text.ts";
 import { dtypesUsed } from "./uses.ts";
 import { emitSteps } from "./workgroups/text.ts";
@@ -157,7 +157,6 @@ function placesOf(
   const make = (buffer: Buffer): void => {
     const { name, space, shape } = buffer;
     const local = space === "local" || space === "panel";
-    const given = give(name);
     const usage = {
       written: written.has(name),
       atomic: atomic.has(name),
@@ -165,6 +164,7 @@ function placesOf(
       shared: shared.has(name),
       lanes: arrays.get(name),
     };
+    const given = give(bufferName(buffer, usage));
     const storage = new Storage(buffer, given, usage, module.helpers, give);
     const strides = shape.map((_, axis) => strideName(name, axis));
     places.set(

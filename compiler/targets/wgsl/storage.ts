@@ -273,6 +273,25 @@ const shiftOf = (at: string, bits: number): Text =>
   binary("<<", call("u32", primary(`${at} & ${perWord(bits) - 1}`)), primary(`${Math.log2(bits)}u`));
 const maskOf = (bits: number): string => `0x${(2 ** bits - 1).toString(16)}u`;
 
+/** What accessor functions call their own values. */
+const accessorValues: ReadonlySet<string> = new Set([
+  "at",
+  "value",
+  "word",
+  "shift",
+  "mask",
+  "bits",
+  "old",
+  "changed",
+  "result",
+]);
+
+/** The name to ask for: a buffer that functions access must not be hidden by values in them. */
+export const bufferName = (buffer: Buffer, usage: Usage): string =>
+  accessorValues.has(buffer.name) && accessorsOf(layoutOf(buffer, usage), usage).length > 0
+    ? `${buffer.name}_words`
+    : buffer.name;
+
 type Accessor = "load" | "store" | `atomic_${AtomicOp}`;
 
 function accessorsOf(layout: Layout, usage: Usage): readonly Accessor[] {
