@@ -160,9 +160,12 @@ interface Runners {
   readonly one: Kernel;
   readonly two: Kernel;
   readonly gpu: Kernel | undefined;
-  readonly tsp: Kernel;
+  readonly tsp: Kernel | undefined;
   readonly shaken: Shaken;
 }
+
+/** Milliseconds of the simulated TSP's for an instance: cycle by cycle, and sizes grow from case to case. */
+const patience = 2000;
 
 async function verifyInstance(
   signature: Signature,
@@ -185,9 +188,16 @@ async function verifyInstance(
   let bad = 0;
   const refused = new Set<string>();
   let onTsp = 0;
+  let onTspFor = 0;
   for (const each of cases) {
-    const outcome = await runCase(signature, each, kernels);
+    const outcome = await runCase(
+      signature,
+      each,
+      onTspFor < patience ? kernels : { ...kernels, tsp: undefined },
+    );
     const { tsp } = outcome;
+    // The next size may take several times as long.
+    onTspFor += 4 * (tsp?.milliseconds ?? 0);
     if (tsp?.refused !== undefined) refused.add(tsp.refused);
     else if (tsp) onTsp += 1;
     const good =
@@ -207,7 +217,8 @@ async function verifyInstance(
     if (outcome.gpuDiffers !== undefined) terminal.out(`    ${red(`on webgpu ${outcome.gpuDiffers}`)}\n`);
     if (tsp?.differs !== undefined) terminal.out(`    ${red(`on the TSP ${tsp.differs}`)}\n`);
   }
-  if (onTsp > 0) terminal.out(`  tsp: simulated for ${onTsp} of ${cases.length} cases\n`);
+  const rest = onTspFor < patience ? "" : "; the rest would take long";
+  if (onTsp > 0) terminal.out(`  tsp: simulated for ${onTsp} of ${cases.length} cases${rest}\n`);
   for (const why of refused) terminal.out(`  tsp: ${why}\n`);
   return bad;
 }
@@ -230,7 +241,7 @@ interface CaseOutcome {
   /** What is otherwise on WebGPU. */
   readonly gpuDiffers?: string;
   /** On the simulated TSP: why it doesn't take the kernel, or what is otherwise; absent where it wasn't asked. */
-  readonly tsp?: { readonly refused?: string; readonly differs?: string };
+  readonly tsp?: { readonly refused?: string; readonly differs?: string; readonly milliseconds: number };
   /** The assertion at which all stopped. */
   readonly failed?: string;
 }
@@ -264,11 +275,15 @@ async function runCase(
     (spread ??= spreadOf(shaken, () => argumentsFor(signature, each, bounds), right, tolerance.relative));
   const difference = await differenceOf(signature, first, right, whenSpread);
   const onGpu = third && (await differenceOf(signature, third, right, whenSpread, openInWgsl));
-  const last = await takenByTsp(tsp, argumentsFor(signature, each, bounds));
+  const began = performance.now();
+  const last = tsp && (await takenByTsp(tsp, argumentsFor(signature, each, bounds)));
+  const milliseconds = performance.now() - began;
   const onTsp =
-    typeof last === "string"
-      ? { refused: last }
-      : { differs: (await differenceOf(signature, last, right, whenSpread)).worst };
+    last === undefined
+      ? undefined
+      : typeof last === "string"
+        ? { refused: last, milliseconds }
+        : { differs: (await differenceOf(signature, last, right, whenSpread)).worst, milliseconds };
   let threadsAgree = true;
   for (const name of Object.keys(right)) threadsAgree &&= await identical(first[name]!, second[name]!);
   for (const results of [first, second, third ?? {}])
