@@ -71,7 +71,8 @@ describe.each(names)("%s", (name) => {
     expect(code, text).toBe(0);
   });
 
-  test("every target agrees with the interpreter", async () => {
+  // The simulated TSP takes its time.
+  test("every target agrees with the interpreter", { timeout: 300_000 }, async () => {
     const { code, text } = await kernc("verify", path);
     expect(text).toContain("every case agrees");
     expect(text).toContain(`wgsl: compiles${typeof gpu === "string" ? "" : ", and runs on"}`);
