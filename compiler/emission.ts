@@ -94,7 +94,9 @@ function emit(
   };
   const prepared = wanted.map((kernel, at) => {
     const own = passed(kernel, at);
-    if (!kernel.plain || codeSize(own.body) <= mostInstructions) return own;
+    // What the compiler chose itself must be carried out in full, and stay small.
+    const chosenInFull = dropped[at]!.every(({ place }) => place !== undefined);
+    if (!kernel.plain || (chosenInFull && codeSize(own.body) <= mostInstructions)) return own;
     kernels[at] = { ...kernel.plain, chosen: [] };
     return passed(kernels[at], at);
   });

@@ -47,7 +47,9 @@ globalThis.kern = {
     const registry = await kernels(device);
     const session = await createSession(model, { ort, device, registry, outputs });
     const x = Float32Array.from({ length: rows * 3 }, (_, at) => Math.sin(at * 7.3) * 3);
-    const uploaded = device.place(await device.upload(tensor(x, [rows, 3])));
+    // Held to the end: the buffer of a tensor that nobody holds goes to the next one.
+    const held = await device.upload(tensor(x, [rows, 3]));
+    const uploaded = device.place(held);
     const onGpu = () => ort.Tensor.fromGpuBuffer(uploaded.buffer, { dataType: "float32", dims: [rows, 3] });
     // The first run compiles shaders and puts weights on the GPU.
     await session.run({ x: onGpu() });
@@ -65,6 +67,7 @@ globalThis.kern = {
       wanted: [[...(await wanted.y.data())], [...(await wanted.z.data())]],
     };
     await session.release();
+    held.dispose();
     return report;
   },
 };

@@ -92,7 +92,8 @@ function extremeOf({ combine, results }: ReduceStmt): OpName | undefined {
   const names = [...cond.args, yes, no].map((each) => (each.kind === "ref" ? each.name : undefined));
   const [p, q, x, y] = cond.op === "lt" ? names : [names[1], names[0], names[2], names[3]];
   const sides = [combine.left[0], combine.right[0]];
-  if (p === q || !sides.includes(p) || !sides.includes(q)) return undefined;
+  if (p === undefined || q === undefined || p === q || !sides.includes(p) || !sides.includes(q))
+    return undefined;
   return x === q && y === p ? "max" : x === p && y === q ? "min" : undefined;
 }
 
