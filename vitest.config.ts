@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -18,6 +19,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // All cores: Vitest leaves one free by itself, which is half of a small machine.
+    maxWorkers: availableParallelism(),
     // The JSON report is what .ci/run counts.
     reporters: ["default", ["json", { outputFile: "coverage/tests.json" }]],
     // `npm run coverage`: of what these two folders and the specification test in them.
