@@ -4,10 +4,10 @@
 
 import type { Expr, IrKernel, ReduceStmt, Stmt } from "../../../../ir/ir.ts";
 import { constant, op, ref, scalarType } from "../../../../ir/ir.ts";
-import { dagOf, fixedInt, Unfit, withKnown, type Access } from "../dag.ts";
+import { dagOf, fixedInt, Unfit, type Access } from "../dag.ts";
+import { reducedNest, reducedValue } from "./nest.ts";
 import {
   factorOf,
-  loopOf,
   operandKey,
   stepOf,
   stridedOf,
@@ -21,22 +21,9 @@ import { shiftBuffer, sumBuffer, type Axis, type Operand, type Product, type Str
 
 /** The product that a kernel is, or `undefined` where it sums no products; throws `Unfit` for one that can't be done. */
 export function productOf(kernel: IrKernel, known: ReadonlyMap<string, number>): Product | undefined {
-  // Not simplified: loops of one turn would be gone, which say what a subscript stands for.
-  const fixed = withKnown(kernel, known);
-  if (fixed.body.length !== 1) return undefined;
-  const loops: Loop[] = [];
-  let body: readonly Stmt[] = fixed.body;
-  while (body.length === 1 && body[0]!.kind === "for") {
-    loops.push(loopOf(body[0]));
-    body = body[0].body;
-  }
-  const reduce = body.find((stmt): stmt is ReduceStmt => stmt.kind === "reduce");
-  const store = body.at(-1);
-  if (!reduce || store?.kind !== "store" || reduce.op !== "sum" || reduce.results.length !== 1)
-    return undefined;
-  if (body.some((stmt) => stmt !== reduce && stmt !== store && stmt.kind !== "let")) return undefined;
-  const found = factorsOf(reduce);
-  return found && new Reading(fixed, loops, body, reduce, found).product();
+  const nest = reducedNest(kernel, known, ["sum"]);
+  const found = nest && factorsOf(nest.reduce);
+  return found && new Reading(nest.kernel, nest.loops, nest.body, nest.reduce, found).product();
 }
 
 interface Summed {
@@ -45,28 +32,15 @@ interface Summed {
 }
 
 /** The loops and the two factors of a sum of products; undefined if it is none. */
-function factorsOf({ body: outer, init, span }: ReduceStmt): Summed | undefined {
-  const loops: Loop[] = [];
-  const named = new Map<string, Expr>();
-  let body = outer;
-  for (;;) {
-    const last = body.at(-1);
-    for (const stmt of body.slice(0, -1)) {
-      if (stmt.kind !== "let") return undefined;
-      named.set(stmt.name, stmt.value);
-    }
-    if (last?.kind === "for") {
-      loops.push(loopOf(last));
-      body = last.body;
-      continue;
-    }
-    if (last?.kind !== "yield" || init[0]?.kind !== "const" || Number(init[0].value) !== 0) return undefined;
-    const value = stripped(last.values[0]!, named);
-    if (value.kind !== "op" || value.op !== "mul") return undefined;
-    const factors = value.args.map((arg) => factorOf(stripped(arg, named), named, span));
-    const [a, b] = factors;
-    return a && b ? { loops, factors: [a, b] } : undefined;
-  }
+function factorsOf(reduce: ReduceStmt): Summed | undefined {
+  const { init, span } = reduce;
+  const reduced = reducedValue(reduce);
+  if (!reduced || init[0]?.kind !== "const" || Number(init[0].value) !== 0) return undefined;
+  const { loops, named } = reduced;
+  const value = stripped(reduced.value, named);
+  if (value.kind !== "op" || value.op !== "mul") return undefined;
+  const [a, b] = value.args.map((arg) => factorOf(stripped(arg, named), named, span));
+  return a && b ? { loops, factors: [a, b] } : undefined;
 }
 
 class Reading {

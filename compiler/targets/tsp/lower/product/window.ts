@@ -5,8 +5,9 @@ import type { Span } from "../../../../../lang/source.ts";
 import { constant, op, ref, scalarType } from "../../../../ir/ir.ts";
 import type { Expr, IrKernel, ReduceStmt, Stmt } from "../../../../ir/ir.ts";
 import type { TspType } from "../../machine/values.ts";
-import { dagOf, fixedInt, Unfit, withKnown, type Dag } from "../dag.ts";
-import { factorOf, loopOf, stepOf, stridedOf, stripped, type Factor, type Loop } from "./subscripts.ts";
+import { dagOf, fixedInt, Unfit, type Dag } from "../dag.ts";
+import { factorOf, stepOf, stridedOf, stripped, type Factor, type Loop } from "./subscripts.ts";
+import { reducedNest, reducedValue } from "./nest.ts";
 import type { Axis, Strided } from "./spec.ts";
 
 export interface Window {
@@ -32,21 +33,9 @@ export const tapNumber = (buffer: string): number | undefined =>
 
 /** The window operation that a kernel is, or undefined; throws `Unfit` for one that can't be done. */
 export function windowOf(kernel: IrKernel, known: ReadonlyMap<string, number>): Window | undefined {
-  const fixed = withKnown(kernel, known);
-  if (fixed.body.length !== 1) return undefined;
-  const loops: Loop[] = [];
-  let body: readonly Stmt[] = fixed.body;
-  while (body.length === 1 && body[0]!.kind === "for") {
-    loops.push(loopOf(body[0]));
-    body = body[0].body;
-  }
-  const reduce = body.find((stmt): stmt is ReduceStmt => stmt.kind === "reduce");
-  const store = body.at(-1);
-  if (!reduce || store?.kind !== "store" || reduce.results.length !== 1) return undefined;
-  if (!(["max", "min", "sum"] as string[]).includes(reduce.op)) return undefined;
-  if (body.some((stmt) => stmt !== reduce && stmt !== store && stmt.kind !== "let")) return undefined;
-  const summed = tapsOf(reduce);
-  return summed && read(fixed, loops, body, reduce, summed);
+  const nest = reducedNest(kernel, known, ["max", "min", "sum"]);
+  const taps = nest && tapsOf(nest.reduce);
+  return taps && read(nest.kernel, nest.loops, nest.body, nest.reduce, taps);
 }
 
 interface Taps {
@@ -56,36 +45,22 @@ interface Taps {
   value(tap: Expr): Expr;
 }
 
-function tapsOf({ body: outer, span }: ReduceStmt): Taps | undefined {
-  const loops: Loop[] = [];
-  const named = new Map<string, Expr>();
-  let body = outer;
-  for (;;) {
-    const last = body.at(-1);
-    for (const stmt of body.slice(0, -1)) {
-      if (stmt.kind !== "let") return undefined;
-      named.set(stmt.name, stmt.value);
-    }
-    if (last?.kind === "for") {
-      loops.push(loopOf(last));
-      body = last.body;
-      continue;
-    }
-    if (last?.kind !== "yield") return undefined;
-    const factor = factorOf(stripped(last.values[0]!, named), named, span);
-    if (!factor) return undefined;
-    const whole = last.values[0]!;
-    const value = (tap: Expr): Expr => {
-      const inner = (expr: Expr): Expr =>
-        expr.kind === "op" && expr.op === "convert"
-          ? { ...expr, args: [inner(expr.args[0]!)] }
-          : expr.kind === "ref" && named.has(expr.name)
-            ? inner(named.get(expr.name)!)
-            : tap;
-      return inner(whole);
-    };
-    return { loops, factor, value };
-  }
+function tapsOf(reduce: ReduceStmt): Taps | undefined {
+  const reduced = reducedValue(reduce);
+  if (!reduced) return undefined;
+  const { loops, named, value: whole } = reduced;
+  const factor = factorOf(stripped(whole, named), named, reduce.span);
+  if (!factor) return undefined;
+  const value = (tap: Expr): Expr => {
+    const inner = (expr: Expr): Expr =>
+      expr.kind === "op" && expr.op === "convert"
+        ? { ...expr, args: [inner(expr.args[0]!)] }
+        : expr.kind === "ref" && named.has(expr.name)
+          ? inner(named.get(expr.name)!)
+          : tap;
+    return inner(whole);
+  };
+  return { loops, factor, value };
 }
 
 function read(
