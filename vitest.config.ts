@@ -16,6 +16,7 @@ export default defineConfig({
   },
   test: {
     include: ["{lang,stdlib,compiler,runtime,tools,samples,spec,testing}/**/*.test.ts"],
+    setupFiles: ["testing/seed.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",

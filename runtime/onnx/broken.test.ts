@@ -75,16 +75,12 @@ const cases: readonly (readonly [what: string, bytes: Uint8Array, says: RegExp])
 
 test.each(cases)("%s", async (_, bytes, says) => {
   const before = process.memoryUsage().arrayBuffers;
-  const start = process.cpuUsage();
   const externalData = { "here.bin": new Uint8Array(16), "../secrets.bin": new Uint8Array(16) };
   const run = async () => {
     const model = await loadModel(bytes, { device, externalData, registry: new OpRegistry() });
     await model.run({ x: tensor([1, 2, 3, 4]) });
   };
   await expect(run()).rejects.toThrow(says);
-  // Of this process's own time, however busy the machine is.
-  const { user, system } = process.cpuUsage(start);
-  expect((user + system) / 1e6).toBeLessThan(1);
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 24);
 });
 

@@ -3,15 +3,16 @@
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { checkProgram, encodeProgram } from "./assemble/index.ts";
+import { checkProgram, type Checked } from "./assemble/check.ts";
+import { encodeProgram } from "./assemble/index.ts";
 import { decodeProgram } from "./assemble/binary.ts";
 import { decodeWord, encodeWord } from "./assemble/words.ts";
 import { queues, type Side } from "./machine/geometry.ts";
 import { groqchipCal, ideal } from "./machine/profile.ts";
 import { programBuilder, type Issue } from "./machine/program.ts";
-import { ops, queuesFor, rowOf, type Instruction } from "./machine/table.ts";
+import { instruction, ops, queuesFor, rowOf, type Instruction } from "./machine/table.ts";
 import { vectorAdd } from "./machine/vector-add.ts";
-import { simulate } from "./simulate/index.ts";
+import { simulate, type Simulated } from "./simulate/index.ts";
 
 const word = fc.tuple(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.boolean()).map(([bits, plain]) =>
   // Half of them get an instruction number that exists.
@@ -46,21 +47,49 @@ const issue: fc.Arbitrary<Issue> = fc
     return { cycle, queue, instruction: { op, fields } as unknown as Instruction };
   });
 
+/** Checks and simulates a program of these; both must find it faulty, or neither. */
+function judge(issues: readonly Issue[]): { checked: Checked; simulated: Simulated } {
+  const builder = programBuilder(groqchipCal);
+  for (const each of issues) builder.at(each.cycle, each.queue, each.instruction);
+  const program = builder.finish();
+  const checked = checkProgram(program);
+  const simulated = simulate(program, { maxFaults: 1000 });
+  // What depends on values the simulator alone can see.
+  const dynamic = new Set(["map", "address", "unwritten"]);
+  if (checked.faults.length === 0)
+    expect(simulated.faults.filter(({ kind }) => !dynamic.has(kind))).toEqual([]);
+  if (simulated.faults.length === 0) expect(checked.faults).toEqual([]);
+  return { checked, simulated };
+}
+
 test("random instructions neither crash nor hang, and the checks see no fewer faults than the simulator", () => {
   fc.assert(
-    fc.property(fc.array(issue, { maxLength: 40 }), (issues) => {
+    fc.property(fc.array(issue, { maxLength: 40 }), (issues) => void judge(issues)),
+    { numRuns: 400 },
+  );
+});
+
+test("queues that wait for each other are released when the checks say, read back from binary too", () => {
+  const waits = fc.record({
+    cycle: fc.nat(120),
+    queue: fc.nat(5),
+    instruction: fc.constantFrom(
+      instruction("sync", {}),
+      instruction("notify", {}),
+      instruction("config", { value: 1 }),
+    ),
+  });
+  fc.assert(
+    fc.property(fc.array(waits, { maxLength: 8 }), (issues) => {
+      const { checked, simulated } = judge(issues);
+      if (checked.faults.length > 0) return;
+      expect([simulated.cycles, simulated.issued]).toEqual([checked.cycles, checked.issued]);
       const builder = programBuilder(groqchipCal);
       for (const each of issues) builder.at(each.cycle, each.queue, each.instruction);
-      const program = builder.finish();
-      const checked = checkProgram(program);
-      const simulated = simulate(program, { maxFaults: 1000 });
-      // What depends on values the simulator alone can see.
-      const dynamic = new Set(["map", "address", "unwritten"]);
-      if (checked.faults.length === 0)
-        expect(simulated.faults.filter(({ kind }) => !dynamic.has(kind))).toEqual([]);
-      if (simulated.faults.length === 0) expect(checked.faults).toEqual([]);
+      const read = decodeProgram(encodeProgram(builder.finish()));
+      expect(typeof read === "string" ? read : read.issues).toEqual(builder.finish().issues);
     }),
-    { numRuns: 400 },
+    { numRuns: 3000 },
   );
 });
 

@@ -12,7 +12,7 @@
 import { lanes, queues } from "../machine/geometry.ts";
 import { profileHash, profiles } from "../machine/profile.ts";
 import type { Issue, KernLine, Program, Region, Segment } from "../machine/program.ts";
-import { freeAfter, queueWords } from "../machine/queue-words.ts";
+import { freeAfter, heardAfter, queueWords } from "../machine/queue-words.ts";
 import { instruction } from "../machine/table.ts";
 import { badRegion } from "../machine/validity.ts";
 import { decodeWord, encodeWord, largestGap } from "./words.ts";
@@ -199,18 +199,13 @@ function issuesOf(
     // Of the parked queues the one that hears the earliest `notify` goes on: whatever comes later is later still.
     const parked = decoded
       .filter((run) => run.next < run.list.length)
-      .map((run) => ({ run, heard: earliest(notified, run.free + run.list[run.next]!.gap) }));
+      .map((run) => ({ run, heard: heardAfter(notified, run.free + run.list[run.next]!.gap, barrier) }));
     const first = parked.toSorted((a, b) => (a.heard ?? Infinity) - (b.heard ?? Infinity))[0];
     if (!first) break;
     take(first.run, first.heard ?? first.run.free);
   }
   return issues.toSorted((a, b) => a.queue - b.queue || a.cycle - b.cycle);
 }
-
-const earliest = (notified: readonly number[], from: number): number | undefined => {
-  const heard = notified.filter((each) => each >= from);
-  return heard.length === 0 ? undefined : Math.min(...heard);
-};
 
 class Writer {
   private data = new Uint8Array(1024);

@@ -5,7 +5,7 @@ import { fault, type Fault } from "../machine/faults.ts";
 import type { Fields, Row } from "../machine/instruction.ts";
 import type { Issue, KernLine, Program } from "../machine/program.ts";
 import { delaysOf } from "../machine/profile.ts";
-import { freeAfter } from "../machine/queue-words.ts";
+import { freeAfter, heardAfter } from "../machine/queue-words.ts";
 import { rowOf, type Instruction, type Op } from "../machine/table.ts";
 import { invalidity } from "../machine/validity.ts";
 
@@ -48,10 +48,10 @@ export function timelineOf(program: Program): Timeline {
       if (cycle < free) report("queue", "the queue still carries out the instruction before");
       const invalid = invalidity(queue, instruction, delays);
       if (invalid) report(invalid.kind, invalid.what);
-      const heard = notified.filter((each) => each >= cycle).reduce((a, b) => Math.min(a, b), Infinity);
-      if (instruction.op === "sync" && heard === Infinity)
+      const heard = heardAfter(notified, cycle, delays.barrier);
+      if (instruction.op === "sync" && heard === undefined)
         report("sync", "`sync` waits for a `notify` that never comes");
-      free = freeAfter(issue, (heard === Infinity ? cycle : heard) + delays.barrier);
+      free = freeAfter(issue, (heard ?? cycle) + delays.barrier);
       const add = (at: number, given: Instruction, offset: number, source: Issue): void => {
         const row = rowOf(given.op);
         events.push({

@@ -18,20 +18,23 @@ export function freeAfter({ cycle, instruction: { op, fields } }: Issue, release
   return op === "sync" ? release : cycle + 1;
 }
 
+/** Of the cycles of a program's `notify`s, the one whose release is the first after a `sync`'s cycle. */
+export function heardAfter(notified: readonly number[], cycle: number, barrier: number): number | undefined {
+  let first: number | undefined;
+  for (const each of notified) if (each + barrier > cycle && each < (first ?? Infinity)) first = each;
+  return first;
+}
+
 /** One list a queue. Times behind a `sync` are counted from the release that the program's own profile gives. */
 export function queueWords({ issues, profile }: Program): readonly (readonly QueueWord[])[] {
   const barrier = profile.constants.barrier.value;
-  const notified = issues
-    .filter(({ instruction }) => instruction.op === "notify")
-    .map(({ cycle }) => cycle)
-    .toSorted((a, b) => a - b);
+  const notified = issues.filter(({ instruction }) => instruction.op === "notify").map(({ cycle }) => cycle);
   const found: QueueWord[][] = queues.map(() => []);
   const free = queues.map(() => 0);
   for (const issue of issues) {
     const { queue, cycle } = issue;
     found[queue]?.push({ gap: cycle - free[queue]!, issue });
-    const heard = notified.find((each) => each >= cycle) ?? cycle;
-    free[queue] = freeAfter(issue, heard + barrier);
+    free[queue] = freeAfter(issue, (heardAfter(notified, cycle, barrier) ?? cycle) + barrier);
   }
   return found;
 }

@@ -102,7 +102,8 @@ export class Chip {
 
   private letGo(now: number): void {
     for (const run of this.runs)
-      if (run.parked) {
+      // A `sync` of this very cycle waits for the next release, whichever of the two stands first here.
+      if (run.parked && run.issuedAt < now) {
         run.parked = false;
         // The cycle is under way: what has no gap is issued in it.
         if ((run.words[run.next]?.gap ?? 1) <= 0) this.turn(run, now);
