@@ -8,6 +8,7 @@ import { parseKernel } from "../compiler/ir/parse.ts";
 import { readerOf } from "../compiler/ir/storage.ts";
 import { verify } from "../compiler/ir/verify.ts";
 import { runPasses, sharedPasses } from "../compiler/passes/index.ts";
+import { silent } from "../compiler/passes/workspace.ts";
 import { schedulePass } from "../compiler/schedule/index.ts";
 import { emitModule, wgslTarget } from "../compiler/targets/wgsl/index.ts";
 import type { Emitted } from "../compiler/targets/target.ts";
@@ -24,10 +25,11 @@ export function parseKernels(text: string, path = "test.ir"): readonly IrKernel[
     .map((part) => parseKernel(part, path));
 }
 
-/** A kernel after the target's own passes. */
-export function prepared(kernel: IrKernel): IrKernel {
+/** A kernel after the target's own passes, for a device with these features. */
+export function prepared(kernel: IrKernel, features: readonly string[] = []): IrKernel {
   verify(kernel, "the test");
-  const ready = runPasses(kernel, wgslTarget.passes);
+  const report = { ...silent, features: new Set(features) };
+  const ready = runPasses(kernel, wgslTarget.passes, {}, new DiagnosticSink(), report);
   verify(ready, "the target's passes");
   return ready;
 }
@@ -42,9 +44,12 @@ export function launchesOf(emitted: Emitted): readonly WgslLaunch[] {
 }
 
 /** Emits kernels that WGSL can hold. */
-export function emitted(kernels: readonly IrKernel[]): Emitted {
+export function emitted(kernels: readonly IrKernel[], features: readonly string[] = []): Emitted {
   const sink = new DiagnosticSink();
-  const result = emitModule(kernels.map(prepared), sink);
+  const result = emitModule(
+    kernels.map((kernel) => prepared(kernel, features)),
+    sink,
+  );
   expect(sink.all.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   return result;
 }
@@ -54,6 +59,8 @@ export interface Closeness {
   readonly tolerance?: number;
   /** Accepts, or refuses, a pair that isn't equal. */
   readonly accept?: (want: Scalar, got: Scalar, at: number) => boolean;
+  /** Features of the device that the code may use. */
+  readonly features?: readonly string[];
 }
 
 /** Runs a kernel on the interpreter and, after the passes of every target, on the device with the same arguments, and compares all results. */
@@ -61,9 +68,9 @@ export async function sameOnWgsl(
   runner: WgslRunner,
   kernel: IrKernel,
   args: () => InterpretArgs,
-  { tolerance = 0, accept = () => false }: Closeness = {},
+  { tolerance = 0, accept = () => false, features = [] }: Closeness = {},
 ): Promise<void> {
-  const module = emitted([scheduled(kernel)]);
+  const module = emitted([scheduled(kernel)], features);
   const [launch] = launchesOf(module);
   const given = args();
   const names: Record<string, number> = {};

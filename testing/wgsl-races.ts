@@ -132,6 +132,12 @@ class Watcher {
       }
       case "one":
         return this.block(step.statements, env, 0);
+      case "combine": {
+        const { part, size } = step.combining;
+        for (const who of everyone) for (let at = 0; at < size; at++) this.note(part, [at], false, who);
+        env.set(step.combining.into, undefined);
+        return;
+      }
       case "fill": {
         const extents = this.extents.get(step.alloc.buffer)!.map((extent) => Number(valueOf(extent, env)));
         const size = extents.reduce((a, b) => a * b, 1);

@@ -20,6 +20,8 @@ export interface RunResult {
 }
 
 export interface WgslRunner {
+  /** What code may use on the device. */
+  readonly features: readonly string[];
   /** `names` are dims and scalar arguments by name, for the launch rules. */
   run(
     code: string,
@@ -35,6 +37,7 @@ export async function openWgslRunner(): Promise<WgslRunner | string> {
   const device = await testGpu();
   if (typeof device === "string") return device;
   return {
+    features: device.features,
     run: (code, launch, args, names) => run(device, code, launch, args, names),
     close: () => void closeTestGpu(),
   };

@@ -16,6 +16,10 @@ export interface SharedKernel extends Comparison {
   readonly text: string;
   readonly set?: Readonly<Record<string, string>>;
   readonly dims: readonly Readonly<Record<string, number>>[];
+  /** Whether its workgroups combine values by subgroups where there are some. */
+  readonly subgroups?: true;
+  /** Whether a tree waits where it need not: it does where the number of its invocations isn't a power of two. */
+  readonly waitsTooOften?: true;
 }
 
 /** A kernel proved for this target; its schedule is still to be carried out. */
@@ -104,6 +108,7 @@ kernel matmul(a: Tensor[f32, M, K], b: Tensor[f32, K, N], out c: Tensor[f32, M, 
     tolerance: 1e-5,
   },
   "sums of rows": {
+    subgroups: true,
     text: `
 kernel sums(x: Tensor[f32, M, N], out y: Tensor[f32, M]):
     @parallel
@@ -115,6 +120,7 @@ kernel sums(x: Tensor[f32, M, N], out y: Tensor[f32, M]):
     tolerance: 1e-5,
   },
   softmax: {
+    subgroups: true,
     text: `
 from std.math import exp
 
@@ -149,6 +155,7 @@ kernel best(x: Tensor[f32, M, N], out at: Tensor[i32, M], out low: Tensor[f32, M
     fill: (_name, at, value) => (at % 11 === 5 ? 3 : Math.round(value)),
   },
   "sums over two loops": {
+    subgroups: true,
     text: `
 kernel planes(x: Tensor[f32, M, H, W], out y: Tensor[f32, M]):
     @parallel
@@ -204,6 +211,7 @@ kernel neighbours(x: Tensor[f32, M, N], out y: Tensor[f32, M, N], out z: Tensor[
     tolerance: 1e-6,
   },
   "one workgroup": {
+    subgroups: true,
     text: `
 kernel dot(a: Tensor[f32, N], b: Tensor[f32, N], out y: Tensor[f32, 1]):
     @threads(i)
@@ -211,6 +219,30 @@ kernel dot(a: Tensor[f32, N], b: Tensor[f32, N], out y: Tensor[f32, 1]):
 `,
     dims: [{ N: 0 }, { N: 1 }, { N: 131 }, { N: 1000 }],
     tolerance: 1e-4,
+  },
+  "reductions of all kinds": {
+    subgroups: true,
+    waitsTooOften: true,
+    text: `
+kernel kinds(x: Tensor[i32, M, 37], out y: Tensor[i32, M, 4], out z: Tensor[f32, M], out t: Tensor[bool, M, 2]):
+    @parallel
+    for i in range(M):
+        @threads(j)
+        y[i, 0] = sum(x[i, j] for j in range(37))
+        @threads(j)
+        y[i, 1] = max(x[i, j] for j in range(37))
+        @threads(j)
+        y[i, 2] = i32(min(u32(x[i, j]) for j in range(37)))
+        @threads(j)
+        y[i, 3] = prod(x[i, j] | 1 for j in range(37))
+        @threads(j)
+        z[i] = min(f32(x[i, j]) for j in range(37))
+        @threads(j)
+        t[i, 0] = any(x[i, j] > 90 for j in range(37))
+        @threads(j)
+        t[i, 1] = all(x[i, j] > -95 for j in range(37))
+`,
+    dims: [{ M: 0 }, { M: 1 }, { M: 9 }],
   },
   "counts in workgroup memory": {
     text: `

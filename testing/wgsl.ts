@@ -27,13 +27,13 @@ export async function openWgslValidator(): Promise<WgslValidator | string> {
       return adapter.requestDevice({ requiredFeatures });
     };
     const plain = await open([]);
-    const half = await open(["shader-f16"]);
+    const rich = await open(["shader-f16", "subgroups"]);
     return {
       validate: (code, launches) => {
-        const needsHalf = launches.some((launch) => launch.features.includes("shader-f16"));
-        return validate(needsHalf ? half : plain, code, launches);
+        const needsMore = launches.some((launch) => launch.features.length > 0);
+        return validate(needsMore ? rich : plain, code, launches);
       },
-      close: () => [plain, half].forEach((device) => device.destroy()),
+      close: () => [plain, rich].forEach((device) => device.destroy()),
     };
   } catch (error) {
     if (process.env["CI"]) throw error;

@@ -158,6 +158,8 @@ export interface LoopMarks {
   readonly vectorize?: { readonly width?: number; readonly tail: Tail };
   /** A factor, or 0 for wholly. */
   readonly unroll?: number;
+  /** Combines one value with all elements of an array; subgroups of a workgroup may do it, in any order. */
+  readonly subgroups?: true;
   /** The variable's name in the source, where it has one; annotations and reports use it. */
   readonly label?: string;
 }

@@ -273,6 +273,7 @@ class KernelParser extends ExprParser {
     const word = this.reader.next();
     if (word.text === "parallel") return { parallel: true };
     if (word.text === "threads") return { threads: true };
+    if (word.text === "subgroups") return { subgroups: true };
     if (word.text === "unroll") {
       this.reader.expect("(");
       const unroll = this.reader.integer();

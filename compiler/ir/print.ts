@@ -102,7 +102,7 @@ export function printStmt(stmt: Stmt, indent = ""): string[] {
 }
 
 function forText(stmt: ForStmt): string {
-  const { parallel, threads, vectorize, unroll, label } = stmt.marks;
+  const { parallel, threads, vectorize, unroll, subgroups, label } = stmt.marks;
   const marks: string[] = [];
   if (parallel) marks.push("parallel");
   if (threads) marks.push("threads");
@@ -110,6 +110,7 @@ function forText(stmt: ForStmt): string {
     marks.push(`vectorize(${vectorize.tail}${vectorize.width === undefined ? "" : `, ${vectorize.width}`})`);
   }
   if (unroll !== undefined) marks.push(`unroll(${unroll})`);
+  if (subgroups) marks.push("subgroups");
   const as = label === undefined ? "" : ` as ${nameText(label)}`;
   const step = stmt.step === 1 ? "" : ` step ${stmt.step}`;
   return [

@@ -69,6 +69,8 @@ export interface GpuReport {
     readonly workgroupBytes: number;
     /** 32-bit values that an invocation keeps at once, before a driver's compiler improves on it. */
     readonly registers: number;
+    /** How values of a workgroup's invocations are combined to one; absent where none are. */
+    readonly combines?: "by subgroups" | "by trees" | "by subgroups and by trees";
   }[];
   readonly accesses: readonly GpuAccess[];
   /** Tensor arguments that are accessed in vectors of four elements, where all of them lie so that they can be. */

@@ -8,7 +8,10 @@ import { emitModule, wgslTarget } from "./index.ts";
 /** What is reported for a kernel: code, sentence, and the text at the place. */
 function reported(text: string): readonly string[] {
   const sink = new DiagnosticSink();
-  const { kernels } = emitModule(parseKernels(text).map(prepared), sink);
+  const { kernels } = emitModule(
+    parseKernels(text).map((kernel) => prepared(kernel)),
+    sink,
+  );
   expect(kernels).toHaveLength(1);
   return sink.all.map(
     ({ code, message, span }) => `${code} ${message} at ${span ? textOf(span) : "nowhere"}`,

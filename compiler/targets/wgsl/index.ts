@@ -25,6 +25,9 @@ export const wgslTarget: Target = {
   emit: (kernels, { limits }, sink) => emitModule(kernels, sink, limitsOf(limits)),
 };
 
+/** What a module says at its beginning that uses a feature. */
+const enables = { "shader-f16": "enable f16;", subgroups: "enable subgroups;" };
+
 /** All kernels as one module. A kernel that WGSL can't hold is reported and left out. */
 export function emitModule(
   kernels: readonly IrKernel[],
@@ -34,7 +37,7 @@ export function emitModule(
   const helpers = new HelperSet();
   const names = new NameSpace();
   const parts: string[] = [];
-  let half = false;
+  const features = new Set<string>();
   const emitted = kernels.map((kernel): EmittedKernel => {
     const { name } = kernel;
     const nothing: EmittedKernel = {
@@ -49,7 +52,7 @@ export function emitModule(
     const wide = wideOf(kernel, ready, granted);
     const code = emitKernel(ready, { helpers, names }, wide);
     parts.push(...code.parts);
-    half ||= code.launch.features.includes("shader-f16");
+    code.launch.features.forEach((feature) => features.add(feature));
     return {
       name,
       launch: code.launch,
@@ -59,7 +62,8 @@ export function emitModule(
       notHonoured: [...ready.notHonoured, ...code.notHonoured],
     };
   });
-  const text = `${[...(half ? ["enable f16;"] : []), ...parts, ...helpers.code].join("\n\n")}\n`;
+  const enabled = Object.entries(enables).flatMap(([feature, text]) => (features.has(feature) ? [text] : []));
+  const text = `${[...(enabled.length > 0 ? [enabled.join("\n")] : []), ...parts, ...helpers.code].join("\n\n")}\n`;
   return { code: text, text, kernels: emitted };
 }
 

@@ -20,7 +20,7 @@ import { bufferName, Storage } from "./storage.ts";
 import { binary, primary, type Text } from "./text.ts";
 import { dtypesUsed } from "./uses.ts";
 import { emitSteps } from "./workgroups/text.ts";
-import type { Cooperation } from "./workgroups/steps.ts";
+import { usesSubgroups, type Cooperation } from "./workgroups/steps.ts";
 import { valuesOf, type Values } from "./workgroups/nests.ts";
 import type { VectorArrays } from "./vector-arrays.ts";
 import { layOutUniform, offsetName, strideName, type Uniform } from "./uniform.ts";
@@ -102,6 +102,7 @@ export function emitKernel(
   for (const { storage } of places.values()) parts.push(...storage.functions.values());
   parts.push(...functions);
   const features = dtypesUsed(kernel).has("f16") ? ["shader-f16"] : [];
+  if (entries.some(({ together }) => together && usesSubgroups(together))) features.push("subgroups");
   const launch: WgslLaunch = {
     kind: "wgsl",
     phases: entries.map((entry, at) => phaseOf(entry, entryNames[at]!)),

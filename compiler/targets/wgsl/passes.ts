@@ -16,7 +16,11 @@ import { shareReductions } from "./workgroups/share-reductions.ts";
 export const wgslPasses: readonly Pass[] = [
   { name: "lanes", doc: "vector loops of an iteration to invocations of its workgroup", run: lanesToThreads },
   // Before loops change: reductions over threads become loops over threads, with a tree behind them.
-  { name: "share-reductions", doc: "reductions across a workgroup, by tree", run: shareReductions },
+  {
+    name: "share-reductions",
+    doc: "reductions across a workgroup, by subgroups or by tree",
+    run: (kernel, { features }) => shareReductions(kernel, features?.has("subgroups")),
+  },
   { name: "number-threads", doc: "loops over threads count from 0", run: numberThreads },
   {
     name: "vectorize",

@@ -8,12 +8,13 @@ import { declaredBy } from "../../ir/names.ts";
 import { namesIn } from "../../ir/names.ts";
 import type { Expr, Stmt } from "../../ir/ir.ts";
 import { blocksOf, exprsOf, someExpr, visitBlock, visitExpr, type Block } from "../../ir/walk.ts";
+import { intValue } from "../../passes/fold.ts";
 import type { GpuAccess, GpuReport } from "../target.ts";
 import { workgroupSize } from "./limits.ts";
 import type { Entry, Prepared } from "./prepare.ts";
 import { constantSize } from "./sizes.ts";
 import { formOf, resolved, valuesOf, type Values } from "./workgroups/nests.ts";
-import type { Step } from "./workgroups/steps.ts";
+import { usesSubgroups, type Step } from "./workgroups/steps.ts";
 
 /** Stretches of at most so many elements that one invocation reads by itself are still served together. */
 const widest = 4;
@@ -26,6 +27,7 @@ export function gpuReport(prepared: Prepared, wide: ReadonlySet<string> = new Se
       invocations: entry.together?.size ?? (entry.axes.length > 0 ? workgroupSize : 1),
       workgroupBytes: bytesOf(prepared, (name) => entry.together?.shared.has(name) ?? false),
       registers: registersOf(entry, prepared),
+      ...combinesOf(entry),
     })),
     wide: [...wide],
     accesses: unique(
@@ -37,6 +39,19 @@ export function gpuReport(prepared: Prepared, wide: ReadonlySet<string> = new Se
       ),
     ),
   };
+}
+
+/** Trees are made of loops over threads that the source doesn't have. */
+function combinesOf({ together, body }: Entry): Pick<GpuReport["phases"][number], "combines"> {
+  if (!together) return {};
+  const subgroups = usesSubgroups(together);
+  let trees = false;
+  visitBlock(body, (stmt) => {
+    if (stmt.kind === "for" && stmt.marks.label === "thread" && (intValue(stmt.hi) ?? 0) < together.size)
+      trees = true;
+  });
+  if (!subgroups && !trees) return {};
+  return { combines: !trees ? "by subgroups" : subgroups ? "by subgroups and by trees" : "by trees" };
 }
 
 function bytesOf({ kernel }: Prepared, counts: (name: string) => boolean): number {

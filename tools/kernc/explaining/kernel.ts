@@ -144,10 +144,11 @@ function showGpu(
   { phases, accesses, wide }: NonNullable<Extract<TargetExplanation, { refused?: undefined }>["gpu"]>,
   { out, colors: { dim, green, yellow, cyan } }: Terminal,
 ): void {
-  phases.forEach(({ invocations, workgroupBytes, registers }, at) => {
+  phases.forEach(({ invocations, workgroupBytes, registers, combines }, at) => {
     const name = phases.length > 1 ? `phase ${at + 1}: ` : "";
     const memory = workgroupBytes > 0 ? `, ${workgroupBytes} bytes of workgroup memory` : "";
     out(dim(`  ${name}${invocations} invocations a workgroup${memory}, about ${registers} registers each\n`));
+    if (combines) out(dim(`  ${name}values of a workgroup are combined ${combines}\n`));
   });
   if (wide.length > 0)
     out(dim(`  in vectors of 4 where rows are multiples of 4 long and apart: ${wide.join(", ")}\n`));

@@ -37,6 +37,7 @@ import {
 } from "./nests.ts";
 import { cyclicAxis, cyclicKey, ownerKey, ownerOf, rangesIn } from "./ownership.ts";
 import type { Cooperation, Step } from "./steps.ts";
+import { combiningOf } from "./subgroups.ts";
 
 /** The body can't be run by a workgroup; the message says why, and one invocation runs it in order. */
 export class CannotCooperate extends Error {
@@ -220,7 +221,10 @@ class Planner {
           if (stmt.fill) out.push({ kind: "fill", alloc: stmt });
           continue;
         }
-        push(this.writesShared(stmt) ? "one" : "each", stmt);
+        const combining = stmt.kind === "for" ? combiningOf(stmt, this.size) : undefined;
+        if (stmt.kind === "for" && combining && this.shared.has(combining.part))
+          out.push({ kind: "combine", loop: stmt, combining });
+        else push(this.writesShared(stmt) ? "one" : "each", stmt);
         continue;
       }
       if (stmt.kind === "for" && stmt.marks.threads) {
@@ -315,6 +319,8 @@ class Planner {
       case "each":
       case "one":
         return this.accesses(step.statements, () => (step.kind === "one" ? "one" : undefined));
+      case "combine":
+        return [{ buffer: step.combining.part, write: false }];
       case "fill":
         // Filled element by element, as a loop over an axis would be.
         return [

@@ -8,6 +8,8 @@
 //       }                                 }
 //     }                                   threads for t in 0..64 { part[t] = part[t] + part[t + 64] } … and so on
 //                                         let s = part[0]
+//
+// Where the device has subgroups, they take the place of the tree (`subgroups.ts`).
 
 import { load } from "../../../ir/build.ts";
 import { literal } from "../../../passes/fold.ts";
@@ -29,21 +31,34 @@ import { limits } from "../limits.ts";
 import { inFours } from "./fours.ts";
 import { wholeChain, type Fours } from "./lanes.ts";
 import { hasThreads, nestOf, valuesOf, workgroupSizeOf, type Values } from "./nests.ts";
+import { bySubgroups, suitsSubgroups } from "./subgroups.ts";
 
-export function shareReductions(kernel: IrKernel): IrKernel {
+/** `subgroups`: whether what the invocations found may be combined by subgroups, instead of a tree. */
+export function shareReductions(kernel: IrKernel, subgroups = false): IrKernel {
   const workspace = new Workspace(kernel);
   const values = valuesOf(kernel.body);
   const fours: Fours = (loop) => inFours(loop, kernel, workspace, values);
   const body = kernel.body.map((stmt) => {
     if (!hasThreads([stmt])) return [stmt];
-    return inGroup(workspace, [stmt], workgroupSizeOf([stmt], limits.invocations), values, fours);
+    const size = workgroupSizeOf([stmt], limits.invocations);
+    return inGroup([stmt], { workspace, size, values, fours, subgroups });
   });
   if (body.every((each, at) => each.length === 1 && each[0] === kernel.body[at])) return kernel;
   return workspace.finish(body.flat());
 }
 
+interface Group {
+  readonly workspace: Workspace;
+  /** Invocations. */
+  readonly size: number;
+  readonly values: Values;
+  readonly fours: Fours;
+  readonly subgroups: boolean;
+}
+
 /** Statements that a whole workgroup runs. */
-function inGroup(workspace: Workspace, block: Block, size: number, values: Values, fours: Fours): Block {
+function inGroup(block: Block, group: Group): Block {
+  const { values, fours } = group;
   const out = block.map((stmt): Block => {
     if (stmt.kind === "for" && (stmt.marks.threads || stmt.marks.vectorize)) return [stmt];
     if (stmt.kind === "reduce") {
@@ -51,14 +66,14 @@ function inGroup(workspace: Workspace, block: Block, size: number, values: Value
       const spread = hasThreads(stmt.body)
         ? stmt
         : { ...stmt, body: mapSame(stmt.body, (each) => wholeChain(each, values, fours)) };
-      return hasThreads(spread.body) ? shared(workspace, spread, size) : [stmt];
+      return hasThreads(spread.body) ? shared(spread, group) : [stmt];
     }
-    return [mapBlocksOf(stmt, (inner) => inGroup(workspace, inner, size, values, fours))];
+    return [mapBlocksOf(stmt, (inner) => inGroup(inner, group))];
   });
   return out.every((each, at) => each.length === 1 && each[0] === block[at]) ? block : out.flat();
 }
 
-function shared(workspace: Workspace, reduce: ReduceStmt, size: number): Block {
+function shared(reduce: ReduceStmt, { workspace, size, subgroups }: Group): Block {
   const { span, results } = reduce;
   const parts = results.map(({ name, type }) =>
     workspace.addBuffer({
@@ -100,6 +115,25 @@ function shared(workspace: Workspace, reduce: ReduceStmt, size: number): Block {
     }));
     return workspace.copy([strided, ...stores], new Map());
   });
+  const allocs = parts.map((part): Stmt => ({ kind: "alloc", buffer: part.name, span }));
+  const finished = (wholes: readonly Expr[]): readonly Stmt[] =>
+    results.map(({ name }, at) => {
+      const whole = wholes[at]!;
+      const init = reduce.init[at]!;
+      const started = init.kind === "const" && init.value === valueOf(startOf(reduce, init, at));
+      const value =
+        started || !isSimple(reduce.op) ? whole : apply(combiningOp[reduce.op], whole.type, [init, whole]);
+      return { kind: "let", name, value, span };
+    });
+  if (subgroups && suitsSubgroups(reduce, size)) {
+    const { statements, whole } = bySubgroups(
+      workspace,
+      reduce,
+      parts[0]!,
+      startOf(reduce, reduce.init[0]!, 0),
+    );
+    return [...allocs, own, ...statements, ...finished([whole])];
+  }
   const tree: Stmt[] = [];
   for (let alive = size; alive > 1;) {
     const half = Math.ceil(alive / 2);
@@ -116,16 +150,7 @@ function shared(workspace: Workspace, reduce: ReduceStmt, size: number): Block {
     );
     alive = half;
   }
-  const allocs = parts.map((part): Stmt => ({ kind: "alloc", buffer: part.name, span }));
-  const found = results.map(({ name }, at): Stmt => {
-    const whole = load(parts[at]!, [int(0)]);
-    const init = reduce.init[at]!;
-    const started = init.kind === "const" && init.value === valueOf(startOf(reduce, init, at));
-    const value =
-      started || !isSimple(reduce.op) ? whole : apply(combiningOp[reduce.op], whole.type, [init, whole]);
-    return { kind: "let", name, value, span };
-  });
-  return [...allocs, own, ...tree, ...found];
+  return [...allocs, own, ...tree, ...finished(parts.map((part) => load(part, [int(0)])))];
 }
 
 const valueOf = (expr: Expr): unknown => (expr.kind === "const" ? expr.value : undefined);

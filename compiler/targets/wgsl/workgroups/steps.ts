@@ -4,6 +4,7 @@
 
 import type { AllocStmt, ForStmt, IfStmt, Stmt } from "../../../ir/ir.ts";
 import type { Nest } from "./nests.ts";
+import type { Combining } from "./subgroups.ts";
 
 export type Step =
   /** Every invocation, each for itself: arithmetic and its own memory. */
@@ -12,6 +13,8 @@ export type Step =
   | { readonly kind: "one"; readonly statements: readonly Stmt[] }
   /** Iterations shared out; no two of them touch the same element. */
   | { readonly kind: "spread"; readonly nest: Nest; readonly loop: ForStmt }
+  /** Every subgroup combines all elements of a shared array; the invocations of one then have the same in a variable. */
+  | { readonly kind: "combine"; readonly loop: ForStmt; readonly combining: Combining }
   /** A shared array is filled. */
   | { readonly kind: "fill"; readonly alloc: AllocStmt }
   /** All wait until what was written to workgroup memory, and to buffers, can be seen. */
@@ -33,4 +36,13 @@ export interface Cooperation {
   readonly shared: ReadonlySet<string>;
   /** Arrays of which each invocation has its own part, with the extents of that part. */
   readonly own: ReadonlyMap<string, readonly number[]>;
+}
+
+/** Whether a plan has steps for subgroups, which a device may not have. */
+export function usesSubgroups({ steps }: Pick<Cooperation, "steps">): boolean {
+  return steps.some((step) => {
+    if (step.kind === "for") return usesSubgroups({ steps: step.body });
+    if (step.kind === "if") return [step.then, step.orelse].some((inner) => usesSubgroups({ steps: inner }));
+    return step.kind === "combine";
+  });
 }

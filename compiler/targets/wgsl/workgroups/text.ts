@@ -1,28 +1,41 @@
 // The steps of a workgroup as WGSL: who runs what, by the number of the invocation; barriers stand where the plan has them,
 // in control flow that is the same for all.
 
+import { internalError } from "../../../../lang/diagnostics/internal-error.ts";
 import { int, type Expr, type ForStmt } from "../../../ir/ir.ts";
 import { intValue, mul } from "../../../passes/fold.ts";
 import { emitExpr, placeOf } from "../expressions.ts";
 import { emitBlock, emitComment, emitForHead, type FunctionScope } from "../statements.ts";
 import { binary, call, primary, type Text } from "../text.ts";
+import { applyOp } from "../ops.ts";
 import type { Nest } from "./nests.ts";
-import type { Cooperation, Step } from "./steps.ts";
+import { usesSubgroups, type Cooperation, type Step } from "./steps.ts";
+import type { Combining } from "./subgroups.ts";
 
 export interface GroupScope extends FunctionScope {
   /** The name of the invocation's number. */
   readonly thread: string;
 }
 
-export function emitSteps(plan: Cooperation, fn: GroupScope): void {
-  emitAll(plan.steps, plan, fn);
+interface StepScope extends GroupScope {
+  /** Names of the invocations in a subgroup, and of the number of one among them; present where steps combine. */
+  readonly subgroup?: { readonly count: string; readonly rank: string };
 }
 
-function emitAll(steps: readonly Step[], plan: Cooperation, fn: GroupScope): void {
+export function emitSteps(plan: Cooperation, fn: GroupScope): void {
+  if (!usesSubgroups(plan)) return emitAll(plan.steps, plan, fn);
+  const subgroup = { count: fn.names.give("lanes"), rank: fn.names.give("lane") };
+  fn.out.add("// How many invocations this one's subgroup has, and which of them it is.");
+  fn.out.add(`let ${subgroup.count} = subgroupAdd(1);`);
+  fn.out.add(`let ${subgroup.rank} = subgroupExclusiveAdd(1);`);
+  emitAll(plan.steps, plan, { ...fn, subgroup });
+}
+
+function emitAll(steps: readonly Step[], plan: Cooperation, fn: StepScope): void {
   for (const step of steps) emitStep(step, plan, fn);
 }
 
-function emitStep(step: Step, plan: Cooperation, fn: GroupScope): void {
+function emitStep(step: Step, plan: Cooperation, fn: StepScope): void {
   const { out } = fn;
   switch (step.kind) {
     case "each":
@@ -42,6 +55,9 @@ function emitStep(step: Step, plan: Cooperation, fn: GroupScope): void {
       const head = `for (var ${at} = ${fn.thread}; ${at} < ${storage.localSize ?? 0}; ${at} += ${plan.size})`;
       return out.block(head, () => out.add(storage.store(primary(at), value)));
     }
+    case "combine":
+      emitComment(step.loop.span, fn);
+      return emitCombine(step.combining, fn);
     case "spread":
       emitComment(step.loop.span, fn);
       return emitNest(step.nest, plan.size, fn);
@@ -56,6 +72,31 @@ function emitStep(step: Step, plan: Cooperation, fn: GroupScope): void {
       return out.branches(`if (${cond.text})`, then, () => emitAll(step.orelse, plan, fn));
     }
   }
+}
+
+/**
+ * Each invocation of a subgroup combines every so many-th element, and one operation what they have then. All of them go
+ * around the loop equally often, and none of them is beyond the first elements, there being as many as invocations.
+ */
+function emitCombine({ into, part, size, value, operation }: Combining, fn: StepScope): void {
+  const { out } = fn;
+  const { count, rank } = fn.subgroup ?? internalError("wgsl", "a step by subgroups in a plan without");
+  const { storage } = placeOf(part, fn);
+  const target = emitExpr(value.args[0]!, fn, out);
+  const dtype = value.type.dtype;
+  const combined = (a: Text, b: Text): Text =>
+    applyOp(value.op, [a, b], { operand: dtype, result: dtype, helpers: fn.helpers });
+  const own = primary(fn.names.give("own"));
+  const from = primary(fn.names.give("from"));
+  out.add(`var ${own.text} = ${storage.load(primary(rank)).text};`);
+  out.block(`for (var ${from.text} = ${count}; ${from.text} < ${size}; ${from.text} += ${count})`, () => {
+    const at = binary("+", from, primary(rank));
+    out.block(`if (${at.text} < ${size})`, () =>
+      out.add(`${own.text} = ${combined(own, storage.load(at)).text};`),
+    );
+  });
+  fn.registers.add(into);
+  out.add(`${target.text} = ${combined(target, call(operation, own)).text};`);
 }
 
 /** Iteration n of a nest is that of invocation n, and of every `size`-th one behind it. */
