@@ -71,9 +71,14 @@ function stacked(
 /** Up to so many rows or columns the right matrix isn't worth copying, or vectors don't fill. As measured. */
 const few = { rows: 3, unpackedRows: 8, columns: 4 } as const;
 
-/** The library's way to the product of an [m, k] by a [k, n] matrix that suits its shape; the second may be wanted turned. */
-function wayOf(node: NodeContext, m: number, n: number): { kernel: string; turned: boolean } {
+/**
+ * The library's way to the product of an [m, k] by a [k, n] matrix that suits its shape; the second may be wanted turned. Weights are turned
+ * once, so that a few rows read them as few long streams, at the rate at which memory gives them.
+ */
+function wayOf(node: NodeContext, m: number, n: number, right: Value): { kernel: string; turned: boolean } {
   if (node.b.target === "wasm") {
+    if (m <= few.rows && n > few.columns && right.fixed)
+      return { kernel: "matmul_few_rows_turned", turned: true };
     if (m <= few.rows && n > few.columns) return { kernel: "matmul_few_rows", turned: false };
     if (n <= few.columns) return { kernel: "matmul_few_columns", turned: true };
     if (m <= few.unpackedRows) return { kernel: "matmul_rows", turned: false };
@@ -88,7 +93,7 @@ function matrices(node: NodeContext, left: Value, right: Value): Value {
   const n = right.shape[1]!;
   const { dtype } = left;
   const integers = !isFloating(dtype);
-  const { kernel, turned } = integers ? { kernel: "", turned: false } : wayOf(node, m, n);
+  const { kernel, turned } = integers ? { kernel: "", turned: false } : wayOf(node, m, n, right);
   const [y] = b.kernel(
     {
       name: "product",
