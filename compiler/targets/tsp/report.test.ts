@@ -1,9 +1,13 @@
 // The report and the picture of a program whose figures are known.
 
 import { expect, test } from "vitest";
+import { compile } from "../../index.ts";
+import { libraryFile } from "../../../stdlib/index.ts";
+import { lowerKernel } from "./lower/index.ts";
 import { groqchipCal } from "./machine/profile.ts";
 import { vectorAdd } from "./machine/vector-add.ts";
-import { pictureOf, reportOf } from "./report.ts";
+import { pictureOf } from "./picture.ts";
+import { reportOf } from "./report.ts";
 
 const program = vectorAdd(groqchipCal, {
   x: { side: "W", slice: 0 },
@@ -23,9 +27,45 @@ test("cycles, what bounds them, and use", () => {
   ]);
 });
 
-test("a picture has a line for each queue that does something, from west to east", () => {
-  const picture = pictureOf(program);
-  const names = [...picture.matchAll(/text-anchor="end">([^<]+)</g)].map(([, name]) => name);
-  expect(names).toEqual(["MEM.W.0", "VXM.0", "MEM.E.20", "MEM.E.43"]);
-  expect(picture.match(/<rect/g)).toHaveLength(4);
+test("the critical path goes from the last write through a unit's rows to the first read", () => {
+  const { path, cycles } = reportOf(program);
+  expect(path.reduce((sum, step) => sum + step.cycles, 0)).toBe(cycles);
+  // One row a cycle, behind the way of one row.
+  expect(path[0]).toMatchObject({ cycles: 99, why: "busy" });
+  expect(path.slice(1).map(({ why }) => why)).not.toContain("busy");
+});
+
+test.each([
+  ["quantized", "int8_matmul", { M: 70, K: 400, N: 330 }, "MXM.act"],
+  ["normalization", "softmax", { M: 7, N: 330 }, "VXM"],
+] as const)(
+  "std.%s: the path of %s is as long as the program, and names lines",
+  async (module, name, sizes, unit) => {
+    const compiled = await compile(libraryFile(module)!, {
+      kernels: [name],
+      target: [],
+      set: { T: "f32" },
+    });
+    const lowered = lowerKernel(
+      compiled.kernels[0]!.ir,
+      new Map<string, number>(Object.entries(sizes)),
+      groqchipCal,
+    );
+    if ("why" in lowered) throw new Error(lowered.why);
+    const { path, cycles } = reportOf(lowered.program);
+    expect(path.reduce((sum, step) => sum + step.cycles, 0)).toBe(cycles);
+    expect(path.every((step) => step.cycles > 0)).toBe(true);
+    expect(path.find(({ why }) => why === "busy")).toMatchObject({
+      unit,
+      place: expect.stringMatching(/\.kern:\d+$/),
+    });
+  },
+);
+
+test("a picture has a row for each queue that does something, from west to east, below the critical path", () => {
+  const picture = pictureOf(program, "x + y < z");
+  const names = [...picture.matchAll(/text-anchor="end"[^>]*>([^<]+)</g)].map(([, name]) => name);
+  expect(names).toEqual(["critical path", "MEM.W.0", "VXM.0", "MEM.E.20", "MEM.E.43"]);
+  expect(picture.match(/class="queue"/g)).toHaveLength(4);
+  expect(picture).toContain("x + y &lt; z");
 });

@@ -2,6 +2,7 @@
 // picture of the units over time.
 
 import { writeFileSync } from "node:fs";
+import type { PathStep } from "../../../compiler/targets/tsp/critical-path.ts";
 import { UsageError, type Given } from "../command.ts";
 import { mistake } from "../diagnostic-error.ts";
 import { settingsOf, type Opened } from "../kernels.ts";
@@ -15,11 +16,12 @@ export async function explainTsp(
   given: Given,
   terminal: Terminal,
 ): Promise<number> {
-  const [{ compile }, { lowerKernel }, { groqchipCal }, { pictureOf, reportOf }] = await Promise.all([
+  const [{ compile }, { lowerKernel }, { groqchipCal }, { reportOf }, { pictureOf }] = await Promise.all([
     import("../../../compiler/index.ts"),
     import("../../../compiler/targets/tsp/lower/index.ts"),
     import("../../../compiler/targets/tsp/machine/profile.ts"),
     import("../../../compiler/targets/tsp/report.ts"),
+    import("../../../compiler/targets/tsp/picture.ts"),
   ]);
   const settings = settingsOf(given);
   const compiled = await compile(opened.file, {
@@ -45,7 +47,7 @@ export async function explainTsp(
       terminal.out(`${typed.name}: not for the TSP, it has ${lowered.why}\n`);
       continue;
     }
-    const { cycles, lastTile, profile, uses, bound, lines } = reportOf(lowered.program);
+    const { cycles, lastTile, profile, uses, bound, path, lines } = reportOf(lowered.program);
     terminal.out(
       `${typed.name} (TSP, simulated, ${profile}): ${cycles} cycles, ${lastTile} at the last tile; ` +
         `${lowered.rows} rows, one every ${lowered.interval}\n` +
@@ -55,11 +57,27 @@ export async function explainTsp(
       terminal.out(
         `  ${name.padEnd(11)} busiest ${String(busiest).padStart(7)} cycles, ${((100 * done) / width / cycles).toFixed(1)} % of all\n`,
       );
-    for (const { place, issued } of lines.slice(0, 10)) terminal.out(`  ${place}: ${issued} instructions\n`);
-    if (picture !== undefined) write(picture, pictureOf(lowered.program));
+    terminal.out("  the critical path’s cycles:\n");
+    for (const step of path.slice(0, 8)) terminal.out(`  ${pathLine(step)}\n`);
+    terminal.out("  instructions:\n");
+    for (const { place, issued } of lines.slice(0, 10))
+      terminal.out(`  ${String(issued).padStart(7)}  ${place}\n`);
+    if (picture !== undefined) {
+      const sizes = ir.dims.map(({ name }) => `${name} = ${known.get(name)}`);
+      write(picture, pictureOf(lowered.program, [typed.name, ...sizes].join(", ")));
+    }
   }
   return refused > 0 ? 1 : 0;
 }
+
+const reasons = {
+  busy: "one after the other",
+  way: "results on their way",
+  idle: "nothing could be issued",
+} as const;
+
+const pathLine = ({ cycles, unit, place, why }: PathStep): string =>
+  `${String(cycles).padStart(7)}  ${unit.padEnd(11)} ${reasons[why].padEnd(23)} ${place}`.trimEnd();
 
 function write(path: string, text: string): void {
   try {

@@ -27,6 +27,38 @@ const behind = (queue: number): boolean => ["mxm", "c2c"].includes(queues[queue]
 export const givenAt = ({ cycle, queue, row }: Event, delays: Delays): number =>
   cycle + row.delay(delays) + leadOf(queue, delays);
 
+/** Finds who put the beats that an instruction takes; for programs without faults. */
+export function producersOf(events: readonly Event[], delays: Delays): (event: Event) => readonly Event[] {
+  const puts: { readonly key: number; readonly event: Event }[] = [];
+  for (const event of events) {
+    const { rank } = queues[event.queue]!;
+    const time = givenAt(event, delays);
+    for (const { first, count } of event.row.gives(event.fields))
+      for (let id = first; id < first + count; id++)
+        puts.push({ key: keyOf(id, rank, time, delays.hop), event });
+  }
+  puts.sort((a, b) => a.key - b.key);
+  const keys = Float64Array.from(puts, ({ key }) => key);
+  return (event) => {
+    const found = new Set<Event>();
+    for (const { first, count } of event.row.taps(event.fields))
+      for (let id = first; id < first + count; id++) {
+        const at = putFor(keys, event, id, delays);
+        if (at >= 0) found.add(puts[at]!.event);
+      }
+    return [...found];
+  };
+}
+
+/** Which of the puts an instruction takes from a stream; -1 if nothing is there. */
+function putFor(puts: Float64Array, { queue, cycle }: Event, id: number, delays: Delays): number {
+  const { rank, place } = queues[queue]!;
+  const key = keyOf(id, rank, cycle - lagOf(queue, delays), delays.hop);
+  // All but MEM see only what comes from further upstream.
+  const at = lastAtMost(puts, place.kind === "mem" ? key : key - 1);
+  return at >= 0 && laneOf(puts[at]!) === laneOf(key) ? at : -1;
+}
+
 export function streamFaults(events: readonly Event[], delays: Delays, end: number): readonly Fault[] {
   const found: Fault[] = [];
   let count = 0;
@@ -50,15 +82,10 @@ export function streamFaults(events: readonly Event[], delays: Delays, end: numb
   if (doubled.size > 0) conflicts(events, doubled, delays, found);
   const tapped = new Uint8Array(puts.length);
   for (const event of events) {
-    const { rank, place } = queues[event.queue]!;
-    const time = event.cycle - lagOf(event.queue, delays);
-    // All but MEM see only what comes from further upstream.
-    const limit = place.kind === "mem" ? 0 : 1;
     for (const { first, count: width } of event.row.taps(event.fields))
       for (let id = first; id < first + width; id++) {
-        const key = keyOf(id, rank, time, delays.hop);
-        const index = lastAtMost(puts, key - limit);
-        if (index >= 0 && laneOf(puts[index]!) === laneOf(key)) tapped[index] = 1;
+        const index = putFor(puts, event, id, delays);
+        if (index >= 0) tapped[index] = 1;
         else {
           const what = `nothing is on ${streamName(id)} when \`${event.op}\` takes it`;
           found.push(fault("absent", event.cycle, event.queue, what, event.from));

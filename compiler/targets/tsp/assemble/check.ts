@@ -55,7 +55,7 @@ export function checkProgram(program: Program): Checked {
 }
 
 /** The first cycle after everything that an instruction does. */
-function doneAt(event: Event, delays: Delays): number {
+export function doneAt(event: Event, delays: Delays): number {
   const { cycle, op, row, fields } = event;
   const results = givenAt(event, delays);
   switch (op) {

@@ -67,14 +67,14 @@ export interface Program {
 
 export interface ProgramBuilder {
   /** Issues an instruction; in any order. */
-  at(cycle: number, queue: number, given: Instruction, from?: KernLine): void;
+  at(cycle: number, queue: number, given: Instruction, from?: KernLine | undefined): void;
   /** Issues an instruction `times` times, `period` cycles apart, with `repeat` where that is shorter. */
   repeated(
     cycle: number,
     queue: number,
     given: Instruction,
     times: number,
-    options?: { readonly period?: number; readonly step?: number; readonly from?: KernLine },
+    options?: { readonly period?: number; readonly step?: number; readonly from?: KernLine | undefined },
   ): void;
   /** Words that memory holds at the start: whole beats of 320 bytes. */
   data(queue: number, address: number, words: readonly Beat[]): void;

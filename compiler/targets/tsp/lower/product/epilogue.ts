@@ -4,12 +4,12 @@
 
 import { alus, vxmQueue, type Side } from "../../machine/geometry.ts";
 import { constantOperand, firstAlu, noResult } from "../../machine/instruction.ts";
-import type { KernLine, ProgramBuilder } from "../../machine/program.ts";
+import { lineOf } from "../line.ts";
+import type { ProgramBuilder } from "../../machine/program.ts";
 import { instruction, type Instruction } from "../../machine/table.ts";
 import { types, widths, type TspType } from "../../machine/values.ts";
 import { assign, build, constantOfItem, type Item, type Stream } from "../chain.ts";
 import { Unfit } from "../dag.ts";
-import { positionAt, type Span } from "../../../../../lang/source.ts";
 import { operandStream, resultStream, rowPlace, rowPlaces, sideOfPlane, sumStream } from "./floor.ts";
 import { operandKey } from "./subscripts.ts";
 import { shiftBuffer, sumBuffer, type Operand, type Product } from "./spec.ts";
@@ -126,7 +126,7 @@ export function issueChain(
     const first = at + (item.level - sumLevel) * hold;
     const alone = items.every((other) => other === item || other.alu !== item.alu);
     if (alone) {
-      builder.repeated(first, queue, given, words, { period: interval, ...(line && { from: line }) });
+      builder.repeated(first, queue, given, words, { period: interval, from: line });
       continue;
     }
     const bits = constantOfItem(item);
@@ -166,8 +166,4 @@ function instructionOf(item: Item, plane: number, to: Side, from: Side): Instruc
         ? { type: number, x, out }
         : { type: number, x, y, out };
   return { op, fields } as unknown as Instruction;
-}
-
-function lineOf(span: Span | undefined): KernLine | undefined {
-  return span && { file: span.file.path, line: positionAt(span.file, span.start).line };
 }

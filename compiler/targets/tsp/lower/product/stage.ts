@@ -8,6 +8,7 @@ import { noResult } from "../../machine/instruction.ts";
 import { columnsOfBlock } from "../../machine/mxm.ts";
 import { widths } from "../../machine/values.ts";
 import { Unfit } from "../dag.ts";
+import { lineOf } from "../line.ts";
 import { configure, issueChain, type Epilogue } from "./epilogue.ts";
 import {
   firstWeightSlice,
@@ -223,15 +224,20 @@ export class Stage {
         memory.read(memQueue(side, slice), first + block, tile.offset + block, stream);
     }
     const lw = instruction("lw", { float, half: tile.half, block: 0, s: weightStream(side) });
+    const from = lineOf(of.tiling.product.span);
     for (const plane of active) {
       const words = job.words[plane % 2]!;
-      builder.repeated(load, mxmQueue(plane, "weights"), lw, tile.blocks, { step: 1 });
-      builder.at(install, mxmQueue(plane, "weights"), instruction("iw", {}));
+      builder.repeated(load, mxmQueue(plane, "weights"), lw, tile.blocks, { step: 1, from });
+      builder.at(install, mxmQueue(plane, "weights"), instruction("iw", {}), from);
       const abc = instruction("abc", { float, half: tile.half, s: wordStream(plane, float) });
-      builder.repeated(start, mxmQueue(plane, "act"), abc, words.length, { period: interval });
+      builder.repeated(start, mxmQueue(plane, "act"), abc, words.length, { period: interval, from });
       const acc = instruction("acc", { float, add, row, out: last ? sumStream(plane) : noResult });
       const summed = start + delays.multiply;
-      builder.repeated(summed, mxmQueue(plane, "acc"), acc, words.length, { period: interval, step: 1 });
+      builder.repeated(summed, mxmQueue(plane, "acc"), acc, words.length, {
+        period: interval,
+        step: 1,
+        from,
+      });
       const own = chip.planes[plane]!;
       for (let at = 0; at < words.length; at++) own.summed[row + at] = summed + at * interval;
       if (last) this.vector(plane, start + toSum(delays), words.length);

@@ -2,11 +2,12 @@
 // ALU instructions and writes, put at the earliest cycle behind what it takes where nothing is in its way: so operations
 // overlap where they can.
 
-import { positionAt, type Span } from "../../../../../lang/source.ts";
+import type { Span } from "../../../../../lang/source.ts";
 import { internalError } from "../../../../../lang/diagnostics/internal-error.ts";
 import { alus, isWestward, stream, streamsOfSide, vxmQueue } from "../../machine/geometry.ts";
 import { constantOperand, firstAlu, noResult } from "../../machine/instruction.ts";
 import { delaysOf, type Delays, type Profile } from "../../machine/profile.ts";
+import { lineOf } from "../line.ts";
 import type { KernLine, ProgramBuilder } from "../../machine/program.ts";
 import { instruction, type Instruction } from "../../machine/table.ts";
 import { types, widths } from "../../machine/values.ts";
@@ -364,7 +365,7 @@ export class Schedule {
     if (!span) return undefined;
     const found = this.lines.get(span);
     if (found) return found;
-    const made = { file: span.file.path, line: positionAt(span.file, span.start).line };
+    const made = lineOf(span)!;
     this.lines.set(span, made);
     return made;
   }
