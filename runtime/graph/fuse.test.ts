@@ -128,6 +128,66 @@ test("fused and unfused graphs agree", { timeout: 120_000 }, async () => {
   );
 });
 
+test("images that grow take in what is done to them", { timeout: 60_000 }, async () => {
+  const spec: ModelSpec = {
+    version: 13,
+    inputs: [["x", "f32", 1, 3, 5, 7]],
+    outputs: [
+      ["near", "f32", 1, 3, 10, 21],
+      ["blend", "f32", 1, 3, 5, 11],
+      ["blocks", "f32", 1, 2, 10, 14],
+    ],
+    nodes: [
+      { op: "Resize", inputs: ["x", "", "scales"], outputs: ["n0"], attributes: { mode: "nearest" } },
+      { op: "Mul", inputs: ["n0", "gate"], outputs: ["n1"] },
+      { op: "Relu", inputs: ["n1"], outputs: ["near"] },
+      {
+        op: "Resize",
+        inputs: ["x", "", "wider"],
+        outputs: ["blend"],
+        attributes: { mode: "linear", coordinate_transformation_mode: "align_corners" },
+      },
+      // Its windows lie side by side: a product, whose columns are put in place by what comes behind it.
+      { op: "ConvTranspose", inputs: ["x", "w"], outputs: ["t0"], attributes: { strides: [2, 2] } },
+      { op: "Add", inputs: ["t0", "bias"], outputs: ["t1"] },
+      { op: "Relu", inputs: ["t1"], outputs: ["blocks"] },
+    ],
+    constants: {
+      scales: tensor(Float32Array.of(1, 1, 2, 3), [4]),
+      wider: tensor(Float32Array.of(1, 1, 1, 1.6), [4]),
+      gate: random("f32", [1, 3, 1, 1], { seed: 2 }),
+      w: random("f32", [3, 2, 2, 2], { seed: 3 }),
+      bias: random("f32", [1, 2, 1, 1], { seed: 4 }),
+    },
+  };
+  const x = random("f32", [1, 3, 5, 7], { seed: 5 });
+  const registry = new OpRegistry();
+  const fused = await loadModel(modelBytes(spec), { device, registry });
+  const plain = await loadModel(modelBytes(spec), { device, registry, fusion: false });
+  const [ours, theirs] = [await fused.run({ x }), await plain.run({ x })];
+  for (const name of ["near", "blend", "blocks"]) {
+    const [a, b] = [await valuesOf(ours[name]!), await valuesOf(theirs[name]!)];
+    expect(ours[name]!.shape).toEqual(theirs[name]!.shape);
+    a.forEach((value, at) => expect(Number(value)).toBeCloseTo(Number(b[at]), 5));
+  }
+  const near = await valuesOf(ours["near"]!);
+  const gate = (await random("f32", [1, 3, 1, 1], { seed: 2 }).data()) as Float32Array;
+  const pixels = (await x.data()) as Float32Array;
+  for (const [channel, row, column] of [
+    [0, 0, 0],
+    [1, 4, 11],
+    [2, 9, 20],
+  ] as const) {
+    const source = pixels[(channel * 5 + (row >> 1)) * 7 + Math.floor(column / 3)]!;
+    expect(Number(near[(channel * 10 + row) * 21 + column])).toBeCloseTo(
+      Math.max(source * gate[channel]!, 0),
+      5,
+    );
+  }
+  // Each growing image in one launch; the product of the transposed convolution is the other.
+  expect((await fused.statistics()).launches).toBe(4);
+});
+
 test("values that are needed at the same time lie apart", () => {
   fc.assert(
     fc.property(

@@ -92,9 +92,12 @@ class Fusion {
     for (const input of step.inputs) {
       const producer = this.producer(input);
       if (producer?.kind !== "map" || !this.onlyFor(producer, step)) continue;
-      const made = merged(producer, step);
+      const made = merged(producer, step) ?? mergedInOrder(producer, step);
       if (!made) continue;
+      const [output] = made.outputs;
+      const [shown] = step.outputs;
       this.replace([producer, step], made);
+      if (output !== shown) this.shows(shown!, output!);
       return made;
     }
     return undefined;
@@ -113,12 +116,15 @@ class Fusion {
     const [output] = made.outputs;
     const [shown] = reader.outputs;
     this.replace([step, reader], made);
-    if (shown !== output) {
-      shown!.step = undefined;
-      shown!.alias = output;
-      this.read.set(output!, this.read.get(shown!) ?? new Set());
-    }
-    if (this.wanted.has(shown!)) this.wanted.add(output!);
+    if (shown !== output) this.shows(shown!, output!);
+  }
+
+  /** From now on `value` looks at the elements of `output` in its own shape. */
+  private shows(value: Value, output: Value): void {
+    value.step = undefined;
+    value.alias = output;
+    this.read.set(output, this.read.get(value) ?? new Set());
+    if (this.wanted.has(value)) this.wanted.add(output);
   }
 
   // ---- map before a kernel ---------------------------------------------------------------------------
@@ -161,14 +167,50 @@ function merged(producer: MapStep, reader: MapStep): MapStep | undefined {
   }
   const own = reader.inputs.map((input) => (rootOf(input.value) === made ? -1 : place(input)));
   if (tensorCount(inputs) > widest) return undefined;
-  const first = producer.ops.map((op) => moved(op, (at) => ({ input: inner![at]! }), 0));
+  return { ...joined(producer, reader, inner!, own), inputs };
+}
+
+/**
+ * The same where no strides of the reader's shape say what the producer reads, a transposed copy that is seen in fewer axes: one map
+ * over the producer's shape, of which the reader's result is a view.
+ */
+function mergedInOrder(producer: MapStep, reader: MapStep): MapStep | undefined {
+  const [made] = producer.outputs;
+  const [shown] = reader.outputs;
+  if (reader.outputs.length > 1 || sizeProduct(shown!.shape) !== sizeProduct(made!.shape)) return undefined;
+  const inputs: Input[] = [];
+  const place = inputList(inputs);
+  const inner = producer.inputs.map((input) => place(input));
+  const own: number[] = [];
+  for (const input of reader.inputs) {
+    if (rootOf(input.value) === made) {
+      if (!inOrder(input, shown!)) return undefined;
+      own.push(-1);
+      continue;
+    }
+    const layout = reshapeLayout(broadcastLayout(input, shown!.shape), made!.shape);
+    if (!layout) return undefined;
+    own.push(place({ value: input.value, view: layout }));
+  }
+  if (tensorCount(inputs) > widest) return undefined;
+  const output: Value = { ...made!, dtype: shown!.dtype, step: undefined, name: undefined };
+  return { ...joined(producer, reader, inner, own), inputs, outputs: [output] };
+}
+
+/** Operations of both; `inner` and `own` are the places of their inputs, -1 for what the producer makes. */
+function joined(
+  producer: MapStep,
+  reader: MapStep,
+  inner: readonly number[],
+  own: readonly number[],
+): MapStep {
+  const first = producer.ops.map((op) => moved(op, (at) => ({ input: inner[at]! }), 0));
   const last = producer.results[0]!;
   const rest = reader.ops.map((op) =>
     moved(op, (at) => (own[at]! < 0 ? { op: last } : { input: own[at]! }), first.length),
   );
   return {
     ...reader,
-    inputs,
     ops: [...first, ...rest],
     results: reader.results.map((at) => at + first.length),
   };

@@ -33,8 +33,12 @@ export function mapSource(step: MapStep, inPlace?: number): Launch {
   const tensors: TensorArgument[] = [];
   const scalars: Record<string, number | bigint | boolean> = {};
   const parameters: string[] = [];
+  const lanes = laneAxis(nest.sizes);
+  // Short axes behind the one in lanes are numbers, so that their loops are unrolled.
+  const isNumber = (axis: number): boolean => axis > lanes;
   const shown = nest.sizes.map((_, axis) => nest.strides.some((strides) => strides[axis] !== 0));
-  const sizeName = (axis: number): string => (shown[axis] ? `D${axis}` : `n${axis}`);
+  const sizeName = (axis: number): string =>
+    isNumber(axis) ? `${nest.sizes[axis]}` : shown[axis] ? `D${axis}` : `n${axis}`;
   const index = (axis: number): string => `i${axis}`;
   const all = nest.sizes.map((_, axis) => axis);
   const operands = step.inputs.map((input, n) => {
@@ -75,13 +79,14 @@ export function mapSource(step: MapStep, inPlace?: number): Launch {
     });
     return `${name}[${nest.sizes.length === 0 ? "0" : all.map(index).join(", ")}]`;
   });
-  const lone = all.filter((axis) => !shown[axis]);
+  const lone = all.filter((axis) => !shown[axis] && !isNumber(axis));
   for (const axis of lone) scalars[`n${axis}`] = nest.sizes[axis]!;
   const sizes = lone.map((axis) => `n${axis}: index`);
   const { lines, names } = operations(step.ops, operands);
   const stores = step.results.map((result, n) => `${targets[n]} = ${names[result]}`);
   const body = loops(
     all.map((axis) => [index(axis), sizeName(axis)]),
+    lanes,
     [...lines, ...stores],
   );
   const where = lone.length > 0 ? ` where ${lone.map((axis) => `n${axis} >= 0`).join(", ")}` : "";
@@ -93,14 +98,29 @@ export function mapSource(step: MapStep, inPlace?: number): Launch {
   return { text: `${text.filter((line) => line !== "").join("\n")}\n`, kernel: "fused", tensors, scalars };
 }
 
-/** The loops of a map: the outermost in parallel, the innermost in lanes. */
-function loops(axes: readonly (readonly [string, string])[], body: readonly string[]): string[] {
+/** Axes of so few elements fill no vector. */
+const shortAxis = 4;
+
+/** The axis whose places are lanes: the last, or the one before the short ones that end a nest. */
+function laneAxis(sizes: readonly number[]): number {
+  const last = sizes.length - 1;
+  const long = sizes.findLastIndex((size) => size > shortAxis);
+  const unrolled = sizes.slice(long + 1).reduce((product, size) => product * size, 1);
+  return long < 0 || unrolled > 4 * shortAxis ? last : long;
+}
+
+/** The loops of a map: the outermost in parallel, the axis `lanes` in lanes. */
+function loops(
+  axes: readonly (readonly [string, string])[],
+  lanes: number,
+  body: readonly string[],
+): string[] {
   if (axes.length === 0) return [...body];
   let lines = [...body];
-  axes.toReversed().forEach(([name, size], n) => {
+  for (const [axis, [name, size]] of [...axes.entries()].toReversed()) {
     lines = [`for ${name} in range(${size}):`, ...lines.map((line) => `    ${line}`)];
-    if (n === 0) lines.unshift("@vectorize");
-  });
+    if (axis === lanes) lines.unshift("@vectorize");
+  }
   return ["@parallel", ...lines];
 }
 

@@ -113,33 +113,33 @@ function tapsOf(
   return { count, places, weights };
 }
 
+/** What is done along one axis. */
+interface AxisJob {
+  readonly axis: number;
+  readonly out: number;
+  readonly taps: Taps;
+}
+
+/** Whether each place of the result is one place of the input. */
+const picks = ({ taps }: AxisJob): boolean =>
+  taps.count === 1 && taps.weights.every((weight) => weight === 1);
+
 /** One axis by its table. */
-function alongAxis(
-  node: NodeContext,
-  x: Value,
-  axis: number,
-  out: number,
-  taps: Taps,
-  outside: number,
-): Value {
+function alongAxis(node: NodeContext, x: Value, job: AxisJob, outside: number): Value {
   const { b } = node;
+  const { axis, out, taps } = job;
   const [before, size, after] = around(x.shape, axis);
   const shape = x.shape.map((dim, at) => (at === axis ? out : dim));
   const flat = b.reshape(x, [before, size, after]);
-  const places = b.literal("i32", taps.places, [out, taps.count]);
-  const exact = taps.count === 1 && taps.weights.every((weight) => weight === 1);
-  const inputs = [
-    { name: "x", dims: ["A", "N", "B"] },
-    { name: "places", dims: ["M", "K"] },
-  ];
-  const outputs = [{ name: "y", dims: ["A", "M", "B"] }];
-  const results = [{ dtype: x.dtype, shape: [before, out, after] }];
-  if (exact) {
+  if (picks(job)) {
     const [y] = b.kernel(
       {
         name: "pick_places",
-        inputs: [inputs[0]!, { name: "places", dims: ["M"] }],
-        outputs,
+        inputs: [
+          { name: "x", dims: ["A", "N", "B"] },
+          { name: "places", dims: ["M"] },
+        ],
+        outputs: [{ name: "y", dims: ["A", "M", "B"] }],
         scalars: [],
         where: "N >= 1",
         body: [
@@ -148,24 +148,76 @@ function alongAxis(
           "    let at = clamp(places[j], 0, N - 1)",
           "    @vectorize",
           "    for k in range(B):",
-          "        y[i, j, k] = READ(x, i, at, k)",
+          "        let element = READ(x, i, at, k)",
+          "        y[i, j, k] = POST(element, i, j, k)",
         ],
+        hook: { indices: 3 },
       },
-      [flat, b.reshape(places, [out])],
-      results,
+      [flat, b.literal("i32", taps.places, [out])],
+      [{ dtype: x.dtype, shape: [before, out, after] }],
     );
     return b.reshape(y!, shape);
   }
-  const weights = b.literal(
-    x.dtype,
-    taps.weights.map((weight) => (Number.isNaN(weight) ? 0 : weight)),
-    [out, taps.count],
+  const resized = b.reshape(after === 1 ? blendRows(node, flat, job) : blendPlaces(node, flat, job), shape);
+  if (!taps.weights.some(Number.isNaN)) return resized;
+  const mask = Array.from({ length: out }, (_, at) => Number(Number.isNaN(taps.weights[at * taps.count]!)));
+  const inside = b.literal("bool", mask.map(Boolean), [out, ...x.shape.slice(axis + 1).map(() => 1)]);
+  return b.map("$2 if $1 else $0", [resized, inside, b.scalar(x.dtype, outside)]);
+}
+
+/** The last two axes at once, each place one of the input: no image in between, and lanes along the rows. */
+function pickImage({ b }: NodeContext, x: Value, rows: AxisJob | undefined, columns: AxisJob): Value {
+  const [height, width] = x.shape.slice(-2) as [number, number];
+  const before = around(x.shape, columns.axis - 1)[0];
+  const out = rows?.out ?? height;
+  const rowPlaces = rows?.taps.places ?? Array.from({ length: height }, (_, at) => at);
+  const [y] = b.kernel(
+    {
+      name: "pick_pixels",
+      inputs: [
+        { name: "x", dims: ["A", "H", "W"] },
+        { name: "rows", dims: ["P"] },
+        { name: "columns", dims: ["Q"] },
+      ],
+      outputs: [{ name: "y", dims: ["A", "P", "Q"] }],
+      scalars: [],
+      where: "H >= 1, W >= 1",
+      body: [
+        "@parallel",
+        "for i, j in grid(A, P):",
+        "    let row = clamp(rows[j], 0, H - 1)",
+        "    @vectorize",
+        "    for k in range(Q):",
+        "        let column = clamp(columns[k], 0, W - 1)",
+        "        let element = READ(x, i, row, column)",
+        "        y[i, j, k] = POST(element, i, j, k)",
+      ],
+      hook: { indices: 3 },
+    },
+    [
+      b.reshape(x, [before, height, width]),
+      b.literal("i32", rowPlaces, [out]),
+      b.literal("i32", columns.taps.places, [columns.out]),
+    ],
+    [{ dtype: x.dtype, shape: [before, out, columns.out] }],
   );
+  return b.reshape(y!, [...x.shape.slice(0, -2), out, columns.out]);
+}
+
+const finite = ({ weights }: Taps): number[] => weights.map((weight) => (Number.isNaN(weight) ? 0 : weight));
+
+/** An axis with others behind it. */
+function blendPlaces({ b }: NodeContext, x: Value, { out, taps }: AxisJob): Value {
+  const [before, , after] = x.shape as [number, number, number];
   const [y] = b.kernel(
     {
       name: "blend_places",
-      inputs: [inputs[0]!, inputs[1]!, { name: "weights", dims: ["M", "K"] }],
-      outputs,
+      inputs: [
+        { name: "x", dims: ["A", "N", "B"] },
+        { name: "places", dims: ["M", "K"] },
+        { name: "weights", dims: ["M", "K"] },
+      ],
+      outputs: [{ name: "y", dims: ["A", "M", "B"] }],
       scalars: [],
       where: "N >= 1",
       body: [
@@ -176,14 +228,50 @@ function alongAxis(
         "        y[i, j, k] = sum(weights[j, t] * x[i, clamp(places[j, t], 0, N - 1), k] for t in range(K))",
       ],
     },
-    [flat, places, weights],
-    results,
+    [
+      x,
+      b.literal("i32", taps.places, [out, taps.count]),
+      b.literal(x.dtype, finite(taps), [out, taps.count]),
+    ],
+    [{ dtype: x.dtype, shape: [before, out, after] }],
   );
-  const resized = b.reshape(y!, shape);
-  if (!taps.weights.some(Number.isNaN)) return resized;
-  const mask = Array.from({ length: out }, (_, at) => Number(Number.isNaN(taps.weights[at * taps.count]!)));
-  const inside = b.literal("bool", mask.map(Boolean), [out, ...x.shape.slice(axis + 1).map(() => 1)]);
-  return b.map("$2 if $1 else $0", [resized, inside, b.scalar(x.dtype, outside)]);
+  return y!;
+}
+
+/** The last axis: lanes are places of the result, so that the tables lie the other way round. */
+function blendRows({ b }: NodeContext, x: Value, { out, taps }: AxisJob): Value {
+  const [before, size] = x.shape as [number, number];
+  const { count } = taps;
+  const table = <E>(list: readonly E[]): E[] =>
+    Array.from({ length: count * out }, (_, at) => list[(at % out) * count + Math.floor(at / out)]!);
+  const dims = [count <= 4 ? count : "K", "M"];
+  const [y] = b.kernel(
+    {
+      name: "blend_rows",
+      inputs: [
+        { name: "x", dims: ["A", "N"] },
+        { name: "places", dims },
+        { name: "weights", dims },
+      ],
+      outputs: [{ name: "y", dims: ["A", "M"] }],
+      scalars: [],
+      where: "N >= 1",
+      body: [
+        "@parallel",
+        "for i in range(A):",
+        "    @vectorize",
+        "    for j in range(M):",
+        `        y[i, j] = sum(weights[t, j] * x[i, clamp(places[t, j], 0, N - 1)] for t in range(${dims[0]}))`,
+      ],
+    },
+    [
+      b.reshape(x, [before, size]),
+      b.literal("i32", table(taps.places), [count, out]),
+      b.literal(x.dtype, table(finite(taps)), [count, out]),
+    ],
+    [{ dtype: x.dtype, shape: [before, out] }],
+  );
+  return y!;
 }
 
 const resize: Build = async (node) => {
@@ -215,8 +303,7 @@ const resize: Build = async (node) => {
   const own = axes.map((axis, at) => (scales ? scales[at]! : sizes![at]! / x.shape[axis]!));
   const common =
     policy === "not_larger" ? Math.min(...own) : policy === "not_smaller" ? Math.max(...own) : undefined;
-  let y = x;
-  axes.forEach((axis, at) => {
+  const jobs = axes.flatMap((axis, at): AxisJob[] => {
     const size = x.shape[axis]!;
     const scale = sizes && common !== undefined ? common : own[at]!;
     const out =
@@ -226,10 +313,15 @@ const resize: Build = async (node) => {
           ? Math.round(size * common!)
           : Math.floor(size * scale);
     const roi = region ? ([region[at]!, region[at + axes.length]!] as const) : ([0, 1] as const);
-    if (out === size && scale === 1 && rules.coordinates !== "tf_crop_and_resize") return;
-    y = alongAxis(node, y, axis, out, tapsOf(rules, scale, size, out, roi), rules.extrapolation);
+    if (out === size && scale === 1 && rules.coordinates !== "tf_crop_and_resize") return [];
+    return [{ axis, out, taps: tapsOf(rules, scale, size, out, roi) }];
   });
-  return y;
+  const rows = jobs.find(({ axis }) => axis === rank - 2);
+  const columns = jobs.find(({ axis }) => axis === rank - 1);
+  const together = rank >= 2 && columns && picks(columns) && (!rows || picks(rows));
+  const apart = jobs.filter((job) => !together || (job !== rows && job !== columns));
+  const y = apart.reduce((image, job) => alongAxis(node, image, job, rules.extrapolation), x);
+  return together ? pickImage(node, y, rows, columns) : y;
 };
 
 export const resizing: readonly OpRow[] = [
