@@ -21,7 +21,17 @@ const special: Readonly<Record<string, readonly number[]>> = {
   group_norm: [1, 8, 3, 5],
   gather_rows: [7, 330, 9],
   embedding: [7, 330, 2, 4],
+  // Batches, heads, queries, channels, heads of keys, keys, channels of values: the blocks of queries and keys are of 32.
+  grouped_attention: [2, 4, 5, 6, 2, 7, 3],
+  attention: [1, 2, 33, 2, 34, 2],
+  causal_attention: [1, 4, 5, 6, 2, 7, 3],
+  banded_attention: [1, 2, 5, 4, 5, 3],
+  cached_attention: [1, 4, 6, 2, 7, 3],
+  rotary: [1, 2, 3, 4],
+  rotate: [1, 2, 3, 4],
 };
+/** Scalars that have to be larger than others. */
+const scalars: Readonly<Record<string, number>> = { theta: 100 };
 
 /** Parameters whose values choose rows, of which tables have at least seven. */
 const places = new Set(["at", "tokens"]);
@@ -50,7 +60,7 @@ function outcomeOf({ typed, ir }: CompiledKernel): string {
   const args: Record<string, TensorArg | number> = {};
   for (const param of ir.params) {
     if (param.kind === "scalar") {
-      const value = param.dtype.startsWith("f") ? 0.5 : 3;
+      const value = scalars[param.name] ?? (param.dtype.startsWith("f") ? 0.5 : 3);
       known.set(param.name, value);
       args[param.name] = value;
       continue;
@@ -114,6 +124,16 @@ const asked: Readonly<Record<string, readonly string[]>> = {
     "scale_channels",
     "exponential",
     "logarithm",
+  ],
+  "attention.kern": [
+    "grouped_attention",
+    "attention",
+    "causal_attention",
+    "cached_attention",
+    "append_cache",
+    "rotary",
+    "rotate",
+    "banded_attention",
   ],
   "activations.kern": ["relu", "gelu", "silu", "tanhs", "elu", "softplus", "mish", "swiglu"],
   "reduction.kern": [

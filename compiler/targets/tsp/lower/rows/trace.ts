@@ -19,7 +19,7 @@ import { declaredIn, assignedIn } from "../../../../ir/names.ts";
 import { op as opExpr, ref, type IrType } from "../../../../ir/ir.ts";
 import { Unfit, type Node } from "../dag.ts";
 import { chosen } from "./choose.ts";
-import type { Families, Subscript } from "./families.ts";
+import type { Families, Subscript, Tensor } from "./families.ts";
 import type { Family } from "./model.ts";
 import { sizeOf, type Operations } from "./operations.ts";
 import { reduced, type Collector } from "./reductions.ts";
@@ -289,8 +289,10 @@ export class Trace {
     if (axis >= 0 && !tensor.written && places.filter(({ kind }) => kind === "node").length === 1)
       return this.chosen(expr, axis, places, guard);
     let index = this.subscripts(expr.index);
-    if (guard && guard.kind !== "known") {
-      if (guard.kind === "node" || tensor.written) throw new Unfit("a load under a condition", expr.span);
+    // Rows are there whether or not a condition of data holds: they are read, and count as zero where it doesn't.
+    if (guard && (guard.kind === "node" || (guard.kind === "lane" && tensor.written)))
+      return ofNode(where(this.nodeOfRows(tensor, index, expr), this.toNode(guard, expr.guard!), expr.span));
+    if (guard && guard.kind !== "known")
       // The host leaves a zero where nothing is to be read.
       index = index.map((each, axis) =>
         axis > 0
@@ -303,14 +305,18 @@ export class Trace {
                 guard.at(coordinates) ? (each.kind === "fixed" ? each.at : each.at(coordinates)) : -1,
             },
       );
-    }
-    const key = this.families.placeOf(tensor, index, expr.span);
-    const waiting = this.pending.findLast((each) => each.buffer === expr.buffer && each.key === key);
-    if (waiting) return ofNode(waiting.value);
-    const found = this.families.load(expr.buffer, index, expr.span);
-    if ("kind" in found) return ofNode(found);
+    return ofNode(this.nodeOfRows(tensor, index, expr));
+  }
+
+  /** What a tensor has at a place now, stored or about to be. */
+  private nodeOfRows(tensor: Tensor, index: readonly Subscript[], { buffer, span }: LoadExpr): Node {
+    const key = this.families.placeOf(tensor, index, span);
+    const waiting = this.pending.findLast((each) => each.buffer === buffer && each.key === key);
+    if (waiting) return waiting.value;
+    const found = this.families.load(buffer, index, span);
+    if ("kind" in found) return found;
     const node = this.operations.loads.node(found);
-    return ofNode(tensor.type === found.type ? node : { kind: "cast", type: tensor.type, of: node });
+    return tensor.type === found.type ? node : { kind: "cast", type: tensor.type, of: node };
   }
 
   /** A load from a place that is data. */
@@ -326,17 +332,7 @@ export class Trace {
     const family = chosen(this.families, this.operations, expr.buffer, index, at, expr.span);
     const node = this.operations.loads.node(family);
     if (!guard || guard.kind === "known") return ofNode(node);
-    const { type } = family;
-    const holds = this.toNode(guard, expr.guard!);
-    return ofNode({
-      kind: "alu",
-      op: "mask",
-      type,
-      gives: type,
-      rounding: 0,
-      args: [node, holds],
-      span: expr.span,
-    });
+    return ofNode(where(node, this.toNode(guard, expr.guard!), expr.span));
   }
 
   // ---- stores ------------------------------------------------------------------------------------------------
@@ -381,4 +377,10 @@ export class Trace {
     for (const [at, { buffer, index, span }] of waiting.entries())
       this.families.store(buffer, index, families[at]!, span);
   }
+}
+
+/** A value where a condition holds, zero elsewhere. */
+function where(value: Node, holds: Node, span: Span | undefined): Node {
+  const type = value.kind === "alu" ? value.gives : value.type;
+  return { kind: "alu", op: "mask", type, gives: type, rounding: 0, args: [value, holds], span };
 }
