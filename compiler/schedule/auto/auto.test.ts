@@ -119,6 +119,20 @@ describe("what is chosen", () => {
       ),
     ).toEqual(expect.arrayContaining([expect.stringMatching(/vectorize\(j/)]));
   });
+  it("takes several accumulators for a reduction with a loop behind it, one for each of two side by side", () => {
+    const rows = (between: string, second: string): string =>
+      `kernel k(x: Tensor[f32, M, N], out y: Tensor[f32, M, N], out z: Tensor[f32, M]):\n    for i in range(M):\n        let low = min(x[i, j] for j in range(N))\n${between}        let total = sum(${second} for j in range(N))\n        z[i] = total - low\n`;
+    const loop = "        for j in range(N):\n            y[i, j] = x[i, j] - low\n";
+    expect(texts(rows(loop, "y[i, j]"))).toEqual([
+      "@wasm.parallel",
+      "@wasm.vectorize(width=16)",
+      "@wasm.vectorize(width=16)",
+      "@wasm.vectorize(width=16)",
+    ]);
+    expect(texts(rows("", "x[i, j]") + loop)).toEqual(
+      expect.arrayContaining(["@wasm.vectorize(width=4)", "@wasm.vectorize(width=4)"]),
+    );
+  });
   it("leaves a recurrence in order", () => {
     expect(
       texts(

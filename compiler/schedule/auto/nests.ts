@@ -195,7 +195,11 @@ function neighbours(block: Block): ReadonlyMap<ReduceStmt, number> {
   for (const stmt of block) {
     if (stmt.kind === "let" && [...namesIn(stmt.value)].some((name) => waiting.has(name)))
       waiting.add(stmt.name);
-    if (stmt.kind !== "reduce") continue;
+    if (stmt.kind !== "reduce") {
+      // Only reductions with nothing but values between them share a loop.
+      if (stmt.kind !== "let") group = [];
+      continue;
+    }
     if ([...freeNames([stmt])].some((name) => waiting.has(name))) {
       group = [];
       waiting = new Set();
