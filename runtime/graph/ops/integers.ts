@@ -34,6 +34,24 @@ export async function byteProduct(node: NodeContext, a: Bytes, w: Bytes): Promis
   const { q, zero } = await symmetric(node, w);
   const left = b.reshape(a.q, [m, k]);
   const right = b.transpose(q, [1, 0]);
+  let result = sumsOf(node, left, right, a.zero);
+  if (zero) {
+    // Σ (a - y) (w - z) = Σ (a - y) w - z Σ (a - y)
+    const ofRow = b.reshape(rowSums(node, left), [m, 1]);
+    const own = a.zero ? b.map(`$0 - i32($1) * ${k}`, [ofRow, b.reshape(a.zero, [])]) : ofRow;
+    result = b.map("$0 - i32($1) * $2", [result, b.reshape(zero, isSingle(zero) ? [] : [n]), own]);
+  }
+  node.note("integers");
+  return b.reshape(result, [...a.q.shape.slice(0, -1), n]);
+}
+
+/** Σₖ (a[i, k] - zero) w[j, k] of rows, [M, K] and [N, K]: [M, N]. */
+function sumsOf(node: NodeContext, left: Value, right: Value, zero: Value | undefined): Value {
+  const { b } = node;
+  const [m, n] = [left.shape[0]!, right.shape[0]!];
+  const shift = zero && b.map("i32($0) * $1", [b.reshape(zero, []), rowSums(node, right)], { dtype: "i32" });
+  // Sums are finished in lanes where a kernel may keep as many as there are columns; elsewhere by a kernel of their own.
+  if (m > 1 && b.target === "wasm") return packedSums(node, left, right, shift);
   const kernel = m === 1 ? "row_product" : "product";
   const [sums] = b.kernel(
     {
@@ -46,25 +64,56 @@ export async function byteProduct(node: NodeContext, a: Bytes, w: Bytes): Promis
       scalars: [],
       body: [`${kernel}[A=${left.dtype}, B=${right.dtype}EPILOGUE](a, b, c)`],
       uses: [`std.bytes.${kernel}`],
-      // Many sums are finished in lanes by a kernel of their own: one after the other, as they come out of the product, costs more.
       hook: m === 1 ? { indices: 2, converts: true } : undefined,
     },
     [left, right],
     [{ dtype: "i32", shape: [m, n] }],
   );
-  let result = sums!;
-  if (a.zero) {
-    const shift = b.map("i32($0) * $1", [b.reshape(a.zero, []), rowSums(node, right)], { dtype: "i32" });
-    result = b.map("$0 - $1", [result, shift]);
-  }
-  if (zero) {
-    // Σ (a - y) (w - z) = Σ (a - y) w - z Σ (a - y)
-    const ofRow = b.reshape(rowSums(node, left), [m, 1]);
-    const own = a.zero ? b.map(`$0 - i32($1) * ${k}`, [ofRow, b.reshape(a.zero, [])]) : ofRow;
-    result = b.map("$0 - i32($1) * $2", [result, b.reshape(zero, isSingle(zero) ? [] : [n]), own]);
-  }
-  node.note("integers");
-  return b.reshape(result, [...a.q.shape.slice(0, -1), n]);
+  return shift ? b.map("$0 - $1", [sums!, shift]) : sums!;
+}
+
+/** The same with the rows of the second packed, once and for all where they are constants. */
+function packedSums({ b }: NodeContext, left: Value, right: Value, shift: Value | undefined): Value {
+  const [m, n, k] = [left.shape[0]!, right.shape[0]!, right.shape[1]!];
+  const [packed] = b.kernel(
+    {
+      name: "packed_bytes",
+      inputs: [{ name: "b", dims: ["N", "K"] }],
+      outputs: [{ name: "p", dims: ["(N + 3) // 4", "(K + 7) // 8", 4, 8] }],
+      scalars: [],
+      body: [`packed[B=${right.dtype}](b, p)`],
+      uses: ["std.bytes.packed"],
+    },
+    [right],
+    [{ dtype: right.dtype, shape: [Math.ceil(n / 4), Math.ceil(k / 8), 4, 8] }],
+  );
+  const [sums] = b.kernel(
+    {
+      name: "product_of_bytes",
+      inputs: [
+        { name: "a", dims: ["M", "K"] },
+        { name: "b", dims: ["J", "D", 4, 8] },
+        { name: "shift", dims: ["N"] },
+      ],
+      outputs: [{ name: "c", dims: ["M", "N"] }],
+      scalars: [],
+      where: "4 * J >= N, 4 * J <= N + 3, 8 * D >= K, 8 * D <= K + 7",
+      body: [`product_of_packed[A=${left.dtype}, B=${right.dtype}EPILOGUE](a, b, shift, c)`],
+      uses: ["std.bytes.product_of_packed"],
+      hook: { indices: 2, converts: true },
+    },
+    [
+      left,
+      packed!,
+      shift ??
+        b.literal(
+          "i32",
+          Array.from({ length: n }, () => 0),
+        ),
+    ],
+    [{ dtype: "i32", shape: [m, n] }],
+  );
+  return sums!;
 }
 
 /** Weights as signed bytes, without their zero point where that makes it nothing. */
@@ -112,48 +161,34 @@ export async function byteConvolution(node: NodeContext, image: Bytes, w: Bytes)
   const weights = await symmetric(node, { q: asImage(node, w.q), zero: w.zero });
   if (weights.zero) return undefined;
   const zero = x.zero ? b.reshape(x.zero, [1]) : b.literal(x.q.dtype, [0], [1]);
-  const sums = depthwise
-    ? eachChannel(node, x.q, zero, weights.q, window)
-    : allChannels(node, x.q, zero, weights.q, window);
   node.note("integers");
-  const shaped = b.reshape(sums, [batch, features, ...spatialShape(image.q, window.out)]);
-  if (!x.zero) return shaped;
-  const ofWeights = b.reshape(rowSums(node, b.reshape(weights.q, [features, each * r * q])), [
+  const shape = [batch, features, ...spatialShape(image.q, window.out)];
+  if (!depthwise) return b.reshape(allChannels(node, x, zero, weights.q, window), shape);
+  if (b.target === "wasm") return b.reshape(eachChannelLast(node, x.q, zero, weights.q, window), shape);
+  const sums = b.reshape(eachChannel(node, x.q, zero, weights.q, window), shape);
+  if (!x.zero) return sums;
+  const ofWeights = b.reshape(rowSums(node, b.reshape(weights.q, [features, r * q])), [
     features,
     ...spatialShape(image.q, [1, 1]),
   ]);
   const shift = b.map("i32($0) * $1", [b.reshape(x.zero, []), ofWeights], { dtype: "i32" });
-  return b.map("$0 - $1", [shaped, shift]);
+  return b.map("$0 - $1", [sums, shift]);
 }
 
-/** Weights times what each window sees, channels last: sums [batch, features, places]. */
-function allChannels(node: NodeContext, x: Value, zero: Value, w: Value, window: Window): Value {
+/**
+ * What each window sees times weights: sums [batch, features, height, width]. They are computed channels last, as the next convolution
+ * reads them: where nobody needs another order, no transposition is left between.
+ */
+function allChannels(node: NodeContext, x: Bytes, outside: Value, w: Value, window: Window): Value {
   const { b } = node;
-  const [batch, channels] = x.shape as [number, number];
+  const [batch, channels] = x.q.shape as [number, number];
   const features = w.shape[0]!;
-  const count = window.out[0] * window.out[1];
   const size = window.kernel[0] * window.kernel[1] * channels;
-  const rows = b.transpose(x, [0, 2, 3, 1]);
-  const seen = isPointwise(window) ? rows : patches(node, rows, zero, window);
-  const left = b.reshape(b.transpose(w, [0, 2, 3, 1]), [features, size]);
-  const one = batch === 1;
-  const kernel = one ? "product" : "product_of_images";
-  const [sums] = b.kernel(
-    {
-      name: "conv_of_bytes",
-      inputs: [
-        { name: "a", dims: ["M", "K"] },
-        { name: "b", dims: one ? ["N", "K"] : ["T", "N", "K"] },
-      ],
-      outputs: [{ name: "c", dims: one ? ["M", "N"] : ["T", "M", "N"] }],
-      scalars: [],
-      body: [`${kernel}(a, b, c)`],
-      uses: [`std.bytes.${kernel}`],
-    },
-    [left, b.reshape(seen, one ? [count, size] : [batch, count, size])],
-    [{ dtype: "i32", shape: one ? [features, count] : [batch, features, count] }],
-  );
-  return sums!;
+  const rows = b.transpose(x.q, [0, 2, 3, 1]);
+  const seen = isPointwise(window) ? rows : patches(node, rows, outside, window);
+  const right = b.reshape(b.transpose(w, [0, 2, 3, 1]), [features, size]);
+  const sums = sumsOf(node, b.reshape(seen, [sizeOf(seen.shape) / size, size]), right, x.zero);
+  return b.transpose(b.reshape(sums, [batch, ...window.out, features]), [0, 3, 1, 2]);
 }
 
 /** What each window of an image [batch, height, width, channels] sees, in a row. */
@@ -178,6 +213,34 @@ function patches({ b }: NodeContext, x: Value, zero: Value, window: Window): Val
     [{ dtype: x.dtype, shape: [batch, ...window.out, r, q, channels] }],
   );
   return y!;
+}
+
+/** A window for each channel, on x without its zero point, channels last. */
+function eachChannelLast({ b }: NodeContext, x: Value, zero: Value, w: Value, window: Window): Value {
+  const { set, where, places } = convolutionSettings(window);
+  const [r, q] = window.kernel;
+  const [batch, channels] = x.shape as [number, number];
+  const [sums] = b.kernel(
+    {
+      name: "conv_channels_of_bytes",
+      inputs: [
+        { name: "x", dims: ["N", "H", "W", "C"] },
+        { name: "zero", dims: [1] },
+        { name: "w", dims: [r, q, "C"] },
+      ],
+      outputs: [{ name: "y", dims: ["N", ...places, "C"] }],
+      scalars: [],
+      where,
+      body: [
+        `convolve_depthwise_last[${[`A=${x.dtype}`, `B=${w.dtype}`, ...set].join(", ")}EPILOGUE](x, zero, w, y)`,
+      ],
+      uses: ["std.bytes.convolve_depthwise_last"],
+      hook: { indices: 4, converts: true },
+    },
+    [b.transpose(x, [0, 2, 3, 1]), zero, b.transpose(b.reshape(w, [channels, r, q]), [1, 2, 0])],
+    [{ dtype: "i32", shape: [batch, ...window.out, channels] }],
+  );
+  return b.transpose(sums!, [0, 3, 1, 2]);
 }
 
 function eachChannel({ b }: NodeContext, x: Value, zero: Value, w: Value, window: Window): Value {

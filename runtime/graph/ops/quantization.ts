@@ -1,7 +1,7 @@
 // Quantized tensors: numbers as small integers with a scale and a zero point, one for a tensor, for each place of an axis, or for
 // each block along it.
 
-import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
+import type { Dtype } from "../../../lang/dtypes.ts";
 import { dtypeOf } from "../../onnx/tensors.ts";
 import { sizeOf } from "../../tensor/layout.ts";
 import { valuesOf } from "../../tensor/values.ts";
@@ -39,15 +39,13 @@ export function quantized(
   dtype: Dtype,
 ): Value {
   const { b } = node;
-  const { min, max } = dtypeInfo(dtype);
   const wide: Dtype = x.dtype === "i32" || !isFloating(x.dtype) ? "f32" : x.dtype === "f64" ? "f64" : "f32";
-  const low = `${wide}(${Number(min).toFixed(1)})`;
-  const high = `${wide}(${Number(max).toFixed(1)})`;
   const shifted = zero
     ? `round(${wide}($0) / ${wide}($1)) + ${wide}($2)`
     : `round(${wide}($0) / ${wide}($1))`;
   const inputs = [x, along(node, x, scale), ...(zero ? [along(node, x, zero)] : [])];
-  return b.map(`$T(clamp(${shifted}, ${low}, ${high}))`, inputs, { dtype });
+  // What is too large or too small becomes the nearest integer that there is, as conversions do.
+  return b.map(`$T(${shifted})`, inputs, { dtype });
 }
 
 const quantizeLinear: Build = async (node) => {
@@ -167,9 +165,7 @@ function requantized(
   const { b } = node;
   const [first, second] = scales as [Value, Value];
   const factor = b.map("$0 * $1 / $2", [first, second, b.reshape(scale, [])]);
-  const { min, max } = dtypeInfo(zero.dtype);
-  const range = `f32(${Number(min).toFixed(1)}), f32(${Number(max).toFixed(1)})`;
-  return b.map(`$T(clamp(round(f32($0) * $1) + f32($2), ${range}))`, [sum, factor, b.reshape(zero, [])], {
+  return b.map("$T(round(f32($0) * $1) + f32($2))", [sum, factor, b.reshape(zero, [])], {
     dtype: zero.dtype,
   });
 }
