@@ -22,6 +22,7 @@ const files = readdirSync(folder).filter((name) => name.endsWith(".kern"));
 /** Sizes of arrays, which a shader must know. */
 const arraySizes: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   "attention.kern": { D: 8, E: 8 },
+  "bytes.kern": { D: 2, J: 2, W: 6, P: 3, Q: 2 },
   "quantized.kern": { B: 2 },
 };
 
