@@ -23,7 +23,7 @@ const special: Readonly<Record<string, readonly number[]>> = {
   embedding: [7, 330, 2, 4],
   // Batches, heads, queries, channels, heads of keys, keys, channels of values: the blocks of queries and keys are of 32.
   grouped_attention: [2, 4, 5, 6, 2, 7, 3],
-  attention: [1, 2, 33, 2, 34, 2],
+  attention: [1, 2, 33, 2, 3, 2],
   causal_attention: [1, 4, 5, 6, 2, 7, 3],
   banded_attention: [1, 2, 5, 4, 5, 3],
   cached_attention: [1, 4, 6, 2, 7, 3],

@@ -27,6 +27,8 @@ export interface Tensor {
   readonly shape: readonly number[];
   readonly mode: "in" | "out" | "mut" | "local";
   readonly written: boolean;
+  /** Results that nothing in the kernel reads: their elements may lie side by side in any way. */
+  readonly storedOnly: boolean;
   /** The rows that hold each place now, by `keyOf`. */
   readonly now: Map<string, Family>;
   /** What places hold that nothing was stored to. */
@@ -58,6 +60,10 @@ export class Families {
   /** Streams' worth of regions that lie on each side. */
   private readonly sides = { W: 0, E: 0 };
   private readonly chosen = new Map<string, Side>();
+  /** Subscripts of what was stored, by tensor and `keyOf`. */
+  private readonly indices = new Map<string, readonly Subscript[]>();
+  /** Of tensors whose elements lie in several ways: which of them an element lies in. */
+  private readonly owners = new Map<string, string[]>();
   private count = 0;
 
   constructor(space: Space, tensors: ReadonlyMap<string, Tensor>) {
@@ -118,12 +124,32 @@ export class Families {
 
   store(name: string, index: readonly Subscript[], family: Family, span: Span | undefined): void {
     const tensor = this.tensors.get(name)!;
-    tensor.now.set(this.placeOf(tensor, index, span), family);
+    const key = this.placeOf(tensor, index, span);
+    if (tensor.storedOnly && !this.indices.has(`${name} ${key}`)) this.claim(tensor, index, key, span);
+    this.indices.set(`${name} ${key}`, index);
+    tensor.now.set(key, family);
+  }
+
+  /** Sees to it that each element of a tensor of results lies in one place. */
+  private claim(tensor: Tensor, index: readonly Subscript[], key: string, span: Span | undefined): void {
+    const owners = this.owners.get(tensor.name) ?? [];
+    this.owners.set(tensor.name, owners);
+    for (let tile = 0; tile < this.space.tiles; tile++)
+      for (const at of this.elements(tensor, index, tile, false)) {
+        if (at < 0) continue;
+        if ((owners[at] ?? key) !== key)
+          throw new Unfit("a tensor of results with elements side by side in several ways", span);
+        owners[at] = key;
+      }
   }
 
   /** What a place of a tensor is known by. */
-  placeOf({ written, shape }: Tensor, index: readonly Subscript[], span: Span | undefined): string {
-    if (written && index.some((each) => each.kind === "lane" && each.loop === undefined))
+  placeOf(
+    { written, storedOnly, shape }: Tensor,
+    index: readonly Subscript[],
+    span: Span | undefined,
+  ): string {
+    if (written && !storedOnly && index.some((each) => each.kind === "lane" && each.loop === undefined))
       throw new Unfit("a tensor of results with elements side by side in several ways", span);
     const outside = index.findIndex(
       (each, axis) => each.kind === "fixed" && !(each.at >= 0 && each.at < shape[axis]!),
@@ -179,14 +205,7 @@ export class Families {
   /** Positions in a tensor of the elements in a row of one of its families, for the host to take them out. */
   elementsOf(name: string, key: string, tile: number): Int32Array {
     const tensor = this.tensors.get(name)!;
-    const index =
-      key === ""
-        ? []
-        : key.split(",").map((each): Subscript => {
-            if (!each.startsWith("[")) return { kind: "fixed", at: Number(each) };
-            const loop = Number(each.slice(1, -1));
-            return { kind: "lane", key: each, loop, at: (coordinates) => coordinates[loop]! };
-          });
+    const index = this.indices.get(`${name} ${key}`)!;
     return this.elements(tensor, index, tile, false);
   }
 
@@ -272,6 +291,17 @@ export function tensorOf(
   shape: readonly number[],
   mode: Tensor["mode"],
   written: boolean,
+  loaded: boolean,
 ): Tensor {
-  return { name, dtype, type: tspType(dtype, span), shape, mode, written, now: new Map(), fill: undefined };
+  return {
+    name,
+    dtype,
+    type: tspType(dtype, span),
+    shape,
+    mode,
+    written,
+    storedOnly: mode === "out" && !loaded,
+    now: new Map(),
+    fill: undefined,
+  };
 }

@@ -3,7 +3,7 @@
 
 import type { Expr, IrKernel } from "../../../../ir/ir.ts";
 import { ops } from "../../../../ir/ops.ts";
-import { blocksOf, type Block } from "../../../../ir/walk.ts";
+import { blocksOf, exprsOf, visitExpr, type Block } from "../../../../ir/walk.ts";
 import { simplify } from "../../../../passes/simplify/index.ts";
 import { delaysOf, type Profile } from "../../machine/profile.ts";
 import { programBuilder } from "../../machine/program.ts";
@@ -48,9 +48,12 @@ export const lowerRows: Lowering = (kernel, known, profile) => {
 
 function tensorsOf(kernel: IrKernel): ReadonlyMap<string, Tensor> {
   const written = new Set<string>();
+  const loaded = new Set<string>();
   const visit = (block: Block): void => {
     for (const stmt of block) {
       if (stmt.kind === "store") written.add(stmt.buffer);
+      for (const expr of exprsOf(stmt))
+        visitExpr(expr, (part) => part.kind === "load" && loaded.add(part.buffer));
       blocksOf(stmt).forEach(visit);
     }
   };
@@ -60,7 +63,8 @@ function tensorsOf(kernel: IrKernel): ReadonlyMap<string, Tensor> {
       const param = kernel.params.find((each) => each.kind === "tensor" && each.buffer === buffer.name);
       const mode = param?.kind === "tensor" ? param.mode : "local";
       const shape = buffer.shape.map((dim) => sizeOf(dim));
-      return [buffer.name, tensorOf(buffer, shape, mode, mode !== "in" || written.has(buffer.name))];
+      const { name } = buffer;
+      return [name, tensorOf(buffer, shape, mode, mode !== "in" || written.has(name), loaded.has(name))];
     }),
   );
 }

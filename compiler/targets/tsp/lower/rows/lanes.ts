@@ -1,7 +1,8 @@
 // Which loops lie in lanes. Loops that run along one axis of a tensor of results belong together, whatever nests they are
 // in: a class. A class can lie in lanes if its loops' iterations are independent, which is so when every tensor that is
-// written inside has the loop's variable as the subscript of one axis; and if it isn't summed over. Of the sets of such classes
-// the one that streams fewest rows is tried first.
+// written inside has the loop's variable as the subscript of one axis, or, where it is only stored to, the variable and what
+// loops in time add to it; and if it isn't summed over. A loop may end before its axis does: the other lanes don't count
+// then. Of the sets of such classes the one that streams fewest rows is tried first.
 
 import type { Expr, IrKernel, Stmt } from "../../../../ir/ir.ts";
 import { blocksOf, exprsOf, visitExpr, type Block } from "../../../../ir/walk.ts";
@@ -19,7 +20,10 @@ export interface Choice {
 
 interface LoopFacts {
   readonly name: string;
+  /** Undefined where it isn't known beforehand: a loop's is its axis's at most. */
   readonly extent: number | undefined;
+  /** A loop that doesn't count every iteration from 0 on can't lie in lanes. */
+  readonly counts: boolean;
   readonly depth: number;
 }
 
@@ -54,13 +58,20 @@ class Classes {
   private readonly bad = new Set<string>();
   /** Loops that named values of data depend on. */
   private readonly data = new Map<string, ReadonlySet<string>>();
+  /** Loops that named values follow from. */
+  private readonly named = new Map<string, ReadonlySet<string>>();
 
   constructor(kernel: IrKernel, tensors: ReadonlyMap<string, Tensor>) {
     this.tensors = tensors;
     for (const { name, shape, written } of tensors.values())
       if (written)
         for (const [axis, extent] of shape.entries())
-          this.loops.set(`${name}#${axis}`, { name: `${name}#${axis}`, extent, depth: Infinity });
+          this.loops.set(`${name}#${axis}`, {
+            name: `${name}#${axis}`,
+            extent,
+            counts: true,
+            depth: Infinity,
+          });
     this.block(kernel.body, [], new Set(), new Map(), new Map());
   }
 
@@ -74,13 +85,12 @@ class Classes {
       .filter(
         (all) =>
           all.some(({ depth }) => depth < Infinity) &&
-          all.every(({ name, extent }) => extent === all[0]!.extent && !this.bad.has(name)) &&
-          all[0]!.extent !== undefined &&
-          all[0]!.extent > 1,
+          all.every(({ name, counts }) => counts && !this.bad.has(name)) &&
+          widthOf(all) > 1,
       )
       .toSorted((a, b) => depthOf(a) - depthOf(b))
       .map((all) => ({
-        extent: all[0]!.extent!,
+        extent: widthOf(all),
         names: all.filter(({ depth }) => depth < Infinity).map(({ name }) => name),
       }));
   }
@@ -107,15 +117,16 @@ class Classes {
       if (stmt.kind === "let") {
         const loops = this.dataLoops(stmt.value);
         if (loops.size > 0) this.data.set(stmt.name, loops);
+        this.named.set(stmt.name, this.sources(stmt.value));
       }
       if (stmt.kind === "var") variables.set(stmt.name, around.length);
       if (stmt.kind === "alloc") arrays.set(stmt.buffer, around.length);
       if (stmt.kind === "assign") this.spoil(around.slice(variables.get(stmt.name) ?? 0));
       if (stmt.kind === "while") this.spoil(around);
       if (stmt.kind === "for") {
-        this.loops.set(stmt.name, { name: stmt.name, extent: extentOf(stmt), depth: around.length });
-        for (const bound of [stmt.lo, stmt.hi])
-          visitExpr(bound, (part) => part.kind === "ref" && this.bad.add(part.name));
+        const { name } = stmt;
+        this.loops.set(name, { name, extent: extentOf(stmt), counts: fromZero(stmt), depth: around.length });
+        for (const bound of [stmt.lo, stmt.hi]) this.spoil(this.sources(bound));
         if (reducing.size > 0) this.bad.add(stmt.name);
         this.block(stmt.body, [...around, stmt.name], reducing, variables, arrays);
         continue;
@@ -148,29 +159,64 @@ class Classes {
     return found;
   }
 
+  /** The loops whose variables an expression follows from. */
+  private sources(expr: Expr): ReadonlySet<string> {
+    const found = new Set<string>();
+    visitExpr(expr, (part) => {
+      if (part.kind !== "ref") return;
+      for (const name of this.named.get(part.name) ?? [part.name]) found.add(name);
+    });
+    return found;
+  }
+
+  /** The loop around that a subscript counts on, from where loops in time put it. */
+  private moved(
+    expr: Expr,
+    around: readonly string[],
+  ): { readonly name: string; readonly by: Expr } | undefined {
+    if (expr.kind !== "op" || expr.op !== "add") return undefined;
+    const [a, b] = expr.args as [Expr, Expr];
+    for (const [own, by] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      if (own.kind === "ref" && around.includes(own.name) && !this.sources(by).has(own.name))
+        return { name: own.name, by };
+    return undefined;
+  }
+
   private access(
     buffer: string,
     index: readonly Expr[],
     around: readonly string[],
     arrays: ReadonlyMap<string, number>,
   ): void {
-    if (!this.tensors.get(buffer)?.written) return;
+    const tensor = this.tensors.get(buffer);
+    if (!tensor?.written) return;
+    const used = new Set<string>();
     const plain = index.map((expr) =>
       expr.kind === "ref" && around.includes(expr.name) ? expr.name : undefined,
     );
     for (const [axis, expr] of index.entries()) {
       const name = plain[axis];
-      if (name !== undefined && plain.indexOf(name) === axis) this.join(`${buffer}#${axis}`, name);
-      else {
+      const moved = tensor.storedOnly ? this.moved(expr, around) : undefined;
+      if (name !== undefined && !used.has(name)) {
+        this.join(`${buffer}#${axis}`, name);
+        used.add(name);
+      } else if (moved && !plain.includes(moved.name) && !used.has(moved.name)) {
         this.bad.add(`${buffer}#${axis}`);
-        visitExpr(expr, (part) => part.kind === "ref" && this.bad.add(part.name));
+        this.spoil(this.sources(moved.by));
+        used.add(moved.name);
+      } else {
+        this.bad.add(`${buffer}#${axis}`);
+        this.spoil(this.sources(expr));
       }
     }
     // Loops around an array's declaration have one of their own in each iteration.
-    for (const name of around.slice(arrays.get(buffer) ?? 0)) if (!plain.includes(name)) this.bad.add(name);
+    this.spoil(around.slice(arrays.get(buffer) ?? 0).filter((name) => !used.has(name)));
   }
 
-  private spoil(names: readonly string[]): void {
+  private spoil(names: Iterable<string>): void {
     for (const name of names) this.bad.add(name);
   }
 }
@@ -178,12 +224,19 @@ class Classes {
 const depthOf = (all: readonly LoopFacts[]): number =>
   all.reduce((least, { depth }) => Math.min(least, depth), Infinity);
 
-/** How many iterations a loop has that counts them all from 0. */
-function extentOf({ lo, hi, step }: Extract<Stmt, { kind: "for" }>): number | undefined {
-  return step === 1 && lo.kind === "const" && Number(lo.value) === 0 && hi.kind === "const"
-    ? Math.max(0, Number(hi.value))
-    : undefined;
+/** The lanes that a class takes: the size of its largest axis, below which its loops' subscripts were proved to stay. */
+function widthOf(all: readonly LoopFacts[]): number {
+  const axes = all.filter(({ depth }) => depth === Infinity);
+  return (axes.length > 0 ? axes : all).reduce((most, { extent }) => Math.max(most, extent ?? 0), 0);
 }
+
+type For = Extract<Stmt, { kind: "for" }>;
+
+const fromZero = ({ lo, step }: For): boolean => step === 1 && lo.kind === "const" && Number(lo.value) === 0;
+
+/** How many iterations a loop has, where that is known. */
+const extentOf = ({ hi }: For): number | undefined =>
+  hi.kind === "const" ? Math.max(0, Number(hi.value)) : undefined;
 
 /** Rows streamed, and a part of those that inputs take: what isn't known counts as few. */
 function costOf(

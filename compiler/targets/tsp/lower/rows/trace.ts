@@ -24,7 +24,7 @@ import type { Family } from "./model.ts";
 import { sizeOf, type Operations } from "./operations.ts";
 import { reduced, type Collector } from "./reductions.ts";
 import { selected } from "../selection.ts";
-import { applied, known, nodeOf, ofNode, type Value } from "./values.ts";
+import { applied, known, nodeOf, ofNode, where, type Value } from "./values.ts";
 
 /** Iterations of loops in time beyond which a kernel counts as too large. */
 const fuel = 400_000;
@@ -153,8 +153,15 @@ export class Trace {
         loop: lane,
         at: (coordinates) => coordinates[lane]!,
       });
+      // Lanes beyond the loop's end have no part in it.
+      const end = this.number(stmt.hi, "a loop’s bound");
+      if (end <= 0) return;
+      const before = this.mask;
+      if (end < this.families.space.extents[lane]!) this.mask = this.both(this.below(lane, end), stmt.hi);
       this.block(stmt.body);
-      return this.flush();
+      this.flush();
+      this.mask = before;
+      return;
     }
     const [lo, hi] = [this.number(stmt.lo, "a loop’s bound"), this.number(stmt.hi, "a loop’s bound")];
     const outer = [...assignedIn(stmt.body)].filter((name) => this.env.has(name));
@@ -174,15 +181,28 @@ export class Trace {
     if (cond.kind === "known") return this.block(cond.value ? stmt.then : stmt.orelse);
     const before = this.mask;
     const node = this.toNode(cond, stmt.cond);
-    const both = (a: Node): Node =>
-      before ? selected(apply("and", [stmt.cond, stmt.cond], stmt.span), [before, a]) : a;
-    this.mask = both(node);
+    this.mask = this.both(node, stmt.cond);
     this.block(stmt.then);
+    this.mask = before;
     if (stmt.orelse.length > 0) {
-      this.mask = both(selected(apply("not", [stmt.cond], stmt.span), [node]));
+      this.mask = this.both(selected(apply("not", [stmt.cond], stmt.span), [node]), stmt.cond);
       this.block(stmt.orelse);
     }
     this.mask = before;
+  }
+
+  /** A condition in addition to those around. */
+  private both(node: Node, { span }: Expr): Node {
+    const cond = ref("mask", { dtype: "bool", lanes: 1 });
+    return this.mask ? selected(apply("and", [cond, cond], span), [this.mask, node]) : node;
+  }
+
+  /** Whether a lane's coordinate is below a number. */
+  private below(lane: number, end: number): Node {
+    const rows = this.families.ofLanes(`below ${lane} ${end}`, "u8", (coordinates) =>
+      coordinates[lane]! < end ? 1 : 0,
+    );
+    return this.operations.loads.node(rows);
   }
 
   /** Carries out what stands under no condition of its own, whatever the conditions around. */
@@ -377,10 +397,4 @@ export class Trace {
     for (const [at, { buffer, index, span }] of waiting.entries())
       this.families.store(buffer, index, families[at]!, span);
   }
-}
-
-/** A value where a condition holds, zero elsewhere. */
-function where(value: Node, holds: Node, span: Span | undefined): Node {
-  const type = value.kind === "alu" ? value.gives : value.type;
-  return { kind: "alu", op: "mask", type, gives: type, rounding: 0, args: [value, holds], span };
 }

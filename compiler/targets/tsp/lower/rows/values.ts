@@ -2,6 +2,7 @@
 // over rows. Ops over the first two are carried out by the op table, as the interpreter does.
 
 import type { Dtype } from "../../../../../lang/dtypes.ts";
+import type { Span } from "../../../../../lang/source.ts";
 import type { Expr, OpExpr, Scalar } from "../../../../ir/ir.ts";
 import { ops } from "../../../../ir/ops.ts";
 import { normalise } from "../../../../ir/values.ts";
@@ -95,4 +96,10 @@ export function applied(
       args.map((each, at) => toNode(each, expr.args[at]!)),
     ),
   );
+}
+
+/** A value where a condition holds, zero elsewhere. */
+export function where(value: Node, holds: Node, span: Span | undefined): Node {
+  const type = value.kind === "alu" ? value.gives : value.type;
+  return { kind: "alu", op: "mask", type, gives: type, rounding: 0, args: [value, holds], span };
 }
