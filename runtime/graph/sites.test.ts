@@ -113,4 +113,29 @@ describe.skipIf(typeof gpu === "string")(`on a GPU ${skipReason(gpu)}`, () => {
     expect(devices["wasm"]).toBeGreaterThan(0);
     expect(copies).toBeGreaterThan(0);
   });
+
+  test("indices of 64 bits are read on it", { timeout: 120_000 }, async () => {
+    const words = modelBytes({
+      inputs: [["n", "i64", 4]],
+      outputs: [["y", "f32", 4, 6]],
+      nodes: [
+        { op: "Gather", inputs: ["table", "n"], outputs: ["rows"] },
+        { op: "Softmax", inputs: ["rows"], outputs: ["y"] },
+      ],
+      constants: { table: random("f32", [7, 6], { seed: 1 }) },
+    });
+    const model = await loadModel(words, { device: gpu as Device });
+    const plain = await loadModel(words, { device: wasm });
+    const n = (...at: number[]) => ({ n: tensor(BigInt64Array.from(at.map(BigInt)), [4]) });
+    const [ours, theirs] = [await model.run(n(6, 0, -1, 3)), await plain.run(n(6, 0, -1, 3))];
+    const [a, b] = [await valuesOf(ours["y"]!), await valuesOf(theirs["y"]!)];
+    b.forEach((value, at) => expect(Number(a[at])).toBeCloseTo(Number(value), 5));
+    const wrong = await model.run(n(6, 0, 2 ** 32, 3)).then(
+      ({ y }) => valuesOf(y!),
+      (error: unknown) => error,
+    );
+    expect(String(wrong)).toMatch(/an index is out of range/);
+    const { devices } = await model.statistics();
+    expect(devices["wasm"] ?? 0).toBe(0);
+  });
 });

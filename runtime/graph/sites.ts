@@ -34,16 +34,20 @@ const costs: Readonly<Record<DeviceName, Costs>> = {
   interp: { launch: 1000, byte: 1, product: 1, copy: 1 },
 };
 
-/** Types of elements that WGSL has, in words of its own or packed into them. */
-const wide: ReadonlySet<Dtype> = new Set(["i64", "u64", "f64"]);
+/** Indices, as models have them: a GPU reads them beside other elements. */
+const indices: ReadonlySet<Dtype> = new Set(["i64", "u64"]);
 
 export function canRun({ device }: Site, step: Step): boolean {
   if (step.kind === "call") return step.kernel.device === device;
   if (device.name !== "webgpu") return true;
   const scalars = step.kind === "kernel" ? step.code.scalars : [];
-  return [...inputsOf(step).map(({ value }) => value), ...step.outputs, ...scalars].every(
+  const values = [...inputsOf(step).map(({ value }) => value), ...step.outputs];
+  if (scalars.some(({ dtype }) => indices.has(dtype))) return false;
+  // What computes indices alone has few of them, which are mostly needed where shapes are.
+  if (values.every(({ dtype }) => indices.has(dtype))) return false;
+  return [...values, ...scalars].every(
     ({ dtype }) =>
-      !wide.has(dtype) && (dtypeInfo(dtype).bits !== 16 || device.features.includes("shader-f16")),
+      dtype !== "f64" && (dtypeInfo(dtype).bits !== 16 || device.features.includes("shader-f16")),
   );
 }
 

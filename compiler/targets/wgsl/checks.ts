@@ -3,9 +3,10 @@
 import type { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
 import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import type { Span } from "../../../lang/source.ts";
-import { exprsOf, visitBlock, visitExpr } from "../../ir/walk.ts";
+import { exprsOf, visitBlock, visitExpr, visitRoots } from "../../ir/walk.ts";
 import type { Buffer, IrKernel } from "../../ir/ir.ts";
 import type { Limits } from "./limits.ts";
+import { hasPairOp, isPair, pairNotes } from "./pairs.ts";
 import type { Entry } from "./prepare.ts";
 import { isMade, iterationsOf, valuesOf, visitNests } from "./workgroups/nests.ts";
 import { constantSize } from "./sizes.ts";
@@ -14,13 +15,11 @@ import { dtypesUsed } from "./uses.ts";
 /** Dtypes without a counterpart in WGSL, and what a user is told. */
 export const unsupported = {
   f64: "WGSL computes in 32 and 16 bits only; f32 is its widest float",
-  i64: "WGSL's widest integers have 32 bits",
-  u64: "WGSL's widest integers have 32 bits",
 } as const satisfies Partial<Record<Dtype, string>>;
 
-/** Reports dtypes that WGSL lacks; says whether there was none. */
+/** Reports dtypes that WGSL lacks, and ops of those that it has in part; says whether there was none. */
 export function checkDtypes(kernel: IrKernel, sink: DiagnosticSink): boolean {
-  let fine = true;
+  let fine = checkPairs(kernel, sink);
   for (const [dtype, span] of dtypesUsed(kernel)) {
     const why = (unsupported as Partial<Record<Dtype, string>>)[dtype];
     if (!why) continue;
@@ -29,6 +28,35 @@ export function checkDtypes(kernel: IrKernel, sink: DiagnosticSink): boolean {
   }
   return fine;
 }
+
+/** What can't be done with integers of 64 bits, each thing once. */
+function checkPairs(kernel: IrKernel, sink: DiagnosticSink): boolean {
+  const said = new Set<string>();
+  const refuse = (what: string, dtype: Dtype, span: Span | undefined): void => {
+    if (said.has(what)) return;
+    said.add(what);
+    sink.report("K0601", { target: "wgsl", what }, span ?? kernel.span, { notes: pairNotes(dtype) });
+  };
+  for (const param of kernel.params)
+    if (param.kind === "scalar" && isPair(param.dtype))
+      refuse(`${param.dtype} argument`, param.dtype, param.span);
+  visitRoots(kernel.body, (root, stmt) =>
+    visitExpr(root, (expr) => {
+      if (expr.kind !== "op") return;
+      const wide = [expr.type, ...expr.args.map(({ type }) => type)].find(({ dtype }) => isPair(dtype));
+      if (wide && !hasPairOp(expr))
+        refuse(`\`${expr.op}\` of ${wide.dtype}`, wide.dtype, expr.span ?? stmt.span);
+    }),
+  );
+  visitBlock(kernel.body, (stmt) => {
+    const dtype = stmt.kind === "store" && stmt.atomic ? dtypeOf(kernel, stmt.buffer) : undefined;
+    if (dtype && isPair(dtype)) refuse(`atomic update of ${dtype}`, dtype, stmt.span);
+  });
+  return said.size === 0;
+}
+
+const dtypeOf = (kernel: IrKernel, name: string): Dtype | undefined =>
+  kernel.buffers.find((buffer) => buffer.name === name)?.dtype;
 
 /** Reports what of a prepared kernel exceeds the limits; says whether there was nothing. */
 export function checkLimits(
@@ -71,7 +99,7 @@ function checkMemory(
       sink.report("K0603", { array: buffer.name }, placeOf(buffer, kernel));
       return false;
     }
-    bytes += Math.ceil((size * (buffer.dtype === "f16" ? 2 : 4)) / 16) * 16;
+    bytes += Math.ceil((size * bytesHeld(buffer.dtype)) / 16) * 16;
     if (bytes <= limits.workgroupBytes) continue;
     const params = { array: buffer.name, bytes, limit: limits.workgroupBytes };
     sink.report("K0605", params, placeOf(buffer, kernel));
@@ -79,6 +107,9 @@ function checkMemory(
   }
   return true;
 }
+
+/** Bytes of an element where it is held as WGSL computes with it. */
+const bytesHeld = (dtype: Dtype): number => (dtype === "f16" ? 2 : Math.max(4, dtypeInfo(dtype).bits / 8));
 
 /** Tensor arguments, scratch and the status word are storage buffers. */
 function checkBindings(kernel: IrKernel, limits: Limits, sink: DiagnosticSink): boolean {

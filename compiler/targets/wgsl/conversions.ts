@@ -1,23 +1,44 @@
 // Conversions between dtypes in WGSL: exact where Kern says so and WGSL leaves the result open (a float beyond
 // an integer's range, NaN, an overflow to f16), and never written so that a constant could be refused.
 
+import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { dtypeInfo, isFloat, type Dtype } from "../../../lang/dtypes.ts";
 import type { HelperSet } from "./helpers.ts";
+import { applyPairOp, isPair, lowWord, pairLiteral, toPair } from "./pairs.ts";
 import { binary, call, primary, type Text } from "./text.ts";
 import { isNarrow, registerOf } from "./types.ts";
 import { mask, wrap } from "./wrap.ts";
 
 const zero = (dtype: Dtype): Text =>
-  primary({ f32: "0.0", f16: "0.0h", i32: "0", u32: "0u", bool: "false" }[registerOf(dtype)]);
+  primary(
+    { f32: "0.0", f16: "0.0h", i32: "0", u32: "0u", bool: "false", "vec2<u32>": "vec2<u32>()" }[
+      registerOf(dtype)
+    ],
+  );
 
 /** The op `convert`: floats round, float to integer truncates and saturates, integers wrap. */
 export function convert(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
-  if (from === to) return value;
+  if (from === to || (isPair(from) && isPair(to))) return value;
+  if (isPair(from)) return pairTo(value, from, to, helpers);
+  if (isPair(to)) return toPair(value, narrowRegister(from), helpers);
   if (to === "bool") return differsFromZero(value, from, helpers);
   if (from === "bool") return call(registerOf(to), value);
   if (isFloat(from))
     return isFloat(to) ? floatToFloat(value, from, to, helpers) : floatToInteger(value, from, to, helpers);
   return isFloat(to) ? integerToFloat(value, from, to, helpers) : integerToInteger(value, from, to, helpers);
+}
+
+/** From 64 bits to a bool, or to an integer of fewer, which wraps. */
+function pairTo(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
+  if (to === "bool") return applyPairOp("ne", [value, pairLiteral(0n)], from, helpers);
+  const low = lowWord(value);
+  return wrap(registerOf(to) === "u32" ? low : call("bitcast<i32>", low), to, helpers);
+}
+
+function narrowRegister(dtype: Dtype): "i32" | "u32" | "bool" {
+  const register = registerOf(dtype);
+  if (register === "i32" || register === "u32" || register === "bool") return register;
+  return internalError("wgsl", `a conversion from ${dtype} to 64 bits should have been refused`);
 }
 
 /** By the bits, since NaN differs too and devices disagree on comparing it. */
@@ -84,7 +105,7 @@ function integer(value: number, suffix: string): Text {
 
 /** The op `bitcast`: both dtypes are of one width. */
 export function bitcast(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
-  if (from === to) return value;
+  if (from === to || isPair(from)) return value;
   const whole = dtypeInfo(from).bits === 32 && dtypeInfo(to).bits === 32;
   return whole
     ? call(`bitcast<${registerOf(to)}>`, value)

@@ -27,7 +27,12 @@ export type HelperName =
   | "u32_to_bf16"
   | "f16_from_bits"
   | "f16_bits"
-  | "f32_to_f16";
+  | "f32_to_f16"
+  | "pair_from_i32"
+  | "pair_add"
+  | "pair_sub"
+  | "i64_less"
+  | "u64_less";
 
 // prettier-ignore
 export const helpers: Readonly<Record<HelperName, Helper>> = {
@@ -139,6 +144,34 @@ fn f32_to_f16(x: f32) -> f16 {
     }
     return f16(x);
 }`, ["f16_from_bits"]),
+  pair_from_i32: helper(`\
+// 64 bits as a pair of words, the lower one first.
+fn pair_from_i32(a: i32) -> vec2<u32> {
+    return vec2<u32>(bitcast<u32>(a), bitcast<u32>(a >> 31u));
+}`),
+  pair_add: helper(`\
+fn pair_add(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+    let low = a.x + b.x;
+    return vec2<u32>(low, a.y + b.y + select(0u, 1u, low < a.x));
+}`),
+  pair_sub: helper(`\
+fn pair_sub(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+    return vec2<u32>(a.x - b.x, a.y - b.y - select(0u, 1u, a.x < b.x));
+}`),
+  i64_less: helper(`\
+fn i64_less(a: vec2<u32>, b: vec2<u32>) -> bool {
+    if (a.y != b.y) {
+        return bitcast<i32>(a.y) < bitcast<i32>(b.y);
+    }
+    return a.x < b.x;
+}`),
+  u64_less: helper(`\
+fn u64_less(a: vec2<u32>, b: vec2<u32>) -> bool {
+    if (a.y != b.y) {
+        return a.y < b.y;
+    }
+    return a.x < b.x;
+}`),
 };
 
 /** The helpers of a module, in the order of the table; what a helper needs comes with it. */

@@ -5,6 +5,7 @@ import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import type { Scalar } from "../../ir/ir.ts";
 import { toHalfBits } from "../../ir/values.ts";
 import type { HelperSet } from "./helpers.ts";
+import { pairLiteral } from "./pairs.ts";
 import { call, primary, type Text } from "./text.ts";
 import { registerOf } from "./types.ts";
 
@@ -19,6 +20,8 @@ export function literal(value: Scalar, dtype: Dtype, helpers: HelperSet): Text {
       return signed(String(Number(value)));
     case "f16":
       return halfLiteral(Number(value), helpers);
+    case "vec2<u32>":
+      return pairLiteral(value);
     case "f32":
       return floatLiteral(Number(value), helpers);
   }

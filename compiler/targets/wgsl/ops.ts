@@ -7,6 +7,7 @@ import type { OpName } from "../../ir/ops.ts";
 import type { HelperSet } from "./helpers.ts";
 import { binary, call, primary, unary, type BinaryOperator, type Text } from "./text.ts";
 import { bitcast, convert, saturate } from "./conversions.ts";
+import { applyPairOp, isPair } from "./pairs.ts";
 import { isNarrow, registerOf } from "./types.ts";
 import { mask, wrap } from "./wrap.ts";
 
@@ -117,6 +118,8 @@ const rules: Partial<Record<OpName, Rule>> = {
 
 /** A scalar op applied to operands. */
 export function applyOp(name: OpName, args: readonly Text[], cx: OpContext): Text {
+  if (name !== "convert" && name !== "bitcast" && isPair(cx.operand))
+    return applyPairOp(name, args, cx.operand, cx.helpers);
   const rule = rules[name] ?? internalError("wgsl", `the op ${name} should have become scalar code`);
   return rule(args, cx);
 }

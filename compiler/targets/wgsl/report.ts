@@ -57,7 +57,8 @@ function combinesOf({ together, body }: Entry): Pick<GpuReport["phases"][number]
 function bytesOf({ kernel }: Prepared, counts: (name: string) => boolean): number {
   let bytes = 0;
   for (const { name, dtype, shape } of kernel.buffers)
-    if (counts(name)) bytes += (constantSize(shape) ?? 0) * (dtype === "f16" ? 2 : 4);
+    if (counts(name))
+      bytes += (constantSize(shape) ?? 0) * (dtype === "f16" ? 2 : Math.max(4, dtypeInfo(dtype).bits / 8));
   return bytes;
 }
 

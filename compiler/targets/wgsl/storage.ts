@@ -21,6 +21,8 @@ type Layout =
   | { readonly kind: "plain"; readonly element: "f32" | "f16" | "i32" | "u32"; readonly lanes?: number }
   /** One element a word that is updated atomically; floats by their bits. */
   | { readonly kind: "atomic"; readonly element: "i32" | "u32"; readonly size?: number }
+  /** Two words an element, the lower one first. */
+  | { readonly kind: "pair" }
   /** Several elements a u32. */
   | { readonly kind: "packed"; readonly bits: number; readonly atomic: boolean };
 
@@ -69,6 +71,8 @@ export class Storage {
         return `array<${this.cellType}>`;
       case "atomic":
         return `array<atomic<${this.layout.element}>${this.layout.size === undefined ? "" : `, ${this.layout.size}`}>`;
+      case "pair":
+        return "array<u32>";
       case "packed":
         return this.layout.atomic ? "array<atomic<u32>>" : "array<u32>";
     }
@@ -97,6 +101,7 @@ export class Storage {
   /** Bits of storage that an element takes. */
   get elementBits(): number {
     if (this.layout.kind === "packed") return this.layout.bits;
+    if (this.layout.kind === "pair") return 64;
     return this.layout.kind === "plain" && this.layout.element === "f16" ? 16 : 32;
   }
 
@@ -114,6 +119,11 @@ export class Storage {
         return this.fromCell(element(this.name, at));
       case "atomic":
         return this.fromCell(call("atomicLoad", primary(`&${this.name}[${at.text}]`)));
+      case "pair":
+        return call(
+          this.accessor("load", () => this.loadPair()),
+          at,
+        );
       case "packed":
         return call(
           this.accessor("load", () => this.loadFunction(layout.bits, layout.atomic)),
@@ -132,6 +142,14 @@ export class Storage {
         return `${this.name}[${at.text}] = ${this.toCell(value).text};`;
       case "atomic":
         return `${call("atomicStore", primary(`&${this.name}[${at.text}]`), this.toCell(value)).text};`;
+      case "pair":
+        return `${
+          call(
+            this.accessor("store", () => this.storePair()),
+            at,
+            value,
+          ).text
+        };`;
       case "packed":
         return `${
           call(
@@ -147,7 +165,7 @@ export class Storage {
   update(op: AtomicOp, at: Text, value: Text): string {
     const { layout } = this;
     if (layout.kind === "local") return this.store(at, this.apply(op, this.load(at), value));
-    if (layout.kind === "plain")
+    if (layout.kind === "plain" || layout.kind === "pair")
       return internalError("wgsl", `${this.name} is updated atomically but not laid out so`);
     const direct = layout.kind === "atomic" && registerOf(this.dtype) === layout.element && this.wordSized;
     if (direct) {
@@ -192,6 +210,21 @@ export class Storage {
 
   private get register(): Register {
     return registerOf(valueDtype(this.dtype));
+  }
+
+  private loadPair(): (name: string) => string {
+    return (name) => `\
+fn ${name}(at: i32) -> vec2<u32> {
+    return vec2<u32>(${this.name}[2 * at], ${this.name}[2 * at + 1]);
+}`;
+  }
+
+  private storePair(): (name: string) => string {
+    return (name) => `\
+fn ${name}(at: i32, value: vec2<u32>) {
+    ${this.name}[2 * at] = value.x;
+    ${this.name}[2 * at + 1] = value.y;
+}`;
   }
 
   private loadFunction(bits: number, atomic: boolean): (name: string) => string {
@@ -295,7 +328,8 @@ export const bufferName = (buffer: Buffer, usage: Usage): string =>
 type Accessor = "load" | "store" | `atomic_${AtomicOp}`;
 
 function accessorsOf(layout: Layout, usage: Usage): readonly Accessor[] {
-  const elements: readonly Accessor[] = layout.kind === "packed" ? ["load", "store"] : [];
+  const elements: readonly Accessor[] =
+    layout.kind === "packed" || layout.kind === "pair" ? ["load", "store"] : [];
   const updates: readonly Accessor[] = usage.atomic
     ? ["atomic_add", "atomic_min", "atomic_max", "atomic_and", "atomic_or", "atomic_xor"]
     : [];
@@ -314,6 +348,7 @@ function layoutOf(buffer: Buffer, { atomic, written, size, shared, lanes }: Usag
       ...(lanes !== undefined && { lanes }),
     };
   const { bits } = dtypeInfo(buffer.dtype);
+  if (register === "vec2<u32>") return { kind: "pair" };
   if (buffer.space === "param") {
     if (bits < 32 && (buffer.dtype !== "f16" || atomic)) return { kind: "packed", bits, atomic: written };
   } else if (buffer.dtype === "f16" && atomic) {

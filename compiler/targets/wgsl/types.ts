@@ -6,8 +6,8 @@ import type { IrType } from "../../ir/ir.ts";
 import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 
-/** A scalar type of WGSL. */
-export type Register = "f32" | "f16" | "i32" | "u32" | "bool";
+/** A scalar type of WGSL, or what stands for one (`pairs.ts`). */
+export type Register = "f32" | "f16" | "i32" | "u32" | "bool" | "vec2<u32>";
 
 const registers: Partial<Record<Dtype, Register>> = {
   bool: "bool",
@@ -21,6 +21,8 @@ const registers: Partial<Record<Dtype, Register>> = {
   u8: "u32",
   u16: "u32",
   u32: "u32",
+  i64: "vec2<u32>",
+  u64: "vec2<u32>",
   f16: "f16",
   bf16: "f32",
   f32: "f32",
@@ -54,7 +56,7 @@ export const vectorLanes: readonly number[] = [2, 4];
 
 /** Whether values of a dtype are held in vectors. */
 export function isVectorDtype(dtype: Dtype): boolean {
-  return isSupported(dtype) && dtype !== "bool" && dtypeInfo(dtype).bits >= 8;
+  return isSupported(dtype) && dtype !== "bool" && [8, 16, 32].includes(dtypeInfo(dtype).bits);
 }
 
 /** Whether WGSL computes with vectors of a dtype as it does with one value; others round or wrap lane by lane. */
