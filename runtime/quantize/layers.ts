@@ -120,8 +120,8 @@ function product(node: NodeProto, w: Tensor, context: LayerContext): Made | Refu
       edit.weight(`${node.input[1]}_4bit`, weights.q),
       edit.weight(`${node.input[1]}_scales`, weights.scale),
     ];
-    // Level 4 lets the activations be rounded to eight bits, which is what dynamic means; level 1 asks for f32.
-    const level = activations === "dynamic" ? 4 : 1;
+    // Level 4 lets the activations be rounded to eight bits, which is what dynamic means; 0 leaves it to who runs the model.
+    const level = activations === "dynamic" ? 4 : 0;
     const attributes = { K: k, N: n, bits: 4, block_size: block, accuracy_level: level };
     const made = edit.node("MatMulNBits", node.name, inputs, [plain], attributes, "com.microsoft");
     return { nodes: [made, ...rest], weights, bits: 4, bytes: bytesFor(weights) };

@@ -11,6 +11,7 @@ import { mapOperands } from "../../ir/walk.ts";
 import { floatRules } from "./floats.ts";
 import { integerRules } from "./integers.ts";
 import { boolRules, comparison, extreme, select } from "./logic.ts";
+import { addPairs } from "./pair-products.ts";
 import { foldLane, isFalse, isTrue, literal, type Rule, type RuleContext } from "./rules.ts";
 import { addRamp, mulRamp, onUniform, vectorRules } from "./vectors.ts";
 
@@ -27,7 +28,7 @@ function rulesFor(expr: OpExpr): readonly Rule[] {
   if (opInfo(expr.op).band === "compare") found.unshift(comparison);
   if (expr.op === "select") found.unshift(select);
   if (expr.op === "min" || expr.op === "max") found.unshift(extreme);
-  if (isInteger(dtype) && expr.op === "add") found.push(addRamp);
+  if (isInteger(dtype) && expr.op === "add") found.push(addRamp, addPairs);
   if (isInteger(dtype) && expr.op === "mul") found.push(mulRamp);
   ruleLists.set(key, (rules = found.filter((rule) => rule !== undefined)));
   return rules;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sameResults, textAfter } from "../../../testing/equivalence.ts";
+import { applied, sameResults, textAfter } from "../../../testing/equivalence.ts";
 import { randomKernel } from "../../../testing/ir-generator.ts";
 import { ops, type OpName } from "../../ir/ops.ts";
 import { parseKernel } from "../../ir/parse.ts";
@@ -230,6 +230,24 @@ describe("simplify: meaning", () => {
       verify(after, `simplify of kernel ${seed}`);
       sameResults({ before, after }, { M: seed % 4, N: (seed >> 2) % 6 }, { seed });
     }
+  });
+  it("adds products of neighbouring lanes in pairs", () => {
+    // Lanes of several sums; the last two aren't pairs.
+    const even = (v: string) => `i32(shuffle[0, 2](${v}))`;
+    const odd = (v: string) => `i32(shuffle[1, 3](${v}))`;
+    const text = `kernel k(a: in i16[M, 4], b: in i16[M, 4], y: out i32[M, 2]) dims(M = a.0) {
+      for i in 0..M {
+        let v: i16x4 = a[i, ramp[4](0, 1)]
+        let w: i16x4 = b[i, ramp[4](0, 1)]
+        let p: i32x2 = ${even("v")} * ${even("w")} + ${odd("v")} * ${odd("w")}
+        let q: i32x2 = ${odd("w")} * ${odd("v")} + ${even("v")} * ${even("w")}
+        let r: i32x2 = ${even("v")} * ${even("w")} + ${odd("v")} * ${even("w")}
+        let s: i32x2 = ${even("v")} * ${odd("w")} + ${odd("v")} * ${even("w")}
+        y[i, ramp[2](0, 1)] = p + q * 3:i32x2 + r - s
+      }
+    }`;
+    for (const M of [0, 1, 5]) sameResults(applied(text, simplify), { M });
+    expect(textAfter(text, simplify).match(/dot2\(/g)).toHaveLength(2);
   });
   it("reaches a fixed point", () => {
     for (let seed = 0; seed < 200; seed++) {

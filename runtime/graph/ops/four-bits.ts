@@ -1,7 +1,7 @@
 // Products with weights of four bits in blocks, as `com.microsoft::MatMulNBits` has them: by the library's kernels where the blocks are
 // theirs, else number by number.
 
-import type { Dtype } from "../../../lang/dtypes.ts";
+import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import { sizeOf } from "../../tensor/layout.ts";
 import { HostStorage } from "../../tensor/storage.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -89,7 +89,8 @@ function asWords(constant: Tensor, dtype: "i32" | "i16", shape: readonly number[
 
 /**
  * The product by the library's kernels, which take blocks of 32 whose middle is 8; undefined for others. One row goes by the weights once; its
- * own numbers are rounded to eight bits where the node allows that (`accuracy_level` 4).
+ * own numbers are rounded to eight bits where the node allows that (`accuracy_level` 4), and to sixteen where it doesn't ask
+ * for all of a float's (1).
  */
 async function byWords(
   node: NodeContext,
@@ -102,9 +103,11 @@ async function byWords(
   const [a, w, scales] = [node.in(0), node.in(1), node.in(2)];
   if (a.dtype !== "f32" || scales.dtype !== "f32" || !w.fixed || node.has(3)) return undefined;
   if (block % 32 !== 0 || k % block !== 0 || rows * n === 0) return undefined;
-  const small = rows === 1 && node.int("accuracy_level", 0) === 4;
-  const dtype = small ? "i16" : "i32";
-  const bits = small ? 16 : 32;
+  const accuracy = node.int("accuracy_level", 0);
+  const small = rows === 1 && accuracy === 4;
+  const pairs = rows === 1 && accuracy !== 1 && b.target === "wasm";
+  const dtype = small || pairs ? "i16" : "i32";
+  const bits = dtypeInfo(dtype).bits;
   const tensor = asWords(await node.constant(1), dtype, [n, (k * 4) / bits]);
   if (!tensor) return undefined;
   const each = b.reshape(scales, [n, k / block, 1]);
@@ -112,7 +115,7 @@ async function byWords(
   const own = block === 32 ? each : b.map("$0", [each], { shape: [n, k / block, block / 32] });
   const weights = [b.constant(tensor), b.reshape(own, [n, k / 32])];
   const slots = [
-    { name: "w", dims: ["N", `${small ? 8 : 4} * B`] },
+    { name: "w", dims: ["N", `${128 / bits} * B`] },
     { name: "scale", dims: ["N", "B"] },
   ];
   node.note("4-bit weights");
@@ -151,7 +154,7 @@ async function byWords(
     );
     return y;
   }
-  const kernel = rows === 1 ? "gemv_4bit" : "matmul_4bit";
+  const kernel = pairs ? "gemv_4bit_pairs" : rows === 1 ? "gemv_4bit" : "matmul_4bit";
   const x = rows === 1 ? { name: "x", dims: ["32 * B"] } : { name: "x", dims: ["M", "32 * B"] };
   const [y] = b.kernel(
     {

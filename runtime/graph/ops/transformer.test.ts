@@ -16,6 +16,7 @@ afterAll(() => device.close());
 async function run(
   node: Omit<NodeSpec, "inputs" | "outputs"> & { readonly outputs?: number },
   inputs: Readonly<Record<string, Tensor | undefined>>,
+  constants: Readonly<Record<string, Tensor>> = {},
 ): Promise<{ shape: readonly number[]; values: number[] }[]> {
   const given = Object.entries(inputs).flatMap(([name, value]) => (value ? [[name, value] as const] : []));
   const outputs = Array.from({ length: node.outputs ?? 1 }, (_, at) => `out${at}`);
@@ -24,7 +25,17 @@ async function run(
     domains: { "com.microsoft": 1 },
     inputs: given.map(([name, { dtype, shape }]): PortSpec => [name, dtype, ...shape]),
     outputs: outputs.map((name): PortSpec => [name, "f32"]),
-    nodes: [{ ...node, inputs: Object.entries(inputs).map(([name, value]) => (value ? name : "")), outputs }],
+    nodes: [
+      {
+        ...node,
+        inputs: [
+          ...Object.entries(inputs).map(([name, value]) => (value ? name : "")),
+          ...Object.keys(constants),
+        ],
+        outputs,
+      },
+    ],
+    constants,
   };
   const model = await loadModel(modelBytes(spec), { device, registry: new OpRegistry() });
   const results = await model.run(Object.fromEntries(given));
@@ -212,4 +223,35 @@ test.each([true, false])("weights of four bits in blocks, with zero points: %s",
   });
   expect(y!.shape).toEqual([rows, n]);
   y!.values.forEach((value, at) => expect(value).toBeCloseTo(want[at]!, 3));
+});
+
+test("a row by weights of four bits, as exact as a node asks", async () => {
+  const [n, k, block] = [37, 96, 32];
+  const w = random("u8", [n, k / block, block / 2], { seed: 2 });
+  const scales = random("f32", [(n * k) / block], { seed: 3 });
+  const node = (level: number) =>
+    ({
+      op: "MatMulNBits",
+      domain: "com.microsoft",
+      attributes: { K: k, N: n, bits: 4, block_size: block, accuracy_level: level },
+    }) as const;
+  // An outlier coarsens its own block alone, and a block of zeros stays one.
+  const numbers = await elements(random("f32", [1, k], { seed: 1, low: -1, high: 1 }));
+  const a = tensor(
+    Float32Array.from(numbers, (value, at) => (at === 7 ? 500 : at >= 64 ? 0 : value)),
+    [1, k],
+  );
+  const [exact] = await run(node(1), { a }, { w, scales });
+  const weight = Math.max(...(await elements(scales)).map(Math.abs)) * 8;
+  for (const [level, unit] of [
+    [0, 32767],
+    [4, 127],
+  ] as const) {
+    const [y] = await run(node(level), { a }, { w, scales });
+    // Half a unit of the block with the outlier, for each of its numbers; the other block's own unit is far smaller.
+    const most = 32 * weight * (500 / unit) * 0.51 * (level === 4 ? 2 : 1);
+    const apart = y!.values.map((value, at) => Math.abs(value - exact!.values[at]!));
+    expect(Math.max(...apart)).toBeLessThan(most);
+    expect(Math.max(...apart)).toBeGreaterThan(0);
+  }
 });
