@@ -7,7 +7,7 @@ import { openDevice, tensor, type Device, type Tensor } from "../index.ts";
 import { loadModel } from "../onnx/index.ts";
 import { random } from "../random.ts";
 import { activationsOf, quantizeModel, type QuantizeOptions } from "./quantize.ts";
-import { bestCut, rangesOf } from "./ranges.ts";
+import { bestCut, leastError, rangesOf } from "./ranges.ts";
 import { decibels, eightBits, fourBits, floatsOf } from "./weights.ts";
 
 let device: Device;
@@ -194,4 +194,16 @@ test("entropy cuts what is far out, and keeps a flat distribution whole", () => 
   steep[2047] = 1;
   expect(bestCut(steep)).toBeLessThan(1200);
   expect(bestCut(new Float64Array(2048))).toBe(2048);
+});
+
+test("the least squared error cuts what is rare and far out, and keeps a flat distribution whole", () => {
+  const both = { low: -1, high: 1 };
+  // Less than a step may go.
+  expect(leastError(new Float64Array(2048).fill(5), both)).toBeGreaterThan(2030);
+  const peak = new Float64Array(2048).fill(1e6, 0, 256);
+  peak[2047] = 1;
+  expect(leastError(peak, both)).toBeLessThan(1024);
+  // Rounding to 255 steps costs less than one value that is nowhere near.
+  peak[2047] = 1e6;
+  expect(leastError(peak, { low: 0, high: 1 })).toBeGreaterThan(2030);
 });

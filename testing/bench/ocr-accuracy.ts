@@ -1,11 +1,11 @@
 // How many characters text recognition reads right in f32 and with small integers: lines drawn by a browser, calibrated on others of other
 // words. A character counts unless it has to be inserted, removed or replaced (Levenshtein). Fails if int8 reads fewer than 98 % of what f32 reads.
-// usage: node scripts/bench.mjs testing/bench/ocr-accuracy.ts [--lines=240] [--calibrate=48] [--method=minmax|entropy|dynamic]… [--keep=NODE]… [--seed=1]
+// usage: node scripts/bench.mjs testing/bench/ocr-accuracy.ts [--lines=240] [--calibrate=48] [--method=minmax|mse|entropy|dynamic]… [--keep=NODE]… [--seed=1]
 
 import { openDevice } from "../../runtime/index.ts";
 import { loadModel, type Model } from "../../runtime/onnx/index.ts";
 import { activationsOf, quantizeModel } from "../../runtime/quantize/quantize.ts";
-import { rangesOf } from "../../runtime/quantize/ranges.ts";
+import { rangesOf, type Method } from "../../runtime/quantize/ranges.ts";
 import { modelFile, realModels } from "../onnx/real-models.ts";
 import { textLines, type Line } from "./text-lines.ts";
 
@@ -13,7 +13,7 @@ const given = process.argv.slice(3);
 const all = (name: string): string[] =>
   given.filter((each) => each.startsWith(`--${name}=`)).map((each) => each.slice(name.length + 3));
 const number = (name: string, otherwise: number): number => Number(all(name)[0] ?? otherwise);
-const methods = all("method").length > 0 ? all("method") : ["minmax", "entropy", "dynamic"];
+const methods = all("method").length > 0 ? all("method") : ["minmax", "mse", "dynamic"];
 
 /** What is kept of f32's accuracy at least. */
 const least = 0.98;
@@ -81,7 +81,7 @@ for (const method of methods) {
           bytes,
           activationsOf(bytes, { keep }),
           others.map(({ image }) => ({ x: image })),
-          { device, method: method === "entropy" ? "entropy" : "minmax" },
+          { device, method: method as Method },
         );
   const made = quantizeModel(bytes, { activations: ranges ? "static" : "dynamic", ranges, keep });
   const { right, texts } = await accuracy(await loadModel(made.bytes, { device }));

@@ -46,7 +46,7 @@ export const onnx: Command = {
       value: "PATH",
       help: "quantize: samples, .npy, .npz, a folder",
     },
-    method: { kind: "value", value: "minmax|entropy", help: "quantize: how ranges follow from samples" },
+    method: { kind: "value", value: "minmax|entropy|mse", help: "quantize: how ranges follow from samples" },
     block: { kind: "value", value: "N", help: "quantize: 4-bit weights that share a scale; 32" },
     keep: { kind: "value", multiple: true, value: "NODE", help: "quantize: leave this node as it is" },
     labels: { kind: "value", value: "FILE.npy", help: "quantize: the right class of each row, for accuracy" },

@@ -23,7 +23,7 @@ export interface Request {
   readonly bits: 4 | 8;
   readonly block: number;
   readonly dynamic: boolean;
-  readonly method: "minmax" | "entropy";
+  readonly method: "minmax" | "entropy" | "mse";
   readonly keep: ReadonlySet<string>;
 }
 
@@ -48,7 +48,7 @@ export async function quantize(
     bits: Number(oneOf("bits", given.get("bits") ?? "8", ["4", "8"])) as 4 | 8,
     block: Number(oneOf("block", given.get("block") ?? "32", ["16", "32", "64", "128"])),
     dynamic: given.has("dynamic"),
-    method: oneOf("method", given.get("method") ?? "minmax", ["minmax", "entropy"] as const),
+    method: oneOf("method", given.get("method") ?? "minmax", ["minmax", "entropy", "mse"] as const),
     keep: new Set(given.all("keep")),
   };
   for (const file of [out, picture]) if (file !== undefined) checkWritable(file);
