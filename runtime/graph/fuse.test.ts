@@ -188,6 +188,49 @@ test("images that grow take in what is done to them", { timeout: 60_000 }, async
   expect((await fused.statistics()).launches).toBe(4);
 });
 
+test("what only looks at elements elsewhere launches nothing", async () => {
+  const spec: ModelSpec = {
+    version: 13,
+    inputs: [["x", "f32", 1, 5, 7]],
+    outputs: [
+      ["y", "f32", 1, 2, 7],
+      ["same", "f32", 1, 5, 7],
+      ["power", "f32", 1, 7, 2],
+    ],
+    nodes: [
+      { op: "Identity", inputs: ["x"], outputs: ["same"] },
+      { op: "Gather", inputs: ["same", "places"], outputs: ["g"], attributes: { axis: 1 } },
+      { op: "ReduceMean", inputs: ["g"], outputs: ["m"], attributes: { axes: [0], keepdims: 1 } },
+      { op: "Relu", inputs: ["m"], outputs: ["y"] },
+      // One copy in another order, read in two.
+      { op: "Transpose", inputs: ["x"], outputs: ["t"], attributes: { perm: [0, 2, 1] } },
+      { op: "Slice", inputs: ["t", "zero", "two", "axis"], outputs: ["re"] },
+      { op: "Slice", inputs: ["t", "two", "four", "axis"], outputs: ["im"] },
+      { op: "Mul", inputs: ["re", "im"], outputs: ["power"] },
+    ],
+    constants: {
+      places: tensor(BigInt64Array.of(1n, -1n), [2]),
+      zero: tensor(BigInt64Array.of(0n), [1]),
+      two: tensor(BigInt64Array.of(2n), [1]),
+      four: tensor(BigInt64Array.of(4n), [1]),
+      axis: tensor(BigInt64Array.of(2n), [1]),
+    },
+  };
+  const x = random("f32", [1, 5, 7], { seed: 5, low: -1, high: 1 });
+  const model = await loadModel(modelBytes(spec), { device, registry: new OpRegistry() });
+  const { y, same, power } = await model.run({ x });
+  const elements = [...((await x.data()) as Float32Array)];
+  expect([...(await valuesOf(same!))]).toEqual(elements);
+  const rows = [...elements.slice(7, 14), ...elements.slice(28, 35)];
+  expect([...(await valuesOf(y!))]).toEqual(rows.map((element) => Math.max(element, 0)));
+  const powers = Array.from({ length: 14 }, (_, at) => {
+    const [column, row] = [at >> 1, at & 1];
+    return Math.fround(elements[row * 7 + column]! * elements[(row + 2) * 7 + column]!);
+  });
+  expect([...(await valuesOf(power!))]).toEqual(powers);
+  expect((await model.statistics()).launches).toBe(2);
+});
+
 test("values that are needed at the same time lie apart", () => {
   fc.assert(
     fc.property(

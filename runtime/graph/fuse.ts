@@ -92,7 +92,7 @@ class Fusion {
     for (const input of step.inputs) {
       const producer = this.producer(input);
       if (producer?.kind !== "map" || !this.onlyFor(producer, step)) continue;
-      const made = merged(producer, step) ?? mergedInOrder(producer, step);
+      const made = withoutCopy(producer, step) ?? merged(producer, step) ?? mergedInOrder(producer, step);
       if (!made) continue;
       const [output] = made.outputs;
       const [shown] = step.outputs;
@@ -140,6 +140,36 @@ class Fusion {
       step = made;
     });
   }
+}
+
+/** A map that only puts elements in another order. */
+const copies = ({ inputs, ops }: MapStep): boolean =>
+  inputs.length === 1 && ops.every(({ text }) => text === "$0");
+
+/** A map that reads where the elements lie, instead of from a copy in another order; in several orders, if it likes. */
+function withoutCopy(producer: MapStep, reader: MapStep): MapStep | undefined {
+  if (!copies(producer) || producer.ops.some(({ dtype }) => dtype !== producer.inputs[0]!.value.dtype))
+    return undefined;
+  const [made] = producer.outputs;
+  const [source] = producer.inputs;
+  const { shape } = reader.outputs[0]!;
+  const from = broadcastLayout(source!, made!.shape);
+  const inputs: Input[] = [];
+  const place = inputList(inputs);
+  const places: number[] = [];
+  for (const input of reader.inputs) {
+    if (rootOf(input.value) !== made) {
+      places.push(place(input));
+      continue;
+    }
+    const shown = input.view?.shape ?? input.value.shape;
+    if (shown.length > shape.length || sizeProduct(shown) !== sizeProduct(shape)) return undefined;
+    const layout = throughView(from, input.view, shape);
+    if (!layout) return undefined;
+    places.push(place({ value: source!.value, view: layout }));
+  }
+  const ops = reader.ops.map((op) => moved(op, (at) => ({ input: places[at]! }), 0));
+  return { ...reader, inputs, ops };
 }
 
 /** One map that does what `producer` and then `reader` do. */
@@ -288,11 +318,10 @@ function squeezed({ shape, strides, offset }: NonNullable<Input["view"]>): NonNu
 /** A kernel that reads where the elements lie, instead of from a copy in another layout. */
 function withView(step: KernelStep, at: number, producer: MapStep): KernelStep | undefined {
   const [source] = producer.inputs;
-  const copies = producer.ops.length === 1 && producer.ops[0]!.text === "$0" && producer.inputs.length === 1;
   const input = step.inputs[at]!;
-  if (!copies || input.view || source!.value.dtype !== input.value.dtype) return undefined;
+  if (!copies(producer) || input.view || source!.value.dtype !== input.value.dtype) return undefined;
   const layout = reshapeLayout(broadcastLayout(source!, producer.outputs[0]!.shape), input.value.shape);
-  if (!layout || !hasDenseRows(layout)) return undefined;
+  if (!layout || !(hasDenseRows(layout) || isTiny(layout))) return undefined;
   return {
     ...step,
     inputs: step.inputs.map((each, n) => (n === at ? { value: source!.value, view: layout } : each)),
@@ -302,8 +331,16 @@ function withView(step: KernelStep, at: number, producer: MapStep): KernelStep |
 /** Elements along the last axis lie together, so that vectors of them are loaded at once. */
 function hasDenseRows({ shape, strides, offset }: NonNullable<Input["view"]>): boolean {
   if (offset === 0 && isContiguous({ shape, strides, offset })) return true;
-  return shape.length > 0 && strides.at(-1) === 1 && shape.at(-1)! >= 16 && !strides.includes(0);
+  return shape.length > 0 && strides.at(-1) === 1 && shape.at(-1)! >= 16 && !repeats({ shape, strides });
 }
+
+/** So few elements that copying them takes longer than reading them one by one. */
+const isTiny = (layout: NonNullable<Input["view"]>): boolean =>
+  sizeProduct(layout.shape) <= 16 && !repeats(layout);
+
+/** Whether elements are seen more than once; an axis of one element says nothing by its stride. */
+const repeats = ({ shape, strides }: Pick<NonNullable<Input["view"]>, "shape" | "strides">): boolean =>
+  strides.some((stride, axis) => stride === 0 && shape[axis] !== 1);
 
 /** A kernel that computes an input's elements where it reads them. */
 function withPrologue(step: KernelStep, at: number, producer: MapStep): KernelStep | undefined {

@@ -185,6 +185,7 @@ export class GraphRunner {
     const loaded = await LoadedStage.load(
       stage.builder.steps,
       [...exports.values()],
+      stage.values.values(),
       stage.rewritten,
       this.context,
     );

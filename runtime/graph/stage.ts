@@ -10,7 +10,7 @@ import { Tensor, tensor } from "../tensor/tensor.ts";
 import type { Folder } from "./fold.ts";
 import { fuse } from "./fuse.ts";
 import { argumentsOf, prepare, type Prepared } from "./kernels.ts";
-import { planMemory, type MemoryPlan } from "./memory.ts";
+import { bytesFor, planMemory, type MemoryPlan } from "./memory.ts";
 import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
 import type { Rewritten } from "./rewrites/rewriter.ts";
 import { copiesOf, sitesOf, type Site } from "./sites.ts";
@@ -51,6 +51,8 @@ export class LoadedStage {
   readonly steps: readonly LoadedStep[];
   /** Nodes of the model that these steps compute, and that aren't constant. */
   readonly nodes: number;
+  /** Bytes of what these nodes make, if each value had memory of its own. */
+  readonly intermediates: number;
   /** Tensors that go from one device to another in a run. */
   readonly copies: number;
   private readonly places: Places;
@@ -65,6 +67,7 @@ export class LoadedStage {
     memory: MemoryPlan,
     steps: readonly LoadedStep[],
     nodes: number,
+    intermediates: number,
     places: Places,
     constants: ReadonlyMap<Site, Places>,
     pools: readonly Tensor[],
@@ -72,6 +75,7 @@ export class LoadedStage {
     this.memory = memory;
     this.steps = steps;
     this.nodes = nodes;
+    this.intermediates = intermediates;
     this.places = places;
     this.constants = constants;
     this.pools = pools;
@@ -89,11 +93,15 @@ export class LoadedStage {
   static async load(
     all: readonly Step[],
     wanted: readonly Value[],
+    /** Values that the model has names for. */
+    named: Iterable<Value>,
     rewritten: readonly Rewritten[],
     context: StageContext,
   ): Promise<LoadedStage> {
     const { sites, folder } = context;
     const live = liveSteps(all, wanted);
+    const nodes = computing(all, live, rewritten);
+    const intermediates = bytesMadeBy(nodes, named);
     const steps = context.fusion ? fuse(live, wanted) : live;
     for (const step of steps)
       for (const { value } of inputsOf(step)) if (value.fixed) await folder.evaluate(value);
@@ -116,7 +124,7 @@ export class LoadedStage {
       const given = [...roots].filter((root) => !places.has(root) && !root.fixed);
       loaded.push({ step, site, ...prepared[at]!, given, args: undefined, run: undefined });
     }
-    return new LoadedStage(memory, loaded, computing(all, live, rewritten), places, constants, pools);
+    return new LoadedStage(memory, loaded, nodes.size, intermediates, places, constants, pools);
   }
 
   /** Runs every step. `given` are the tensors of the stage's inputs. */
@@ -237,15 +245,27 @@ function placed(arena: Tensor, { dtype, shape }: Value, byteOffset: number): Ten
   return new Tensor(arena.storage, dtype, { shape, strides: contiguousStrides(shape), offset });
 }
 
-/** How many nodes of the model these steps are for: those that were computed by others count as well. */
-function computing(all: readonly Step[], live: readonly Step[], rewritten: readonly Rewritten[]): number {
+/** Names of the nodes of the model that these steps are for: those that were computed by others count as well. */
+function computing(
+  all: readonly Step[],
+  live: readonly Step[],
+  rewritten: readonly Rewritten[],
+): ReadonlySet<string> {
   const varying = new Set(
     all.flatMap(({ outputs, origin }) => (outputs.some(({ fixed }) => !fixed) ? [origin] : [])),
   );
   const nodes = new Set(live.map(({ origin }) => origin));
   for (const { replaced } of rewritten)
     if (nodes.has(replaced[0]!.name)) for (const { name } of replaced) if (varying.has(name)) nodes.add(name);
-  return nodes.size;
+  return nodes;
+}
+
+/** Bytes of what these nodes make, each value once, as if all were stored. */
+function bytesMadeBy(nodes: ReadonlySet<string>, named: Iterable<Value>): number {
+  const roots = new Set([...named].map(rootOf));
+  return [...roots]
+    .filter(({ step, fixed }) => step !== undefined && !fixed && nodes.has(step.origin))
+    .reduce((total, value) => total + bytesFor(value), 0);
 }
 
 /** The steps that wanted values need and that aren't constant, in order. */

@@ -37,7 +37,7 @@ export interface ModelStatistics {
   readonly rewrites: Readonly<Record<string, number>>;
   /** Bytes planned for intermediates and results. */
   readonly arena: number;
-  /** Bytes that they would take if none shared memory. */
+  /** Bytes that the results of the model's nodes would take, fused or not, if each had memory of its own. */
   readonly intermediates: number;
   /** Bytes of weights, and of what was computed of them alone, on the device. */
   readonly weights: number;
@@ -106,7 +106,7 @@ export class Model {
       kernels: new Set(stages.flatMap(({ steps }) => steps.map(({ kernel }) => kernel))).size,
       rewrites,
       arena: sum(({ memory }) => memory.bytes),
-      intermediates: sum(({ memory }) => memory.sum),
+      intermediates: sum(({ intermediates }) => intermediates),
       weights: this.context.sites.reduce((total, { weights }) => total + weights.bytes, 0),
       devices,
       copies: sum(({ copies }) => copies),

@@ -22,7 +22,6 @@ const unary: Readonly<Record<string, Expression>> = {
   Erf: { text: "erf($0)", uses: ["std.math.erf"] },
   Exp: { text: "exp($0)", uses: ["std.math.exp"] },
   Floor: { text: "floor($0)" },
-  Identity: { text: "$0" },
   Log: { text: "log($0)", uses: ["std.math.log"] },
   Neg: { text: "-$0" },
   Not: { text: "not $0" },

@@ -3,7 +3,7 @@
 
 import { sizeOf } from "../../tensor/layout.ts";
 import type { Value } from "../program.ts";
-import { around } from "./layout.ts";
+import { around, part, type Range } from "./layout.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
 
 /** An index as the kernel needs it: from the front, and proved to be in range by an assert. */
@@ -14,10 +14,31 @@ const checked = (at: string, size: string): string[] => [
   "let at = index(wide)",
 ];
 
-const gather: Build = (node) => {
+/** As many constant indices are looked at, to see whether they are a range. */
+const fewIndices = 64;
+
+/** The range that constant indices are, each as far behind the one before; undefined if they are anything else. */
+async function rangeOf(node: NodeContext, size: number): Promise<Range | undefined> {
+  const indices = node.in(1);
+  const count = sizeOf(indices.shape);
+  if (!indices.fixed || count === 0 || count > fewIndices) return undefined;
+  const places = (await node.numbers(1)).map((at) => (at < 0 ? at + size : at));
+  const [start] = places as [number];
+  const step = count > 1 ? places[1]! - start : 1;
+  const fits = places.every((at, n) => at >= 0 && at < size && at === start + n * step);
+  return fits && step > 0 ? { start, step, count } : undefined;
+}
+
+const gather: Build = async (node) => {
   const { b } = node;
   const [x, indices] = [node.in(0), node.in(1)];
   const axis = node.axis(node.int("axis", 0), x.shape.length);
+  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
+  const range = await rangeOf(node, x.shape[axis]!);
+  if (range) {
+    const ranges = x.shape.map((dim, at) => (at === axis ? range : { start: 0, step: 1, count: dim }));
+    return b.reshape(part(node, x, ranges), shape);
+  }
   const [before, count, after] = around(x.shape, axis);
   const [y] = b.kernel(
     {

@@ -95,12 +95,15 @@ const slice: Build = async (node) => {
   return part(node, x, ranges);
 };
 
+/** Places along an axis. */
+export interface Range {
+  readonly start: number;
+  readonly step: number;
+  readonly count: number;
+}
+
 /** A range of each axis; steps may be negative, which a layout can't say. */
-export function part(
-  node: NodeContext,
-  x: Value,
-  ranges: readonly { readonly start: number; readonly step: number; readonly count: number }[],
-): Value {
+export function part(node: NodeContext, x: Value, ranges: readonly Range[]): Value {
   const strides = contiguousStrides(x.shape);
   const shape = ranges.map(({ count }) => count);
   if (sizeOf(shape) === 0) return node.b.literal(x.dtype, [], shape);
@@ -124,7 +127,7 @@ export function reversed({ b }: NodeContext, x: Value, axis: number): Value {
       inputs: [{ name: "x", dims: ["A", "N", "B"] }],
       outputs: [{ name: "y", dims: ["A", "N", "B"] }],
       scalars: [],
-      body: ["@parallel", "for i, j, k in grid(A, N, B):", "    y[i, j, k] = x[i, N - 1 - j, k]"],
+      body: ["@parallel", "for i, j, k in grid(A, N, B):", "    y[i, j, k] = READ(x, i, N - 1 - j, k)"],
     },
     [flat],
     [{ dtype: x.dtype, shape: flat.shape }],
@@ -176,7 +179,7 @@ export function concatenate(node: NodeContext, values: readonly Value[], axis: n
     `    for j in range(${lengths[at]}):`,
     "        @vectorize",
     "        for k in range(B):",
-    `            y[i, ${at === 0 ? "j" : `${offset(at)} + j`}, k] = ${name}[i, j, k]`,
+    `            y[i, ${at === 0 ? "j" : `${offset(at)} + j`}, k] = READ(${name}, i, j, k)`,
   ]);
   const [y] = b.kernel(
     {
@@ -274,6 +277,7 @@ const size: Build = (node) => node.b.scalar("i64", sizeOf(node.in(0).shape));
 const row = (op: string, build: Build, since = 1): OpRow => ({ op, since, build });
 
 export const layout: readonly OpRow[] = [
+  row("Identity", (node) => node.in(0)),
   row("Reshape", reshape),
   row("Squeeze", squeeze),
   row("Unsqueeze", unsqueeze),

@@ -61,9 +61,8 @@ export function reduce(
   const done = result.replaceAll("$", "total").replaceAll(/\bn\b/g, `(${count})`);
   const lines = [
     `let total = ${narrow && combine === "sum" ? `${x.dtype}(${value})` : value}`,
-    ...(kept.length === 0
-      ? [`y[0] = ${done}`]
-      : [`let result = ${done}`, `y[${target}] = POST(result, ${target})`]),
+    `let result = ${done}`,
+    `y[${target}] = POST(result, ${target})`,
   ];
   // In lanes along what lies together in memory: the kept axis behind the reduced ones, or the reduced one itself.
   const innermost = runs.length - 1;
@@ -78,9 +77,9 @@ export function reduce(
     {
       name: "reduce",
       inputs: [{ name: "x", dims: names }],
-      outputs: [{ name: "y", dims: kept.map((at) => names[at]!) }],
+      outputs: [{ name: "y", dims: kept.length === 0 ? [1] : kept.map((at) => names[at]!) }],
       scalars: [],
-      hook: kept.length === 0 ? undefined : { indices: kept.length },
+      hook: { indices: Math.max(kept.length, 1) },
       body,
       uses,
     },
@@ -90,7 +89,7 @@ export function reduce(
         runs.map(({ size }) => size),
       ),
     ],
-    [{ dtype: x.dtype, shape: kept.map((at) => runs[at]!.size) }],
+    [{ dtype: x.dtype, shape: kept.length === 0 ? [1] : kept.map((at) => runs[at]!.size) }],
   );
   return b.reshape(y!, shape);
 }
@@ -102,6 +101,10 @@ const by =
     const axes = await axesOf(node, x);
     if (!axes.reduced.includes(true) && !before && reducer.term === undefined && reducer.result === undefined)
       return x;
+    // Of one element each, the sum is that element, and so is the mean.
+    const single = axes.reduced.every((reduced, axis) => !reduced || x.shape[axis] === 1);
+    if (single && !before && reducer.term === undefined && (reducer.result ?? "$ / n") === "$ / n")
+      return node.b.reshape(x, axes.shape);
     return reduce(node, before ? before(node, x) : x, axes, reducer);
   };
 

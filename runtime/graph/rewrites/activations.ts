@@ -1,7 +1,8 @@
 // Activations that exporters write out as arithmetic.
 
 import { any, either, number, op, product3, type Pattern } from "./pattern.ts";
-import type { Rewrite } from "./rewrite.ts";
+import { isFloating } from "../builder.ts";
+import type { Match, Rewrite } from "./rewrite.ts";
 
 const x = any("x");
 const mul = (a: Pattern, b: Pattern) => op("Mul", [a, b]);
@@ -28,6 +29,15 @@ const halfOf = (share: Pattern): Pattern => {
   return either(product3(x, number(0.5), raised), mul(op("Div", [x, number(2)]), raised));
 };
 
+/** A number between 0 and 6, by inputs of Clip or, in old models, by its attributes. */
+const raised = op("Add", [x, number(3)]);
+const upToSix = either(op("Clip", [raised, number(0), number(6)]), op("Clip", [raised], { as: "clip" }));
+
+function isUpToSix(match: Match): boolean {
+  const clip = match.node("clip");
+  return !clip || (clip.attributes["min"] === 0 && clip.attributes["max"] === 6);
+}
+
 export const activationRewrites: readonly Rewrite[] = [
   {
     name: "GELU",
@@ -52,6 +62,18 @@ export const activationRewrites: readonly Rewrite[] = [
       inputs: [match.name("x")],
       attributes: { alpha: match.number("alpha")! },
     }),
+  },
+  {
+    name: "hard Swish",
+    pattern: either(
+      op("Div", [mul(x, upToSix), number(6)]),
+      mul(x, op("Div", [upToSix, number(6)])),
+      product3(x, upToSix, number(1 / 6)),
+    ),
+    replace: (match) =>
+      isUpToSix(match) && isFloating(match.value("x").dtype)
+        ? { op: "HardSwish", inputs: [match.name("x")], version: 14 }
+        : undefined,
   },
   {
     name: "Mish",

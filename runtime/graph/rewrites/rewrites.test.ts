@@ -21,6 +21,8 @@ const constants: Record<string, Tensor> = {
   one: f32(1),
   two: f32(2),
   three: f32(3),
+  zero: f32(0),
+  six: f32(6),
   root2: f32(Math.SQRT2),
   cubic: f32(0.044715),
   slope: f32(Math.sqrt(2 / Math.PI)),
@@ -84,6 +86,10 @@ const cases: Record<string, readonly (readonly string[])[]> = {
   ],
   SiLU: [["s = Sigmoid(x)", "i = Identity(s)", "y = Mul(i, x)"]],
   "quick GELU": [["m = Mul(x, tilt)", "s = Sigmoid(m)", "y = Mul(x, s)"]],
+  "hard Swish": [
+    ["a = Add(x, three)", "c = Clip(a, zero, six)", "m = Mul(x, c)", "y = Div(m, six)"],
+    ["a = Add(three, x)", "c = Clip(a, zero, six)", "d = Div(c, six)", "y = Mul(d, x)"],
+  ],
   Mish: [["p = Softplus(x)", "t = Tanh(p)", "y = Mul(x, t)"]],
   "layer norm": [
     [
