@@ -4,6 +4,7 @@ import { lanes } from "../../machine/geometry.ts";
 import { columnsOfBlock } from "../../machine/mxm.ts";
 import { encode, widths, type Beat, type TspType } from "../../machine/values.ts";
 import type { Binding, Values } from "./compose.ts";
+import { preparedRow } from "./prepared.ts";
 import { shiftBuffer, type Product, type Strided } from "./spec.ts";
 import type { StoredWeights } from "./stage.ts";
 import { eachWeight, type Tiling } from "./tiles.ts";
@@ -16,9 +17,11 @@ export function columnValues(
   at: Strided,
   values: Values,
 ): (column: number) => number {
-  const { weights, channels, columns, x, y } = gathered?.of ?? own;
+  const { weights, channels, columns, x, y, prepared } = gathered?.of ?? own;
   if (at.buffer !== shiftBuffer) {
-    const given = values(bind(at.buffer));
+    const given = prepared?.makes.has(at.buffer)
+      ? preparedRow(prepared, at.buffer, (buffer) => values(bind(buffer)))
+      : values(bind(at.buffer));
     return (column) => given[at.first + (column % columns) * at.column]!;
   }
   const given = values(bind(weights.buffer));

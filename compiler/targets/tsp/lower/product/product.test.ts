@@ -1,6 +1,7 @@
 // Products and convolutions of kernels as TSP programs against the interpreter, on awkward sizes: exactly, without a fault,
 // and in as many cycles as the checks predict.
 
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { compile } from "../../../../index.ts";
 import { interpret, makeTensor, type TensorArg } from "../../../../ir/interpret.ts";
@@ -10,6 +11,7 @@ import { checkProgram } from "../../assemble/index.ts";
 import { groqchipCal } from "../../machine/profile.ts";
 import { simulate } from "../../simulate/index.ts";
 import { lowerKernel } from "../index.ts";
+import { productOf } from "./recognize.ts";
 
 async function kernelOf(text: string, set: Record<string, string> = {}): Promise<IrKernel> {
   const { kernels, diagnostics } = await compile({ path: "product.kern", text }, { set, target: [] });
@@ -102,6 +104,21 @@ test.each([
   [31, 330, 325],
 ])("requantized, with a residual and relu: %d×%d times %d columns", async (M, K, N) => {
   agrees(await kernelOf(requantized), { M, K, N }, { step: 0.375 });
+});
+
+test("the library's requantized product", async () => {
+  const path = "stdlib/quantized.kern";
+  const { kernels } = await compile({ path, text: readFileSync(path, "utf8") }, { target: [] });
+  const { ir } = kernels.find(({ typed }) => typed.name === "requantized_matmul")!;
+  const scalars = { zero: 117, target: 13 };
+  for (const [M, K, N] of [
+    [1, 1, 1],
+    [5, 33, 7],
+    [19, 330, 325],
+  ] as const) {
+    expect(productOf(ir, new Map(Object.entries({ M, K, N, ...scalars })))?.type).toBe("u8");
+    agrees(ir, { M, K, N }, scalars);
+  }
 });
 
 const convolution = `

@@ -6,6 +6,7 @@ import type { Expr, IrKernel, ReduceStmt, Stmt } from "../../../../ir/ir.ts";
 import { constant, op, ref, scalarType } from "../../../../ir/ir.ts";
 import { dagOf, fixedInt, Unfit, type Access } from "../dag.ts";
 import { reducedNest, reducedValue } from "./nest.ts";
+import { splitOf } from "./prepared.ts";
 import {
   factorOf,
   operandKey,
@@ -21,9 +22,22 @@ import { shiftBuffer, sumBuffer, type Axis, type Operand, type Product, type Str
 
 /** The product that a kernel is, or `undefined` where it sums no products; throws `Unfit` for one that can't be done. */
 export function productOf(kernel: IrKernel, known: ReadonlyMap<string, number>): Product | undefined {
-  const nest = reducedNest(kernel, known, ["sum"]);
+  const split = splitOf(kernel, known);
+  const nest = split && reducedNest(split.main, known, ["sum"]);
   const found = nest && factorsOf(nest.reduce);
-  return found && new Reading(nest.kernel, nest.loops, nest.body, nest.reduce, found).product();
+  if (!found) return undefined;
+  const product = new Reading(nest.kernel, nest.loops, nest.body, nest.reduce, found).product();
+  const { prepared } = split;
+  if (!prepared) return product;
+  // Only rows of factors, made of what doesn't go through the planes.
+  const { words, weights, operands } = product;
+  const alone =
+    [words, weights].every(({ buffer }) => !prepared.makes.has(buffer)) &&
+    !prepared.takes.has(words.buffer) &&
+    [...operands.values()].every(
+      ({ kind, at }) => kind === "row" || !(prepared.makes.has(at.buffer) || prepared.takes.has(at.buffer)),
+    );
+  return alone ? { ...product, prepared } : undefined;
 }
 
 interface Summed {

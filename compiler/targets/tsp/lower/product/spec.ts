@@ -5,6 +5,7 @@ import type { Span } from "../../../../../lang/source.ts";
 import type { Dag } from "../dag.ts";
 import type { TspType } from "../../machine/values.ts";
 import type { Gathered } from "./gather.ts";
+import type { Prepared } from "./prepared.ts";
 
 /** How an output position, a tap and an input position belong together on one axis. */
 export interface Axis {
@@ -61,6 +62,8 @@ export interface Product {
   readonly dag: Dag;
   readonly operands: ReadonlyMap<string, Operand>;
   readonly result: { readonly type: TspType; readonly at: Strided };
+  /** Rows of factors that the kernel makes before the product. */
+  readonly prepared?: Prepared;
   /** Where its words hold the taps of another product, side by side. */
   readonly gathered?: Gathered;
 }
