@@ -1,14 +1,9 @@
 // The whole compiler in a page: bundled for browsers, it compiles a kernel from text inside Chromium and runs it
 // there, on threads and without, and explains a mistake.
 
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { build, preview, type PreviewServer } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { compile } from "../compiler/index.ts";
-import { noChromium, openChromium, openPage } from "../testing/chromium.ts";
+import { noChromium, openBuiltPage, type BuiltPage } from "../testing/chromium.ts";
 import type { openDevice, tensor } from "./index.ts";
 
 const entry = `
@@ -42,53 +37,14 @@ declare global {
 }
 
 describe.skipIf(noChromium)("the compiler in a page", () => {
-  let folder: string;
-  let server: PreviewServer;
-  let browser: Browser;
-  let page: Page;
-  let errors: string[];
-
+  let built: BuiltPage;
   beforeAll(async () => {
-    folder = realpathSync(mkdtempSync(join(tmpdir(), "kern-page-")));
-    writeFileSync(join(folder, "main.js"), entry);
-    writeFileSync(
-      join(folder, "index.html"),
-      `<!doctype html><link rel="icon" href="data:," /><script type="module" src="/main.js"></script>`,
-    );
-    const settings = {
-      root: folder,
-      configFile: false,
-      logLevel: "silent",
-      resolve: {
-        alias: [
-          { find: /^kernc$/, replacement: resolve("compiler/index.ts") },
-          { find: /^kernc\/runtime$/, replacement: resolve("runtime/index.ts") },
-        ],
-      },
-      build: { minify: false, outDir: join(folder, "dist") },
-      preview: {
-        port: 0,
-        headers: {
-          "Cross-Origin-Opener-Policy": "same-origin",
-          "Cross-Origin-Embedder-Policy": "require-corp",
-        },
-      },
-    } as const;
-    await build({ ...settings, resolve: { alias: [...settings.resolve.alias] } });
-    server = await preview({ ...settings, resolve: { alias: [...settings.resolve.alias] } });
-    browser = await openChromium();
-    ({ page, errors } = await openPage(browser));
-    await page.goto(server.resolvedUrls!.local[0]!);
-    await page.waitForSelector("html[data-ready]");
+    built = await openBuiltPage(entry, { isolated: true });
   });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
-    if (folder) rmSync(folder, { recursive: true });
-  });
+  afterAll(() => built?.close());
 
   test.each([1, 2])("compiles softmax from text and runs it on %i threads", async (threads) => {
-    const rows = await page.evaluate(
+    const rows = await built.page.evaluate(
       async ([source, threads]) => {
         const { compile, openDevice, tensor } = globalThis.kern;
         const device = await openDevice("wasm", { threads, serialBelow: 0 });
@@ -117,7 +73,7 @@ describe.skipIf(noChromium)("the compiler in a page", () => {
   });
 
   test("runs on the interpreter", async () => {
-    const values = await page.evaluate(async (source) => {
+    const values = await built.page.evaluate(async (source) => {
       const { compile, openDevice, tensor } = globalThis.kern;
       const { softmax } = await (await openDevice("interp")).load(await compile(source));
       const { y } = await softmax!({ x: tensor(Float32Array.of(0, 0, 0, 0), [2, 2]) });
@@ -127,7 +83,7 @@ describe.skipIf(noChromium)("the compiler in a page", () => {
   });
 
   test("explains a mistake", async () => {
-    const message = await page.evaluate(
+    const message = await built.page.evaluate(
       (source) =>
         globalThis.kern.compile(source).then(
           () => "",
@@ -137,6 +93,6 @@ describe.skipIf(noChromium)("the compiler in a page", () => {
     );
     expect(message).toContain("K0401");
     expect(message).toContain("counterexample");
-    expect(errors).toEqual([]);
+    expect(built.errors).toEqual([]);
   });
 });

@@ -1,13 +1,8 @@
 // Models cut for onnxruntime-web in Chromium, on one GPUDevice: no tensor is copied between the two, by our count and by that of the
 // page's own WebGPU calls.
 
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { build, preview, type InlineConfig, type PreviewServer } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { noChromium, openChromium, openPage, webgpuArguments } from "../../testing/chromium.ts";
+import { noChromium, openBuiltPage, webgpuArguments, type BuiltPage } from "../../testing/chromium.ts";
 import { cutKernels, cutModelBytes } from "../../testing/onnx/cut-model.ts";
 
 const entry = `
@@ -84,50 +79,17 @@ interface Report {
 }
 
 describe.skipIf(noChromium)("onnxruntime-web and kernels in a page", () => {
-  let folder: string;
-  let server: PreviewServer;
-  let browser: Browser;
-  let page: Page;
-  let errors: string[];
-
+  let built: BuiltPage;
   beforeAll(async () => {
-    folder = realpathSync(mkdtempSync(join(tmpdir(), "kern-ort-page-")));
-    writeFileSync(join(folder, "main.js"), entry);
-    const html = `<!doctype html><link rel="icon" href="data:," /><script type="module" src="/main.js"></script>`;
-    writeFileSync(join(folder, "index.html"), html);
-    const settings: InlineConfig = {
-      root: folder,
-      configFile: false,
-      logLevel: "silent",
-      resolve: {
-        alias: [
-          { find: /^kernc$/, replacement: resolve("compiler/index.ts") },
-          { find: /^kernc\/runtime$/, replacement: resolve("runtime/index.ts") },
-          { find: /^kernc\/(onnx|ort)$/, replacement: resolve("runtime/$1/index.ts") },
-          {
-            find: /^onnxruntime-web\/webgpu$/,
-            replacement: resolve("node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs"),
-          },
-        ],
-      },
-      build: { minify: false, target: "esnext", outDir: join(folder, "dist") },
-      preview: { port: 0 },
-    };
-    await build(settings);
-    server = await preview(settings);
-    browser = await openChromium(webgpuArguments);
-    ({ page, errors } = await openPage(browser));
-    await page.goto(server.resolvedUrls!.local[0]!);
-    await page.waitForSelector("html[data-ready]", { timeout: 60_000 });
+    built = await openBuiltPage(entry, {
+      arguments: webgpuArguments,
+      alias: { "onnxruntime-web/webgpu": "node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs" },
+    });
   }, 120_000);
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
-    if (folder) rmSync(folder, { recursive: true });
-  });
+  afterAll(() => built?.close());
 
   const run = (rows: number, outputs: string) =>
-    page.evaluate(
+    built.page.evaluate(
       ([bytes, count, where]) =>
         (globalThis as unknown as { kern: { run(...args: unknown[]): Promise<Report> } }).kern.run(
           bytes,
@@ -154,6 +116,6 @@ describe.skipIf(noChromium)("onnxruntime-web and kernels in a page", () => {
       for (const [at, values] of given.entries())
         for (const [n, value] of values.entries()) expect(value).toBeCloseTo(wanted[at]![n]!, 4);
     }
-    expect(errors).toEqual([]);
+    expect(built.errors).toEqual([]);
   });
 });
