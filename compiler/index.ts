@@ -53,7 +53,8 @@ export interface CompileOptions {
   readonly kernels?: readonly string[];
   /**
    * Target features to use: `threads`, `relaxed-simd`, `shader-f16`, …; `threads` if nothing is said: such code is
-   * right on any number of threads, and the runtime fits its memory import to the device.
+   * right on any number of threads, and the runtime fits its memory import to the device. WGSL for devices without
+   * `shader-f16` computes with f16 in f32.
    */
   readonly features?: readonly string[];
   /**

@@ -10,6 +10,7 @@ import { verify } from "../compiler/ir/verify.ts";
 import { runPasses, sharedPasses } from "../compiler/passes/index.ts";
 import { silent } from "../compiler/passes/workspace.ts";
 import { schedulePass } from "../compiler/schedule/index.ts";
+import { halvesOf } from "../compiler/targets/wgsl/types.ts";
 import { emitModule, wgslTarget } from "../compiler/targets/wgsl/index.ts";
 import type { Emitted } from "../compiler/targets/target.ts";
 import type { WgslLaunch } from "../compiler/artifact.ts";
@@ -49,6 +50,8 @@ export function emitted(kernels: readonly IrKernel[], features: readonly string[
   const result = emitModule(
     kernels.map((kernel) => prepared(kernel, features)),
     sink,
+    undefined,
+    halvesOf(features),
   );
   expect(sink.all.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   return result;

@@ -10,6 +10,7 @@ import { hasPairOp, isPair, pairNotes } from "./pairs.ts";
 import type { Entry } from "./prepare.ts";
 import { isMade, iterationsOf, valuesOf, visitNests } from "./workgroups/nests.ts";
 import { constantSize } from "./sizes.ts";
+import type { Halves } from "./types.ts";
 import { dtypesUsed } from "./uses.ts";
 
 /** Dtypes without a counterpart in WGSL, and what a user is told. */
@@ -63,11 +64,12 @@ export function checkLimits(
   kernel: IrKernel,
   entries: readonly Entry[],
   limits: Limits,
+  halves: Halves,
   sink: DiagnosticSink,
 ): boolean {
   const bindings = checkBindings(kernel, limits, sink);
   const shared = new Set(entries.flatMap(({ together }) => [...(together?.shared ?? [])]));
-  const memory = checkMemory(kernel, shared, limits, sink);
+  const memory = checkMemory(kernel, shared, limits, halves, sink);
   return checkArrays(kernel, shared, limits, sink) && memory && bindings;
 }
 
@@ -90,6 +92,7 @@ function checkMemory(
   kernel: IrKernel,
   shared: ReadonlySet<string>,
   limits: Limits,
+  halves: Halves,
   sink: DiagnosticSink,
 ): boolean {
   let bytes = 0;
@@ -99,7 +102,7 @@ function checkMemory(
       sink.report("K0603", { array: buffer.name }, placeOf(buffer, kernel));
       return false;
     }
-    bytes += Math.ceil((size * bytesHeld(buffer.dtype)) / 16) * 16;
+    bytes += Math.ceil((size * bytesHeld(buffer.dtype, halves)) / 16) * 16;
     if (bytes <= limits.workgroupBytes) continue;
     const params = { array: buffer.name, bytes, limit: limits.workgroupBytes };
     sink.report("K0605", params, placeOf(buffer, kernel));
@@ -109,7 +112,8 @@ function checkMemory(
 }
 
 /** Bytes of an element where it is held as WGSL computes with it. */
-const bytesHeld = (dtype: Dtype): number => (dtype === "f16" ? 2 : Math.max(4, dtypeInfo(dtype).bits / 8));
+const bytesHeld = (dtype: Dtype, halves: Halves): number =>
+  dtype === "f16" && halves === "native" ? 2 : Math.max(4, dtypeInfo(dtype).bits / 8);
 
 /** Tensor arguments, scratch and the status word are storage buffers. */
 function checkBindings(kernel: IrKernel, limits: Limits, sink: DiagnosticSink): boolean {

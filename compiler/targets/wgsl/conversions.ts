@@ -16,13 +16,21 @@ const zero = (dtype: Dtype): Text =>
     ],
   );
 
+/** Whether values of a dtype are WGSL's own f16. */
+const isNativeHalf = (dtype: Dtype, helpers: HelperSet): boolean =>
+  dtype === "f16" && helpers.halves === "native";
+
+/** An f32 rounded to f16. */
+const toHalf = (value: Text, helpers: HelperSet): Text =>
+  call(helpers.use(helpers.halves === "native" ? "f32_to_f16" : "round_to_f16"), value);
+
 /** The op `convert`: floats round, float to integer truncates and saturates, integers wrap. */
 export function convert(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
   if (from === to || (isPair(from) && isPair(to))) return value;
   if (isPair(from)) return pairTo(value, from, to, helpers);
   if (isPair(to)) return toPair(value, narrowRegister(from), helpers);
   if (to === "bool") return differsFromZero(value, from, helpers);
-  if (from === "bool") return call(registerOf(to), value);
+  if (from === "bool") return call(registerOf(to, helpers.halves), value);
   if (isFloat(from))
     return isFloat(to) ? floatToFloat(value, from, to, helpers) : floatToInteger(value, from, to, helpers);
   return isFloat(to) ? integerToFloat(value, from, to, helpers) : integerToInteger(value, from, to, helpers);
@@ -44,23 +52,25 @@ function narrowRegister(dtype: Dtype): "i32" | "u32" | "bool" {
 /** By the bits, since NaN differs too and devices disagree on comparing it. */
 function differsFromZero(value: Text, from: Dtype, helpers: HelperSet): Text {
   if (!isFloat(from)) return binary("!=", value, zero(from));
-  const bits = from === "f16" ? call(helpers.use("f16_bits"), value) : call("bitcast<u32>", value);
-  const magnitude = primary(from === "f16" ? "0x7fffu" : "0x7fffffffu");
+  const half = isNativeHalf(from, helpers);
+  const bits = half ? call(helpers.use("f16_bits"), value) : call("bitcast<u32>", value);
+  const magnitude = primary(half ? "0x7fffu" : "0x7fffffffu");
   return binary("!=", binary("&", bits, magnitude), primary("0u"));
 }
 
 /** bf16 lives in an f32 already. */
-function asF32(value: Text, from: Dtype): Text {
-  return from === "f16" ? call("f32", value) : value;
+function asF32(value: Text, from: Dtype, helpers: HelperSet): Text {
+  return isNativeHalf(from, helpers) ? call("f32", value) : value;
 }
 
 function floatToFloat(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
-  if (to === "f32") return asF32(value, from);
-  return call(helpers.use(to === "f16" ? "f32_to_f16" : "round_to_bf16"), asF32(value, from));
+  const wide = asF32(value, from, helpers);
+  if (to === "f32") return wide;
+  return to === "f16" ? toHalf(wide, helpers) : call(helpers.use("round_to_bf16"), wide);
 }
 
 function floatToInteger(value: Text, from: Dtype, to: Dtype, helpers: HelperSet): Text {
-  const wide = asF32(value, from);
+  const wide = asF32(value, from, helpers);
   const { kind, min, max } = dtypeInfo(to);
   if (!isNarrow(to)) return call(helpers.use(kind === "int" ? "f32_to_i32" : "f32_to_u32"), wide);
   const high = primary(`${max}.0`);
@@ -72,7 +82,7 @@ function integerToFloat(value: Text, from: Dtype, to: Dtype, helpers: HelperSet)
   const signed = registerOf(from) === "i32";
   if (to === "f32") return call("f32", value);
   // An f32 holds every integer that f16 can tell from infinity, so this rounds once.
-  if (to === "f16") return call(helpers.use("f32_to_f16"), call("f32", value));
+  if (to === "f16") return toHalf(call("f32", value), helpers);
   return call(helpers.use(signed ? "i32_to_bf16" : "u32_to_bf16"), value);
 }
 
@@ -114,7 +124,8 @@ export function bitcast(value: Text, from: Dtype, to: Dtype, helpers: HelperSet)
 
 /** The bits of a value as a u32; those above its width are zero, but for signed narrow integers. */
 export function rawBits(value: Text, dtype: Dtype, helpers: HelperSet): Text {
-  if (dtype === "f16") return call(helpers.use("f16_bits"), value);
+  if (dtype === "f16")
+    return call(helpers.use(helpers.halves === "native" ? "f16_bits" : "half_bits"), value);
   if (dtype === "bool") return call("u32", value);
   if (dtype === "bf16") return binary(">>", call("bitcast<u32>", value), primary("16u"));
   return registerOf(dtype) === "u32" ? value : call("bitcast<u32>", value);
@@ -129,7 +140,8 @@ function bitsOf(value: Text, dtype: Dtype, helpers: HelperSet): Text {
 
 /** The value whose bits a u32 holds in its lowest places; what stands above them is ignored. */
 export function fromBits(bits: Text, dtype: Dtype, helpers: HelperSet): Text {
-  if (dtype === "f16") return call(helpers.use("f16_from_bits"), bits);
+  if (dtype === "f16")
+    return call(helpers.use(helpers.halves === "native" ? "f16_from_bits" : "half_from_bits"), bits);
   if (dtype === "bf16") return call("bitcast<f32>", binary("<<", bits, primary("16u")));
   if (dtype === "bool") return binary("!=", binary("&", bits, primary("0xffu")), primary("0u"));
   const register = registerOf(dtype);

@@ -48,7 +48,7 @@ export function emitExpr(expr: Expr, scope: Scope, out: Lines): Text {
   switch (expr.kind) {
     case "const": {
       const one = literal(expr.value, expr.type.dtype, scope.helpers);
-      return expr.type.lanes === 1 ? one : call(typeText(expr.type), one);
+      return expr.type.lanes === 1 ? one : call(typeText(expr.type, scope.helpers.halves), one);
     }
     case "ref":
       return scope.values.get(expr.name) ?? internalError("wgsl", `the value ${expr.name} is not in scope`);
@@ -109,22 +109,25 @@ function vectorOp(expr: OpExpr, scope: Scope, out: Lines): Text | undefined {
   }
   if (type.lanes === 1) return undefined;
   if (op === "vec" || op === "splat")
-    return call(typeText(type), ...args.map((arg) => emitExpr(arg, scope, out)));
+    return call(typeText(type, scope.helpers.halves), ...args.map((arg) => emitExpr(arg, scope, out)));
   if (op === "convert") {
     const value = emitExpr(args[0]!, scope, out);
-    return registerOf(args[0]!.type.dtype) === registerOf(type.dtype) ? value : call(typeText(type), value);
+    const { halves } = scope.helpers;
+    const same = registerOf(args[0]!.type.dtype, halves) === registerOf(type.dtype, halves);
+    return same ? value : call(typeText(type, halves), value);
   }
   if (type.dtype === "bool" && (op === "and" || op === "or")) {
     const [a, b] = args.map((arg) => emitExpr(arg, scope, out));
     return binary(op === "and" ? "&" : "|", a!, b!);
   }
-  if (op === "bitcast") return call(`bitcast<${typeText(type)}>`, emitExpr(args[0]!, scope, out));
+  if (op === "bitcast")
+    return call(`bitcast<${typeText(type, scope.helpers.halves)}>`, emitExpr(args[0]!, scope, out));
   if ((op === "shl" || op === "shr") && args[1]!.kind === "const") {
     const count = call(`vec${type.lanes}<u32>`, primary(`${Number(args[1]!.value)}u`));
     return binary(op === "shl" ? "<<" : ">>", emitExpr(args[0]!, scope, out), count);
   }
   const sign = arithmetic[op as keyof typeof arithmetic];
-  if (!sign || !computesInVectors(type.dtype)) return undefined;
+  if (!sign || !computesInVectors(type.dtype, scope.helpers.halves)) return undefined;
   // Beside a vector a scalar stands for one that is the same in every lane.
   const [a, b] = args.map((arg, at) => emitExpr(scalarOf(arg, args[1 - at]!) ?? arg, scope, out));
   return binary(sign, a!, b!);
@@ -146,7 +149,10 @@ function nanTest(expr: OpExpr, scope: Scope, out: Lines): Text | undefined {
   const { dtype } = a.type;
   if (a.name !== b.name || (dtype !== "f32" && dtype !== "bf16" && dtype !== "f16")) return undefined;
   const value = emitExpr(a, scope, out);
-  const test = call(scope.helpers.use("is_nan"), dtype === "f16" ? call("f32", value) : value);
+  const test = call(
+    scope.helpers.use("is_nan"),
+    dtype === "f16" && scope.helpers.halves === "native" ? call("f32", value) : value,
+  );
   return expr.op === "ne" ? test : { text: `!${test.text}`, level: "unary" };
 }
 
@@ -242,7 +248,7 @@ function plainLoad(expr: LoadExpr, scope: Scope, out: Lines): Text {
 
 function guardedLoad(expr: LoadExpr, guard: Expr, scope: Scope, out: Lines): Text {
   const dtype = valueDtype(placeOf(expr.buffer, scope).buffer.dtype);
-  const type = typeText({ dtype, lanes: expr.type.lanes });
+  const type = typeText({ dtype, lanes: expr.type.lanes }, scope.helpers.halves);
   const one = literal(dtype === "bool" ? false : 0, dtype, scope.helpers);
   const zero = expr.type.lanes === 1 ? one : call(type, one);
   const cond = emitExpr(guard, scope, out);

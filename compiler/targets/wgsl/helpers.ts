@@ -2,6 +2,8 @@
 // floors, conversions that saturate, bf16, NaN. A module holds those that it uses. That their arguments are
 // run-time values also keeps the shader compiler from evaluating, and refusing, what would overflow a constant.
 
+import type { Halves } from "./types.ts";
+
 export interface Helper {
   readonly needs?: readonly HelperName[];
   readonly f16?: true;
@@ -32,7 +34,10 @@ export type HelperName =
   | "pair_add"
   | "pair_sub"
   | "i64_less"
-  | "u64_less";
+  | "u64_less"
+  | "round_to_f16"
+  | "half_from_bits"
+  | "half_bits";
 
 // prettier-ignore
 export const helpers: Readonly<Record<HelperName, Helper>> = {
@@ -172,11 +177,52 @@ fn u64_less(a: vec2<u32>, b: vec2<u32>) -> bool {
     }
     return a.x < b.x;
 }`),
+  round_to_f16: helper(`\
+// The nearest f16, halves to even, as an f32.
+fn round_to_f16(x: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    let magnitude = bits & 0x7fffffffu;
+    if (magnitude > 0x7f800000u) {
+        return bitcast<f32>((bits | 0x400000u) & 0xffffe000u);
+    }
+    if (magnitude < 0x38800000u) {
+        // Below the normal numbers of f16, which are multiples of 2^-24 there: so are the last bits of what is at least 0.5.
+        let steps = bitcast<u32>(bitcast<f32>(magnitude) + 0.5) - 0x3f000000u;
+        return bitcast<f32>(bitcast<u32>(f32(steps) * 5.960464477539063e-8) | (bits & 0x80000000u));
+    }
+    let rounded = (magnitude + 0xfffu + ((magnitude >> 13u) & 1u)) & 0xffffe000u;
+    return bitcast<f32>(select(rounded, 0x7f800000u, rounded >= 0x47800000u) | (bits & 0x80000000u));
+}`),
+  half_from_bits: helper(`\
+// The f16 in the lower half of a word, as an f32.
+fn half_from_bits(bits: u32) -> f32 {
+    return unpack2x16float(bits).x;
+}`),
+  half_bits: helper(`\
+// The bits of an f16 that an f32 holds.
+fn half_bits(x: f32) -> u32 {
+    let bits = bitcast<u32>(x);
+    let sign = (bits >> 16u) & 0x8000u;
+    let magnitude = bits & 0x7fffffffu;
+    if (magnitude >= 0x7f800000u) {
+        return sign | 0x7c00u | ((magnitude >> 13u) & 0x3ffu);
+    }
+    if (magnitude < 0x38800000u) {
+        return sign | (bitcast<u32>(bitcast<f32>(magnitude) + 0.5) - 0x3f000000u);
+    }
+    return sign | ((magnitude >> 13u) - 0x1c000u);
+}`),
 };
 
 /** The helpers of a module, in the order of the table; what a helper needs comes with it. */
 export class HelperSet {
   private readonly used = new Set<HelperName>();
+  /** How the module computes with f16. */
+  readonly halves: Halves;
+
+  constructor(halves: Halves = "native") {
+    this.halves = halves;
+  }
 
   /** Marks a helper as used and gives its name, to be called. */
   use(name: HelperName): string {

@@ -16,13 +16,15 @@ import { NameSpace } from "./names.ts";
 import { wgslPasses } from "./passes.ts";
 import { prepare, prepareWide, type Prepared, type WidePrepared } from "./prepare.ts";
 import { gpuReport } from "./report.ts";
+import { halvesOf, type Halves } from "./types.ts";
 
 export const wgslTarget: Target = {
   name: "wgsl",
   capabilities: { unsupported, vectorBytes: 0, vectorRegisters: 0, workgroups: true },
   schedules: true,
   passes: wgslPasses,
-  emit: (kernels, { limits }, sink) => emitModule(kernels, sink, limitsOf(limits)),
+  emit: (kernels, { limits, features }, sink) =>
+    emitModule(kernels, sink, limitsOf(limits), halvesOf(features ?? [])),
 };
 
 /** What a module says at its beginning that uses a feature. */
@@ -33,8 +35,9 @@ export function emitModule(
   kernels: readonly IrKernel[],
   sink: DiagnosticSink,
   granted: Limits = limits,
+  halves: Halves = "converted",
 ): Emitted {
-  const helpers = new HelperSet();
+  const helpers = new HelperSet(halves);
   const names = new NameSpace();
   const parts: string[] = [];
   const features = new Set<string>();
@@ -47,9 +50,9 @@ export function emitModule(
       text: "",
     };
     if (!checkDtypes(kernel, sink) || !checkInvocations(kernel, granted, sink)) return nothing;
-    const ready = prepare(kernel, granted);
-    if (!checkLimits(ready.kernel, ready.entries, granted, sink)) return nothing;
-    const wide = wideOf(kernel, ready, granted);
+    const ready = prepare(kernel, granted, halves);
+    if (!checkLimits(ready.kernel, ready.entries, granted, halves, sink)) return nothing;
+    const wide = wideOf(kernel, ready, granted, halves);
     const code = emitKernel(ready, { helpers, names }, wide);
     parts.push(...code.parts);
     code.launch.features.forEach((feature) => features.add(feature));
@@ -68,8 +71,13 @@ export function emitModule(
 }
 
 /** The code for arguments that lie in whole vectors, which is launched as the other is. */
-function wideOf(kernel: IrKernel, { entries }: Prepared, granted: Limits): WidePrepared | undefined {
-  const wide = prepareWide(kernel, granted);
+function wideOf(
+  kernel: IrKernel,
+  { entries }: Prepared,
+  granted: Limits,
+  halves: Halves,
+): WidePrepared | undefined {
+  const wide = prepareWide(kernel, granted, halves);
   const alike =
     wide?.entries.length === entries.length &&
     wide.entries.every(({ together }, at) => together?.size === entries[at]!.together?.size);

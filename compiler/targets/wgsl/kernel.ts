@@ -55,7 +55,7 @@ export function emitKernel(
   const inVectors = wide && placesInVectors(wide, places, module, give);
   const status = asserts.length > 0 ? give("status") : undefined;
   const uniformName = give("args");
-  const uniform = layOutUniform(kernel, uniformName);
+  const uniform = layOutUniform(kernel, uniformName, module.helpers.halves);
   const bindings = bindingsOf(kernel, places, status);
 
   const failed =
@@ -101,7 +101,7 @@ export function emitKernel(
   if (memory.length > 0) parts.push(memory.join("\n"));
   for (const { storage } of places.values()) parts.push(...storage.functions.values());
   parts.push(...functions);
-  const features = dtypesUsed(kernel).has("f16") ? ["shader-f16"] : [];
+  const features = module.helpers.halves === "native" && dtypesUsed(kernel).has("f16") ? ["shader-f16"] : [];
   if (entries.some(({ together }) => together && usesSubgroups(together))) features.push("subgroups");
   const launch: WgslLaunch = {
     kind: "wgsl",
@@ -165,7 +165,7 @@ function placesOf(
       shared: shared.has(name),
       lanes: arrays.get(name),
     };
-    const given = give(bufferName(buffer, usage));
+    const given = give(bufferName(buffer, usage, module.helpers.halves));
     const storage = new Storage(buffer, given, usage, module.helpers, give);
     const strides = shape.map((_, axis) => strideName(name, axis));
     places.set(

@@ -96,6 +96,8 @@ kernel copy(x: in ${dtype}[M, N], y: mut ${dtype}[M, N]) dims(M = x.0, N = x.1) 
           y: { dtype, shape, data: data(2), ...target },
         });
         await sameOnWgsl(runner, kernel!, args);
+        if (dtype === "f16" && runner.features.includes("shader-f16"))
+          await sameOnWgsl(runner, kernel!, args, { features: ["shader-f16"] });
       }
     }
   });

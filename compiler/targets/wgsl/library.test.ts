@@ -62,11 +62,16 @@ function withArrays(path: string, kernel: IrKernel): IrKernel {
 }
 
 describe.skipIf(typeof validator === "string")(`Tint accepts ${whyNot(validator)}`, () => {
-  describe.each(["f32", "f16", "bf16"])("for %s", (dtype) => {
+  describe.each([
+    ["f32", []],
+    ["f16", []],
+    ["f16", ["shader-f16"]],
+    ["bf16", []],
+  ])("for %s with %j", (dtype, features) => {
     it.each(files)("%s", async (path) => {
       if (typeof validator === "string") return;
       for (const kernel of kernelsOf(path, read(path), { T: dtype })) {
-        const module = emitted([scheduled(withArrays(path, kernel))]);
+        const module = emitted([scheduled(withArrays(path, kernel))], features);
         expect(await validator.validate(module.text, launchesOf(module)), module.text).toEqual([]);
       }
     });

@@ -11,7 +11,7 @@ import { registerOf } from "./types.ts";
 
 /** A constant of `dtype`. Its value is normalised, as in the IR. */
 export function literal(value: Scalar, dtype: Dtype, helpers: HelperSet): Text {
-  switch (registerOf(dtype)) {
+  switch (registerOf(dtype, helpers.halves)) {
     case "bool":
       return primary(value ? "true" : "false");
     case "u32":

@@ -23,7 +23,7 @@ import {
 } from "../../ir/walk.ts";
 import { laneOf } from "../../passes/fold.ts";
 import { constantForm, exprOfForm, plus } from "../../passes/linear.ts";
-import { isVectorDtype, packedBits } from "./types.ts";
+import { isVectorDtype, packedBits, wideLanes, type Halves } from "./types.ts";
 import { formOf, type Values } from "./workgroups/nests.ts";
 
 /** Elements of a vector that make it worth being read as a whole. */
@@ -37,10 +37,10 @@ interface Found {
   readonly first: number;
 }
 
-/** The kernel with such elements read in vectors of `width`; `isMultiple` says where vectors begin. */
+/** The kernel with such elements read in vectors; `isMultiple` says where vectors begin. */
 export function joinNeighbours(
   kernel: IrKernel,
-  width: number,
+  halves: Halves,
   values: Values,
   isMultiple: (expr: Expr) => boolean,
 ): IrKernel {
@@ -48,7 +48,7 @@ export function joinNeighbours(
   const readOnly = readOnlyBuffers(kernel);
   const buffers = new Set(
     kernel.buffers.flatMap(({ name, dtype }) =>
-      readOnly.has(name) && isVectorDtype(dtype) && packedBits(dtype) === undefined ? [name] : [],
+      readOnly.has(name) && isVectorDtype(dtype) && packedBits(dtype, halves) === undefined ? [name] : [],
     ),
   );
   const changing = new Set<string>();
@@ -60,7 +60,7 @@ export function joinNeighbours(
       return undefined;
     if (part.index.some((each) => [...namesIn(each)].some((name) => changing.has(name)))) return undefined;
     const form = formOf(part.index.at(-1)!, values);
-    const lane = ((form.constant % width) + width) % width;
+    const lane = ((form.constant % wideLanes) + wideLanes) % wideLanes;
     const base = exprOfForm(plus(form, constantForm(-lane)));
     if (!isMultiple(base)) return undefined;
     const key = [part.buffer, ...part.index.slice(0, -1).map(printExpr), printExpr(base)].join(" | ");
@@ -85,8 +85,8 @@ export function joinNeighbours(
       if (lanes.size < fewest) continue;
       const value: Expr = {
         ...load,
-        type: { dtype: load.type.dtype, lanes: width },
-        index: [...load.index.slice(0, -1), ramp(base, int(1), width)],
+        type: { dtype: load.type.dtype, lanes: wideLanes },
+        index: [...load.index.slice(0, -1), ramp(base, int(1), wideLanes)],
       };
       named.set(key, { kind: "let", name: fresh.value(`${load.buffer}_four`), value, span: load.span });
     }

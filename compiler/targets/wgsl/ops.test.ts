@@ -116,6 +116,10 @@ function combinations(dtypes: readonly Dtype[]): Scalar[][] {
   );
 }
 
+/** What of a device changes the code: f16 is computed with by itself or in f32. */
+const waysOf = (kernel: IrKernel): readonly (readonly string[])[] =>
+  kernel.buffers.some(({ dtype }) => dtype === "f16") ? [[], ["shader-f16"]] : [[]];
+
 const scalarOps = (Object.keys(ops) as OpName[]).filter((op) => opInfo(op).lane);
 const cases = scalarOps.flatMap(casesOf);
 
@@ -131,11 +135,13 @@ describe("each op on each dtype", () => {
       it.each(scalarOps)("%s", async (op) => {
         if (typeof validator === "string") return;
         for (const { name, kernel } of cases.filter((each) => each.op === op)) {
-          const module = emitted([kernel]);
-          expect(
-            await validator.validate(module.text, launchesOf(module)),
-            `${name}\n${module.text}`,
-          ).toEqual([]);
+          for (const features of waysOf(kernel)) {
+            const module = emitted([kernel], features);
+            expect(
+              await validator.validate(module.text, launchesOf(module)),
+              `${name}\n${module.text}`,
+            ).toEqual([]);
+          }
         }
       });
     },
@@ -168,10 +174,14 @@ async function check({ kernel, operands, dtypes, op }: Case): Promise<void> {
     return Object.fromEntries([...tensors, ["y", makeTensor(result.dtype, [operands.length])]]);
   };
   const loose = op === "div" || op === "sqrt" || op === "fma";
-  await sameOnWgsl(runner, kernel, args, {
-    tolerance: loose ? looseness[dtypes.at(-1)!] : 0,
-    accept: (want, got, at) => isOpen(op, want, got, operands[at] ?? []),
-  });
+  for (const features of waysOf(kernel)) {
+    if (!features.every((feature) => runner.features.includes(feature))) continue;
+    await sameOnWgsl(runner, kernel, args, {
+      tolerance: loose ? looseness[dtypes.at(-1)!] : 0,
+      accept: (want, got, at) => isOpen(op, want, got, operands[at] ?? []),
+      features,
+    });
+  }
 }
 
 /** Where Kern or WGSL leaves a float result open: fma, NaN, infinities and subnormal numbers in arithmetic. */

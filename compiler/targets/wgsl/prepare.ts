@@ -13,7 +13,8 @@ import type { Limits } from "./limits.ts";
 import { entryPoint, type EntryPoint } from "./phases.ts";
 import { scalarise } from "./scalarise.ts";
 import { vectorArrays, type VectorArrays } from "./vector-arrays.ts";
-import { wideKernel, wideLanes } from "./wide.ts";
+import { wideLanes, type Halves } from "./types.ts";
+import { wideKernel } from "./wide.ts";
 import { CannotCooperate, cooperate } from "./workgroups/cooperate.ts";
 import { hasThreads } from "./workgroups/nests.ts";
 import type { Cooperation } from "./workgroups/steps.ts";
@@ -45,21 +46,30 @@ export interface WidePrepared extends Prepared {
 }
 
 /** The same, for arguments that lie in whole vectors; undefined where nothing is gained by it. */
-export function prepareWide(kernel: IrKernel, limits: Limits): WidePrepared | undefined {
-  const wide = wideKernel(kernel);
+export function prepareWide(
+  kernel: IrKernel,
+  limits: Limits,
+  halves: Halves = "native",
+): WidePrepared | undefined {
+  const wide = wideKernel(kernel, halves);
   if (!wide) return undefined;
-  return { ...prepare(wide.kernel, limits, wide.buffers), buffers: wide.buffers };
+  return { ...prepare(wide.kernel, limits, halves, wide.buffers), buffers: wide.buffers };
 }
 
 /** Prepares a kernel that went through the target's passes; `wide` are the arguments that lie in vectors. */
-export function prepare(kernel: IrKernel, limits: Limits, wide: ReadonlySet<string> = new Set()): Prepared {
+export function prepare(
+  kernel: IrKernel,
+  limits: Limits,
+  halves: Halves = "native",
+  wide: ReadonlySet<string> = new Set(),
+): Prepared {
   const notHonoured: NotHonoured[] = [];
   const report: PassReport = {
     notHonoured: (annotation, why, span) => notHonoured.push({ annotation, why, span }),
   };
   // Folding is last, since nothing else may reach WGSL's own evaluation of constants.
   const arrays = new Map([...vectorArrays(kernel), ...[...wide].map((name) => [name, wideLanes] as const)]);
-  const phased = phases(foldConstants(simplify(scalarise(kernel, arrays))), report);
+  const phased = phases(foldConstants(simplify(scalarise(kernel, arrays, halves))), report);
   let ready = phased.kernel;
   const entries = phased.phases.map(({ body }): Entry => {
     const entry = entryPoint(body, ready);

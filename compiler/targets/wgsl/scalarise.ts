@@ -30,14 +30,14 @@ import {
 import { splat } from "../../ir/build.ts";
 import { dtypeInfo, isFloat, isInteger, type Dtype } from "../../../lang/dtypes.ts";
 import { add, apply, mul } from "../../passes/fold.ts";
-import { computesInVectors, isVector } from "./types.ts";
+import { computesInVectors, isVector, type Halves } from "./types.ts";
 import type { VectorArrays } from "./vector-arrays.ts";
 
 /** The kernel with no vectors but WGSL's own. */
-export function scalarise(kernel: IrKernel, arrays: VectorArrays): IrKernel {
+export function scalarise(kernel: IrKernel, arrays: VectorArrays, halves: Halves): IrKernel {
   let vectors = false;
   visitExprs(kernel.body, (expr) => (vectors ||= expr.type.lanes > 1));
-  return vectors ? withBody(kernel, new Scalariser(kernel, arrays).run()) : kernel;
+  return vectors ? withBody(kernel, new Scalariser(kernel, arrays, halves).run()) : kernel;
 }
 
 /** Operations on vectors that WGSL spells as those on their elements. */
@@ -62,11 +62,11 @@ const nativeOps: ReadonlySet<OpName> = new Set([
 const nativeBits: ReadonlySet<OpName> = new Set(["and", "or", "xor"]);
 const nativeLogic: ReadonlySet<OpName> = new Set(["and", "or", "not"]);
 
-function isNativeOp(expr: OpExpr): boolean {
+function isNativeOp(expr: OpExpr, halves: Halves): boolean {
   const { dtype } = expr.type;
   if (dtype === "bool" && nativeLogic.has(expr.op)) return true;
   if (expr.op === "div" || expr.op === "neg")
-    return isFloat(dtype) && computesInVectors(dtype) && isVector(expr.type);
+    return isFloat(dtype) && computesInVectors(dtype, halves) && isVector(expr.type);
   if (!expr.args.every((arg) => arg.type.lanes === 1 || isVector(arg.type))) return false;
   const from = expr.args.at(-1)!.type.dtype;
   if (expr.op === "convert") return isPlainConversion(from, dtype);
@@ -75,7 +75,11 @@ function isNativeOp(expr: OpExpr): boolean {
   if (nativeBits.has(expr.op)) return whole;
   if (expr.op === "shl" || expr.op === "shr") return whole && expr.args[1]!.kind === "const";
   if (expr.op === "bitcast") return (whole || from === "f32") && dtypeInfo(dtype).bits === 32;
-  return nativeOps.has(expr.op) && computesInVectors(from) && (computesInVectors(dtype) || dtype === "bool");
+  return (
+    nativeOps.has(expr.op) &&
+    computesInVectors(from, halves) &&
+    (computesInVectors(dtype, halves) || dtype === "bool")
+  );
 }
 
 /** Conversions that lose nothing that WGSL's own doesn't lose in the same way. */
@@ -98,6 +102,7 @@ class Scalariser {
   private readonly kernel: IrKernel;
   private readonly fresh: FreshNames;
   private readonly arrays: VectorArrays;
+  private readonly halves: Halves;
   /** Buffers that the caller gives. */
   private readonly args: ReadonlySet<string>;
   /** Values that need no name. */
@@ -105,7 +110,8 @@ class Scalariser {
   /** The names of the lanes of a vector that WGSL hasn't. */
   private readonly lanes = new Map<string, readonly string[]>();
 
-  constructor(kernel: IrKernel, arrays: VectorArrays) {
+  constructor(kernel: IrKernel, arrays: VectorArrays, halves: Halves) {
+    this.halves = halves;
     this.arrays = arrays;
     this.kernel = kernel;
     this.args = new Set(kernel.params.flatMap((param) => (param.kind === "tensor" ? [param.buffer] : [])));
@@ -244,7 +250,7 @@ class Scalariser {
       return apply("select", expr.type, [guard, load, constant(0, expr.type)], expr.span);
     }
     const constants = expr.kind === "op" && expr.args.every(({ kind }) => kind === "const");
-    if (expr.kind === "op" && isNativeOp(expr) && !constants)
+    if (expr.kind === "op" && isNativeOp(expr, this.halves) && !constants)
       return mapOperands(expr, (operand) => this.whole(operand));
     const each = Array.from({ length: lanes }, (_, at) => this.lane(expr, at));
     return { kind: "op", type: expr.type, op: "vec", args: each, span: expr.span };

@@ -64,7 +64,9 @@ function emitStmt(stmt: Stmt, fn: FunctionScope): void {
     case "var": {
       const text = value(stmt.init).text;
       fn.registers.add(stmt.name);
-      return out.add(`var ${declare(stmt.name, fn)}: ${typeText(stmt.init.type)} = ${text};`);
+      return out.add(
+        `var ${declare(stmt.name, fn)}: ${typeText(stmt.init.type, fn.helpers.halves)} = ${text};`,
+      );
     }
     case "assign":
       return emitAssign(stmt, fn);

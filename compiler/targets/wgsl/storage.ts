@@ -1,5 +1,5 @@
 // How a buffer lies in memory, and how its elements are read, written and updated. Elements of 32 bits are words
-// of an array, f16 is an array of f16; narrower ones share u32 words. A store into a shared word changes nothing
+// of an array, f16 is an array of f16 where a device has such; narrower ones share u32 words. A store into a shared word changes nothing
 // but the element's own bits, atomically, so that neighbours may be written at the same time.
 
 import { dtypeInfo, isFloat, type Dtype } from "../../../lang/dtypes.ts";
@@ -10,7 +10,7 @@ import { fromBits, rawBits } from "./conversions.ts";
 import type { HelperSet } from "./helpers.ts";
 import { applyOp } from "./ops.ts";
 import { binary, call, element, primary, type Text } from "./text.ts";
-import { registerOf, type Register } from "./types.ts";
+import { registerOf, type Halves, type Register } from "./types.ts";
 
 export type AtomicOp = NonNullable<StoreStmt["atomic"]>;
 
@@ -56,7 +56,7 @@ export class Storage {
   ) {
     this.name = name;
     this.dtype = buffer.dtype;
-    this.layout = layoutOf(buffer, usage);
+    this.layout = layoutOf(buffer, usage, helpers.halves);
     this.helpers = helpers;
     // All names are given before any function body is written, so that no value there hides an accessor.
     for (const kind of accessorsOf(this.layout, usage)) this.names.set(kind, nameFor(`${kind}_${name}`));
@@ -209,7 +209,7 @@ export class Storage {
   }
 
   private get register(): Register {
-    return registerOf(valueDtype(this.dtype));
+    return registerOf(valueDtype(this.dtype), this.helpers.halves);
   }
 
   private loadPair(): (name: string) => string {
@@ -320,8 +320,8 @@ const accessorValues: ReadonlySet<string> = new Set([
 ]);
 
 /** The name to ask for: a buffer that functions access must not be hidden by values in them. */
-export const bufferName = (buffer: Buffer, usage: Usage): string =>
-  accessorValues.has(buffer.name) && accessorsOf(layoutOf(buffer, usage), usage).length > 0
+export const bufferName = (buffer: Buffer, usage: Usage, halves: Halves): string =>
+  accessorValues.has(buffer.name) && accessorsOf(layoutOf(buffer, usage, halves), usage).length > 0
     ? `${buffer.name}_words`
     : buffer.name;
 
@@ -336,8 +336,8 @@ function accessorsOf(layout: Layout, usage: Usage): readonly Accessor[] {
   return [...elements, ...updates];
 }
 
-function layoutOf(buffer: Buffer, { atomic, written, size, shared, lanes }: Usage): Layout {
-  const register = registerOf(valueDtype(buffer.dtype));
+function layoutOf(buffer: Buffer, { atomic, written, size, shared, lanes }: Usage, halves: Halves): Layout {
+  const register = registerOf(valueDtype(buffer.dtype), halves);
   if (shared && atomic && size !== undefined)
     return { kind: "atomic", element: register === "i32" ? "i32" : "u32", size };
   if (buffer.space === "local" || buffer.space === "panel")
@@ -350,7 +350,7 @@ function layoutOf(buffer: Buffer, { atomic, written, size, shared, lanes }: Usag
   const { bits } = dtypeInfo(buffer.dtype);
   if (register === "vec2<u32>") return { kind: "pair" };
   if (buffer.space === "param") {
-    if (bits < 32 && (buffer.dtype !== "f16" || atomic)) return { kind: "packed", bits, atomic: written };
+    if (bits < 32 && (register !== "f16" || atomic)) return { kind: "packed", bits, atomic: written };
   } else if (buffer.dtype === "f16" && atomic) {
     return { kind: "packed", bits, atomic: true };
   }

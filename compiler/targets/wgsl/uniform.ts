@@ -6,6 +6,7 @@ import type { UniformWord } from "../../artifact.ts";
 import type { IrKernel } from "../../ir/ir.ts";
 import { NameSpace } from "./names.ts";
 import { binary, call, primary, type Text } from "./text.ts";
+import type { Halves } from "./types.ts";
 
 export interface Uniform {
   readonly words: readonly UniformWord[];
@@ -18,7 +19,7 @@ export const strideName = (buffer: string, axis: number): string => `${buffer} s
 export const offsetName = (buffer: string): string => `${buffer} offset`;
 
 /** Lays out the uniform; `variable` is its name in WGSL. */
-export function layOutUniform(kernel: IrKernel, variable: string): Uniform {
+export function layOutUniform(kernel: IrKernel, variable: string, halves: Halves): Uniform {
   const members = new NameSpace();
   const words: UniformWord[] = [];
   const values = new Map<string, Text>();
@@ -40,7 +41,7 @@ export function layOutUniform(kernel: IrKernel, variable: string): Uniform {
   kernel.params.forEach((param, at) => {
     if (param.kind === "scalar") {
       const word = add(param.name, param.name, wordOf(param.dtype), { of: "scalar", param: at });
-      values.set(param.name, readWord(word, param.dtype));
+      values.set(param.name, readWord(word, param.dtype, halves));
       return;
     }
     const shape = kernel.buffers.find((buffer) => buffer.name === param.buffer)?.shape ?? [];
@@ -61,7 +62,7 @@ function wordOf(dtype: Dtype): UniformWord["dtype"] {
   return kind === "float" ? "f32" : kind === "int" ? "i32" : "u32";
 }
 
-function readWord(word: Text, dtype: Dtype): Text {
+function readWord(word: Text, dtype: Dtype, halves: Halves): Text {
   if (dtype === "bool") return binary("!=", word, primary("0u"));
-  return dtype === "f16" ? call("f16", word) : word;
+  return dtype === "f16" && halves === "native" ? call("f16", word) : word;
 }

@@ -11,12 +11,9 @@ import { ref, type Expr, type IrKernel, type LoadExpr, type Stmt, type StoreStmt
 import { mapBlock, mapExpr, mapExprsOf, visitBlock, visitExprs, withBody } from "../../ir/walk.ts";
 import { and, compare, intValue, laneOf } from "../../passes/fold.ts";
 import { joinNeighbours } from "./neighbours.ts";
-import { isVectorDtype, packedBits } from "./types.ts";
+import { isVectorDtype, packedBits, wideLanes, type Halves } from "./types.ts";
 import { constantForm, exprOfForm, plus } from "../../passes/linear.ts";
 import { formOf, valuesOf, type Values } from "./workgroups/nests.ts";
-
-/** Lanes of the vectors that such arguments are made of. */
-export const wideLanes = 4;
 
 export interface Wide {
   readonly kernel: IrKernel;
@@ -25,10 +22,10 @@ export interface Wide {
 }
 
 /** The kernel for such arguments; undefined if it has no access to gain by it. */
-export function wideKernel(given: IrKernel): Wide | undefined {
+export function wideKernel(given: IrKernel, halves: Halves): Wide | undefined {
   const known = factsOf(given, new Set());
-  const kernel = joinNeighbours(given, wideLanes, known.values, (expr) => isMultiple(expr, known));
-  let buffers = new Set(candidatesOf(kernel));
+  const kernel = joinNeighbours(given, halves, known.values, (expr) => isMultiple(expr, known));
+  let buffers = new Set(candidatesOf(kernel, halves));
   while (buffers.size > 0) {
     const facts = factsOf(kernel, buffers);
     const ready = withWholeMasks(kernel, facts);
@@ -40,7 +37,7 @@ export function wideKernel(given: IrKernel): Wide | undefined {
 }
 
 /** Arguments some of whose elements are read or written as four neighbours. */
-function candidatesOf(kernel: IrKernel): readonly string[] {
+function candidatesOf(kernel: IrKernel, halves: Halves): readonly string[] {
   const found = new Set<string>();
   const see = (access: LoadExpr | StoreStmt): void => void (baseOf(access) && found.add(access.buffer));
   visitExprs(kernel.body, (part) => part.kind === "load" && see(part));
@@ -48,7 +45,7 @@ function candidatesOf(kernel: IrKernel): readonly string[] {
   return kernel.params.flatMap((param) => {
     const buffer = param.kind === "tensor" && kernel.buffers.find(({ name }) => name === param.buffer);
     if (!buffer || !found.has(buffer.name) || !isVectorDtype(buffer.dtype)) return [];
-    if (packedBits(buffer.dtype) !== undefined) return [];
+    if (packedBits(buffer.dtype, halves) !== undefined) return [];
     const last = intValue(buffer.shape.at(-1)!);
     return last !== undefined && last % wideLanes !== 0 ? [] : [buffer.name];
   });
