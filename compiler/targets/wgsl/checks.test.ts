@@ -14,7 +14,8 @@ function reported(text: string): readonly string[] {
   );
   expect(kernels).toHaveLength(1);
   return sink.all.map(
-    ({ code, message, span }) => `${code} ${message} at ${span ? textOf(span) : "nowhere"}`,
+    ({ code, message, span, fix }) =>
+      `${code} ${message} at ${span ? textOf(span) : "nowhere"}${fix ? `; ${fix.text}` : ""}`,
   );
 }
 
@@ -78,7 +79,7 @@ describe("what WGSL lacks", () => {
       "K0604 with `a` the local arrays of this kernel take 8196 bytes, but a WGSL function may hold 8192 at local a: f32[2049]",
     ]);
     expect(array("N")).toEqual([
-      "K0603 the size of `a` depends on a dimension, and WGSL must know it when compiling at local a: f32[N]",
+      "K0603 the size of `a` depends on a dimension, and WGSL must know it when compiling at local a: f32[N]; compile for the sizes of calls: `--shape N=…`",
     ]);
   });
 });

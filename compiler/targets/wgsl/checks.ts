@@ -3,6 +3,7 @@
 import type { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
 import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import type { Span } from "../../../lang/source.ts";
+import { namesIn } from "../../ir/names.ts";
 import { exprsOf, visitBlock, visitExpr, visitRoots } from "../../ir/walk.ts";
 import type { Buffer, IrKernel } from "../../ir/ir.ts";
 import type { Limits } from "./limits.ts";
@@ -99,7 +100,7 @@ function checkMemory(
   for (const buffer of kernel.buffers) {
     const size = shared.has(buffer.name) ? constantSize(buffer.shape) : 0;
     if (size === undefined) {
-      sink.report("K0603", { array: buffer.name }, placeOf(buffer, kernel));
+      refuseSize(buffer, kernel, sink);
       return false;
     }
     bytes += Math.ceil((size * bytesHeld(buffer.dtype, halves)) / 16) * 16;
@@ -147,7 +148,7 @@ function checkArrays(
     if ((buffer.space !== "local" && buffer.space !== "panel") || shared.has(buffer.name)) continue;
     const size = constantSize(buffer.shape);
     if (size === undefined) {
-      sink.report("K0603", { array: buffer.name }, placeOf(buffer, kernel));
+      refuseSize(buffer, kernel, sink);
       fine = false;
       continue;
     }
@@ -162,6 +163,14 @@ function checkArrays(
     fine = false;
   }
   return fine;
+}
+
+/** The fix names the dims that the size depends on, as far as it does by itself. */
+function refuseSize(buffer: Buffer, kernel: IrKernel, sink: DiagnosticSink): void {
+  const names = new Set(buffer.shape.flatMap((extent) => [...namesIn(extent)]));
+  const dims = kernel.dims.filter(({ name }) => names.has(name)).map(({ name }) => `${name}=…`);
+  const fix = { text: `compile for the sizes of calls: \`--shape ${dims.join(",")}\`` };
+  sink.report("K0603", { array: buffer.name }, placeOf(buffer, kernel), dims.length > 0 ? { fix } : {});
 }
 
 /** The array's own span, or that of the statement that brings it to life. */
