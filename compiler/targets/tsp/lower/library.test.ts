@@ -20,6 +20,8 @@ const flat = [330, 5];
 const special: Readonly<Record<string, readonly number[]>> = {
   group_norm: [1, 8, 3, 5],
   gather_rows: [7, 330, 9],
+  scatter_rows: [9, 330, 7],
+  scatter_add_rows: [9, 5, 7],
   embedding: [7, 330, 2, 4],
   // Batches, heads, queries, channels, heads of keys, keys, channels of values: the blocks of queries and keys are of 32.
   grouped_attention: [2, 4, 5, 6, 2, 7, 3],
@@ -169,6 +171,8 @@ const asked: Readonly<Record<string, readonly string[]>> = {
     "pad",
     "gather_rows",
     "embedding",
+    "scatter_rows",
+    "scatter_add_rows",
   ],
   "pooling.kern": ["max_pool", "avg_pool", "global_avg_pool", "global_max_pool"],
 };

@@ -18,7 +18,7 @@ import { apply } from "../../../../ir/build.ts";
 import { declaredIn, assignedIn } from "../../../../ir/names.ts";
 import { op as opExpr, ref, type IrType } from "../../../../ir/ir.ts";
 import { Unfit, type Node } from "../dag.ts";
-import { chosen } from "./choose.ts";
+import { chosen, guarded, scattered } from "./choose.ts";
 import type { Families, Subscript, Tensor } from "./families.ts";
 import type { Family } from "./model.ts";
 import { sizeOf, type Operations } from "./operations.ts";
@@ -53,6 +53,8 @@ export class Trace {
     [];
   /** What has to hold for a statement to count, where that isn't known. */
   private mask: Node | undefined;
+  /** The mask says where a value goes. */
+  scattering = false;
   private left = fuel;
 
   constructor(families: Families, operations: Operations, lanes: ReadonlyMap<string, number>) {
@@ -156,18 +158,19 @@ export class Trace {
       // Lanes beyond the loop's end have no part in it.
       const end = this.number(stmt.hi, "a loop’s bound");
       if (end <= 0) return;
-      const before = this.mask;
-      if (end < this.families.space.extents[lane]!) this.mask = this.both(this.below(lane, end), stmt.hi);
-      this.block(stmt.body);
-      this.flush();
-      this.mask = before;
-      return;
+      const run = (): void => {
+        this.block(stmt.body);
+        this.flush();
+      };
+      return end < this.families.space.extents[lane]!
+        ? this.under(this.below(lane, end), stmt.hi, run)
+        : run();
     }
     const [lo, hi] = [this.number(stmt.lo, "a loop’s bound"), this.number(stmt.hi, "a loop’s bound")];
     const outer = [...assignedIn(stmt.body)].filter((name) => this.env.has(name));
     const own = declaredIn(stmt.body);
     for (let at = lo; at < hi; at += stmt.step) {
-      if (this.left-- <= 0) throw new Unfit(`more than ${fuel} iterations of loops in time`, stmt.span);
+      this.spend(stmt.span);
       this.env.set(stmt.name, known(at, false));
       this.block(stmt.body);
       this.flush();
@@ -179,15 +182,18 @@ export class Trace {
   private branch(stmt: IfStmt): void {
     const cond = this.value(stmt.cond);
     if (cond.kind === "known") return this.block(cond.value ? stmt.then : stmt.orelse);
-    const before = this.mask;
     const node = this.toNode(cond, stmt.cond);
-    this.mask = this.both(node, stmt.cond);
-    this.block(stmt.then);
-    this.mask = before;
-    if (stmt.orelse.length > 0) {
-      this.mask = this.both(selected(apply("not", [stmt.cond], stmt.span), [node]), stmt.cond);
-      this.block(stmt.orelse);
-    }
+    this.under(node, stmt.cond, () => this.block(stmt.then));
+    if (stmt.orelse.length === 0) return;
+    const not = selected(apply("not", [stmt.cond], stmt.span), [node]);
+    this.under(not, stmt.cond, () => this.block(stmt.orelse));
+  }
+
+  /** Carries out what stands under one more condition. */
+  under(holds: Node, expr: Expr, body: () => void): void {
+    const before = this.mask;
+    this.mask = this.both(holds, expr);
+    body();
     this.mask = before;
   }
 
@@ -312,19 +318,7 @@ export class Trace {
     // Rows are there whether or not a condition of data holds: they are read, and count as zero where it doesn't.
     if (guard && (guard.kind === "node" || (guard.kind === "lane" && tensor.written)))
       return ofNode(where(this.nodeOfRows(tensor, index, expr), this.toNode(guard, expr.guard!), expr.span));
-    if (guard && guard.kind !== "known")
-      // The host leaves a zero where nothing is to be read.
-      index = index.map((each, axis) =>
-        axis > 0
-          ? each
-          : {
-              kind: "lane",
-              key: `${guard.key} ? ${each.kind === "fixed" ? each.at : each.key}`,
-              loop: undefined,
-              at: (coordinates) =>
-                guard.at(coordinates) ? (each.kind === "fixed" ? each.at : each.at(coordinates)) : -1,
-            },
-      );
+    if (guard && guard.kind !== "known") index = guarded(index, guard);
     return ofNode(this.nodeOfRows(tensor, index, expr));
   }
 
@@ -357,12 +351,13 @@ export class Trace {
 
   // ---- stores ------------------------------------------------------------------------------------------------
 
-  private store(stmt: StoreStmt): void {
+  store(stmt: StoreStmt): void {
     const { buffer, span } = stmt;
     if (stmt.atomic) throw new Unfit("an atomic store", span);
     const guard = stmt.guard && this.value(stmt.guard);
     if (guard?.kind === "known" && !guard.value) return;
     if (guard && guard.kind !== "known") throw new Unfit("a store under a condition", span);
+    if (scattered(this, stmt)) return;
     const index = this.subscripts(stmt.index);
     const tensor = this.families.tensors.get(buffer)!;
     const key = this.families.placeOf(tensor, index, span);
@@ -374,12 +369,17 @@ export class Trace {
       if (old || tensor.mode === "mut") {
         const before = old ?? this.nodeOfLoad(buffer, index, span);
         value = this.masked(value, ofNode(before), stmt.value);
-      }
+      } else if (this.scattering)
+        throw new Unfit("a place that depends on data, in a tensor that nothing was stored to before", span);
     }
     const at = this.pending.findIndex((each) => each.buffer === buffer && each.key === key);
     if (at >= 0) this.pending.splice(at, 1);
     this.pending.push({ buffer, index, key, value: this.toNode(value, stmt.value), span });
     if (this.pending.length >= 4) this.flush();
+  }
+
+  spend(span: Span | undefined): void {
+    if (this.left-- <= 0) throw new Unfit(`more than ${fuel} iterations of loops in time`, span);
   }
 
   private nodeOfLoad(buffer: string, index: readonly Subscript[], span: Span | undefined): Node {
