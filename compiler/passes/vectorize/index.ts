@@ -135,6 +135,7 @@ class Vectorizer {
       width,
       tail,
       reductions,
+      register: this.widthOf(loop, false),
       quads: this.quads,
       sets: reductions.length === 0 ? 1 : sets,
     });

@@ -45,6 +45,20 @@ describe("straight-line loops", () => {
     `);
   });
 
+  it("finishes wider vectors by those of one register, of which the last is masked", () => {
+    const text = (bound: string): string =>
+      textAfter(
+        `kernel scale(x: in f32[N], y: out f32[N]) dims(N = x.0) {
+          vectorize(mask, 16) for i in 0..${bound} { y[i] = x[i] * 2.0 }
+        }`,
+        (kernel) => vectorize(kernel),
+      );
+    expect(text("N")).toMatch(/in i_full\.\.i_rest step 4[^]*if i_rest < N[^]*ramp\[4\]\(i_rest, 1\) < /);
+    // 40 iterations are two and a half vectors: nothing is masked.
+    expect(text("40")).not.toContain("mask");
+    expect(text("40")).toMatch(/32\.\.40 step 4/);
+  });
+
   it("computes what the scalar loop does", () => {
     check(`kernel k(x: in f32[N], b: in f32[M], y: out f32[N]) dims(N = x.0, M = b.0) {
       VEC for i in 0..N {

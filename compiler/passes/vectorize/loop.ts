@@ -18,6 +18,8 @@ export interface LoopPlan {
   readonly tail: Tail;
   /** Reductions that the loop feeds; its lanes get accumulators of their own. */
   readonly reductions: readonly OpenReduction[];
+  /** Lanes of one register: what is left of wider vectors is done by so many, and the last of it under a mask. */
+  readonly register: number;
   /** Vectors in one turn of the main loop, each with accumulators of its own. */
   readonly sets: number;
   /** Which products of bytes the target adds up in fours; absent, none. */
@@ -72,11 +74,11 @@ class Splitter {
   }
 
   /** A loop over vectors from `lo` to `hi`, which a whole number of turns fills. */
-  private vectors(lo: Expr, hi: Expr, sets: number): readonly Stmt[] {
-    const { loop, workspace, plan } = this;
-    const step = loop.step * plan.width;
+  private vectors(lo: Expr, hi: Expr, sets: number, width = this.plan.width): readonly Stmt[] {
+    const { loop, workspace } = this;
+    const step = loop.step * width;
     const bodyAt = (at: Expr): Stmt[] =>
-      Array.from({ length: sets }, (_, set) => this.body(add(at, int(set * step)), plan.width, set)).flat();
+      Array.from({ length: sets }, (_, set) => this.body(add(at, int(set * step)), width, set)).flat();
     const [from, to] = [intValue(lo), intValue(hi)];
     if (from !== undefined && to === from + step * sets) return bodyAt(lo);
     const name = workspace.name(loop.name);
@@ -108,11 +110,27 @@ class Splitter {
     const { trips, plan, loop } = this;
     if (plan.tail === "scalar") return [this.scalars(full)];
     if (plan.tail === "peel") return this.peel(full);
-    const body = this.body(full, plan.width, 0, () =>
-      compare("lt", ramp(full, int(loop.step), plan.width), splat(trips.hi, plan.width)),
+    const { register } = plan;
+    // Lanes that are off cost as much as others, and a store under a mask goes lane by lane.
+    if (plan.reductions.length > 0 || register < 2 || register >= plan.width)
+      return this.masked(full, plan.width);
+    const count = intValue(trips.count);
+    const rest = count === undefined ? undefined : count % plan.width;
+    const last = trips.name(`${loop.name}_rest`, startOfRest(trips, register));
+    return [
+      ...(rest === undefined || rest >= register ? this.vectors(full, last, 1, register) : []),
+      ...(rest === undefined || rest % register !== 0 ? this.masked(last, register) : []),
+    ];
+  }
+
+  /** The iterations from `from` on, fewer than `width`, as one vector whose other lanes are off. */
+  private masked(from: Expr, width: number): readonly Stmt[] {
+    const { trips, loop } = this;
+    const body = this.body(from, width, 0, () =>
+      compare("lt", ramp(from, int(loop.step), width), splat(trips.hi, width)),
     );
     if (intValue(trips.count) !== undefined) return body;
-    return [{ kind: "if", cond: compare("lt", full, trips.hi), then: body, orelse: [], span: loop.span }];
+    return [{ kind: "if", cond: compare("lt", from, trips.hi), then: body, orelse: [], span: loop.span }];
   }
 
   /** One vector of each smaller width whose bit the count has, widest first, then a scalar. */
