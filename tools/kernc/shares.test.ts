@@ -1,5 +1,5 @@
-// Files among processes: every file in one share, what each prints in order, the worst exit code; and the same files
-// written as by one process.
+// Files among processes: what each file's command prints in their order, the worst exit code; and the same files written as by
+// one process.
 
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,22 +9,15 @@ import { afterAll, expect, it } from "vitest";
 import { kernc } from "../../testing/kernc.ts";
 import { compileCommand } from "./compile.ts";
 import { parseCommand } from "./command.ts";
-import { inShares, sharesOf } from "./shares.ts";
+import { inShares, processesFor } from "./shares.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kernc-shares-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it("gives each file to one share, the largest first", () => {
-  const sizes: Record<string, number> = { a: 30_000, b: 5_000, c: 50_000, d: 25_000, e: 1_000 };
-  const paths = Object.keys(sizes);
-  const of = (processes: number) => sharesOf(paths, (path) => sizes[path]!, processes);
-  expect(of(2)).toEqual([
-    ["b", "c", "e"],
-    ["a", "d"],
-  ]);
-  expect(of(1)).toEqual([paths]);
-  expect(of(64).length).toBe(5);
-  expect(sharesOf(["b", "e"], (path) => sizes[path]!, 8)).toEqual([["b", "e"]]);
+it("asks for as many processes as the files are worth", () => {
+  const sizes = [30_000, 5_000, 50_000, 25_000, 1_000];
+  expect([1, 2, 64].map((most) => processesFor(sizes, most))).toEqual([1, 2, 5]);
+  expect(processesFor([5_000, 1_000], 8)).toBe(1);
 });
 
 const kernel = (name: string): string =>
@@ -53,7 +46,7 @@ it("writes what one process writes, and tells of all that ended badly", async ()
         colors: createColors(false),
         errColors: createColors(false),
         interactive: false,
-        again: (args) => kernc(...args),
+        helper: () => ({ run: (args) => kernc(...args), close: () => undefined }),
       },
       2,
     );

@@ -1,57 +1,61 @@
-// Work on many files shared among processes: each runs the same command with the same options on some of the files. Starting
-// one costs about half a second where the compiler's backend is needed, so that little work stays in one process.
+// Work on many files shared among processes: each takes the next file when it is free, the largest first. Starting one costs
+// about half a second where the compiler's backend is needed, so that little work stays in one process.
 
 import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { Given } from "./command.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Ended, Terminal } from "./terminal.ts";
 
 /** Bytes of source for each process, at least. */
 const worthwhile = 20_000;
 
 /**
- * Runs `kernc COMMAND` on shares of the files, of about equal size, in several processes, and prints what they print, share by
- * share. The highest of their exit codes, or undefined, with nothing done, where one process is as good.
+ * Runs `kernc COMMAND` on each of the files, in several processes, and prints what comes of it in the order of the files. The
+ * highest of the exit codes, or undefined, with nothing done, where one process is as good.
  */
 export async function inShares(
   command: string,
   paths: readonly string[],
   given: Given,
-  { again, err, out, interactive }: Terminal,
+  { helper, err, out, interactive }: Terminal,
   processes = availableParallelism(),
 ): Promise<number | undefined> {
-  if (!again) return undefined;
-  const shares = sharesOf(paths, (path) => statSync(path).size, processes);
-  if (shares.length < 2) return undefined;
-  if (interactive) err(`compiling ${paths.length} files in ${shares.length} processes`);
-  const running = shares.map((share) => again([command, ...given.options, "--", ...share]));
+  if (!helper) return undefined;
+  const sizes = new Map(paths.map((path) => [path, statSync(path).size]));
+  const count = processesFor([...sizes.values()], processes);
+  if (count < 2) return undefined;
+  const waiting = paths.toSorted((a, b) => sizes.get(b)! - sizes.get(a)!);
+  const ended = new Map<string, Ended>();
+  const progress = (): void => {
+    if (interactive) err(`\r\x1b[Kcompiling ${paths.length} files in ${count} processes: ${ended.size} done`);
+  };
+  progress();
+  const helpers = Array.from({ length: count }, () => helper());
+  try {
+    await Promise.all(
+      helpers.map(async ({ run }) => {
+        for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
+          ended.set(path, await run([command, ...given.options, "--", path]));
+          progress();
+        }
+      }),
+    );
+  } finally {
+    for (const { close } of helpers) close();
+    if (interactive) err("\r\x1b[K");
+  }
   let highest = 0;
-  for (const [at, each] of running.entries()) {
-    const ended = await each;
-    if (interactive && at === 0) err("\r\x1b[K");
-    out(ended.out);
-    err(ended.err);
-    highest = Math.max(highest, ended.code);
+  for (const path of paths) {
+    const { code, out: printed, err: said } = ended.get(path)!;
+    out(printed);
+    err(said);
+    highest = Math.max(highest, code);
   }
   return highest;
 }
 
-/** The largest files first, each to the share that has least; in a share, files are in the order in which they were given. */
-export function sharesOf(
-  paths: readonly string[],
-  sizeOf: (path: string) => number,
-  processes: number,
-): readonly (readonly string[])[] {
-  const sizes = new Map(paths.map((path) => [path, sizeOf(path)]));
-  const total = [...sizes.values()].reduce((sum, each) => sum + each, 0);
-  const count = Math.min(processes, paths.length, Math.floor(total / worthwhile));
-  const shares = Array.from({ length: Math.max(count, 1) }, () => ({ size: 0, paths: new Set<string>() }));
-  for (const path of paths.toSorted((a, b) => sizes.get(b)! - sizes.get(a)!)) {
-    const least = shares.reduce((best, each) => (each.size < best.size ? each : best));
-    least.paths.add(path);
-    least.size += sizes.get(path)!;
-  }
-  return shares
-    .map((share) => paths.filter((path) => share.paths.has(path)))
-    .filter(({ length }) => length > 0);
+/** How many processes files of these sizes, in bytes, are worth. */
+export function processesFor(sizes: readonly number[], processes: number): number {
+  const total = sizes.reduce((sum, each) => sum + each, 0);
+  return Math.max(1, Math.min(processes, sizes.length, Math.floor(total / worthwhile)));
 }

@@ -1,5 +1,5 @@
 // Where a command writes. Results go to `out`, everything said about them to `err`; tests pass a terminal of
-// their own.
+// their own. And the processes beside this one that take a part of its work.
 
 import { fork } from "node:child_process";
 import { createColors } from "picocolors";
@@ -14,10 +14,16 @@ export interface Terminal {
   readonly errColors: Colors;
   /** Whether a person watches: progress is shown to no one else. */
   readonly interactive: boolean;
-  /** Runs this program once more beside itself, with other words; absent where it can't. */
-  readonly again?: (args: readonly string[]) => Promise<Ended>;
+  /** Starts this program once more beside itself; absent where it can't. */
+  readonly helper?: () => Helper;
   /** Whether this process does a share of another one's work. */
   readonly share?: boolean;
+}
+
+/** A process that carries out commands, one after the other. */
+export interface Helper {
+  readonly run: (args: readonly string[]) => Promise<Ended>;
+  readonly close: () => void;
 }
 
 /** How a command ended: its exit code, and what it printed. */
@@ -44,22 +50,57 @@ export function processTerminal(): Terminal {
     colors: createColors(wanted && (forced || stdout.isTTY)),
     errColors: createColors(wanted && (forced || stderr.isTTY)),
     interactive: Boolean(stderr.isTTY),
-    // A process that was started so has a channel to the one that did.
-    ...(process.connected ? { share: true } : { again }),
+    helper: startHelper,
   };
 }
 
-function again(args: readonly string[]): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const env = {
-      ...process.env,
-      ...(process.stderr.isTTY && !process.env.NO_COLOR && { FORCE_COLOR: "1" }),
-    };
-    const child = fork(process.argv[1]!, args, { silent: true, env });
+/** The word that a helper is started with. */
+export const helping = "--help-another";
+
+function startHelper(): Helper {
+  // What it prints goes where this process prints.
+  const coloured = process.stderr.isTTY && !process.env.NO_COLOR;
+  const env = { ...process.env, ...(coloured && { FORCE_COLOR: "1" }) };
+  const child = fork(process.argv[1]!, [helping], { silent: true, env });
+  let failed: Error | undefined;
+  let answer: ((ended: Ended | Error) => void) | undefined;
+  const settle = (ended: Ended | Error): void => {
+    answer?.(ended);
+    answer = undefined;
+  };
+  let said = "";
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => (said += text));
+  child.on("message", (ended) => settle(ended as Ended));
+  child.on("error", (error) => settle((failed = error)));
+  child.on("close", (code) => settle((failed = new Error(`a process ended with ${code}: ${said}`))));
+  return {
+    run: (args) =>
+      new Promise((resolve, reject) => {
+        answer = (ended) => (ended instanceof Error ? reject(ended) : resolve(ended));
+        if (failed) settle(failed);
+        else child.send(args);
+      }),
+    close: () => child.kill(),
+  };
+}
+
+/** Carries out what another process asks for, until it has nothing more. */
+export function helpAnother(main: (args: readonly string[], terminal: Terminal) => Promise<number>): void {
+  const { colors, errColors } = processTerminal();
+  process.on("message", (args) => {
     let [out, err] = ["", ""];
-    child.stdout!.setEncoding("utf8").on("data", (text: string) => (out += text));
-    child.stderr!.setEncoding("utf8").on("data", (text: string) => (err += text));
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code: code ?? 70, out, err }));
+    const terminal: Terminal = {
+      out: (text) => void (out += text),
+      err: (text) => void (err += text),
+      colors,
+      errColors,
+      interactive: false,
+      share: true,
+    };
+    void main(args as readonly string[], terminal).then((code) => {
+      const ended: Ended = { code, out, err };
+      process.send!(ended);
+    });
   });
+  process.on("disconnect", () => process.exit());
 }
