@@ -1,8 +1,9 @@
-// From the text of a module to its binary, by Binaryen: parsed, validated, tidied. It takes a while to load, so it's
+// From the text of a module to its binary, by Binaryen: built, validated, tidied. It takes a while to load, so it's
 // loaded before the first module is emitted, and only then.
 
 import type binaryenDefault from "binaryen";
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
+import { moduleOf } from "./assembler.ts";
 
 type Binaryen = typeof binaryenDefault;
 
@@ -29,7 +30,7 @@ export interface AssemblyOptions {
 /** Assembles a module. `loadAssembler` must be done. */
 export function assemble(text: string, { names, features, optimize }: AssemblyOptions): Assembled {
   const binaryen = loaded ?? internalError("wasm", "Binaryen isn’t loaded");
-  const module = parsed(binaryen, text, names);
+  const { module, mostLocals } = moduleOf(binaryen, text);
   try {
     const { Features } = binaryen;
     // memory.copy and memory.fill are a feature of their own to Binaryen, implied by bulk memory.
@@ -42,7 +43,7 @@ export function assemble(text: string, { names, features, optimize }: AssemblyOp
         (features.has("relaxed-simd") ? Features.RelaxedSIMD : 0),
     );
     if (!module.validate()) return internalError("wasm", `invalid code for ${names}`);
-    if (optimize) module.runPasses(mostLocals(text) > crowded ? tidying.slice(1) : tidying);
+    if (optimize) module.runPasses(mostLocals > crowded ? tidying.slice(1) : tidying);
     const { binary, sourceMap } = module.emitBinary(`${names}.wasm.map`) as unknown as {
       binary: Uint8Array;
       sourceMap: string | null;
@@ -50,17 +51,6 @@ export function assemble(text: string, { names, features, optimize }: AssemblyOp
     return { binary, sourceMap: sourceMap ?? "" };
   } finally {
     module.dispose();
-  }
-}
-
-function parsed(binaryen: Binaryen, text: string, names: string): ReturnType<Binaryen["parseText"]> {
-  try {
-    return binaryen.parseText(text);
-  } catch (error) {
-    return internalError(
-      "wasm",
-      `unreadable code for ${names}: ${error instanceof Error ? error.message : "no reason given"}`,
-    );
   }
 }
 
@@ -75,6 +65,3 @@ const tidying = ["coalesce-locals", "reorder-locals", "vacuum"];
  * and saves a tenth of the code. Library kernels have up to 3,200.
  */
 const crowded = 4000;
-
-const mostLocals = (text: string): number =>
-  text.split("(func ").reduce((most, each) => Math.max(most, each.split("(local ").length - 1), 0);
