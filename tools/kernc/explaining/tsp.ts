@@ -2,6 +2,9 @@
 // picture of the units over time.
 
 import { writeFileSync } from "node:fs";
+import { annotationsOf } from "../../../compiler/annotations.ts";
+import { placeOf } from "../../../compiler/signature.ts";
+import { textOf, type Span } from "../../../lang/source.ts";
 import type { PathStep } from "../../../compiler/targets/tsp/critical-path.ts";
 import { UsageError, type Given } from "../command.ts";
 import { mistake } from "../diagnostic-error.ts";
@@ -62,6 +65,12 @@ export async function explainTsp(
     terminal.out("  instructions:\n");
     for (const { place, issued } of lines.slice(0, 10))
       terminal.out(`  ${String(issued).padStart(7)}  ${place}\n`);
+    const idle = annotationsOf(typed).filter(({ target }) => target === undefined || target === "tsp");
+    if (idle.length > 0)
+      terminal.out(
+        "  annotations not applied, as lanes, time and planes are laid out from the loops alone:\n",
+      );
+    for (const { span } of idle) terminal.out(`  ${annotationLine(span)}\n`);
     if (picture !== undefined) {
       const sizes = ir.dims.map(({ name }) => `${name} = ${known.get(name)}`);
       write(picture, pictureOf(lowered.program, [typed.name, ...sizes].join(", ")));
@@ -75,6 +84,11 @@ const reasons = {
   way: "results on their way",
   idle: "nothing could be issued",
 } as const;
+
+function annotationLine(span: Span): string {
+  const place = placeOf(span);
+  return `${" ".repeat(7)}  ${textOf(span)}  ${place ? `${place.file}:${place.line}` : ""}`.trimEnd();
+}
 
 const pathLine = ({ cycles, unit, place, why }: PathStep): string =>
   `${String(cycles).padStart(7)}  ${unit.padEnd(11)} ${reasons[why].padEnd(23)} ${place}`.trimEnd();
