@@ -9,6 +9,7 @@ import { KernError, openDevice, type Arguments, type Kernel, type WebgpuDevice }
 import { refusalOf } from "../tools/kernc/report.ts";
 import { argumentsFor, casesFor, describeCase, type Case } from "../tools/kernc/verifying/cases.ts";
 import { compare, openInWgsl } from "../tools/kernc/verifying/compare.ts";
+import { arraySizes } from "./array-sizes.ts";
 import { closeTestGpu, skipReason, testGpu } from "./webgpu.ts";
 
 const opened = await testGpu();
@@ -19,13 +20,6 @@ afterAll(closeTestGpu);
 const folder = new URL("../stdlib/", import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith(".kern"));
 
-/** Sizes of arrays, which a shader must know. */
-const arraySizes: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  "attention.kern": { D: 8, E: 8 },
-  "bytes.kern": { D: 2, J: 2, W: 6, P: 3, Q: 2 },
-  "quantized.kern": { B: 2 },
-};
-
 /** One kernel for the GPU, at a fixed size where only that can be held. */
 async function compiledFor(name: string, kernel: string): Promise<Compiled> {
   const source = { path: name, text: readFileSync(new URL(name, folder), "utf8") };
@@ -33,7 +27,7 @@ async function compiledFor(name: string, kernel: string): Promise<Compiled> {
   try {
     return await compile(source, options);
   } catch (error) {
-    const shape = arraySizes[name];
+    const shape = arraySizes[`stdlib/${name}`];
     if (!(error instanceof CompileError) || refusalOf(error) === undefined || !shape) throw error;
     return compile(source, { ...options, shape });
   }

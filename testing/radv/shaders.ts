@@ -40,8 +40,8 @@ const subjects: readonly Subject[] = [
   { file: "linalg", kernel: "matmul", set: { T: "f16" }, bounds: { ...tiles, productsPerRead: 8 } },
   { file: "quantized", kernel: "int8_matmul", bounds: tiles },
   { file: "convolution", kernel: "conv2d", set: { P: "1" }, bounds: tiles },
-  { file: "normalization", kernel: "softmax", bounds: { mostVgprs: 24, leastWaves: 32 } },
-  { file: "normalization", kernel: "layer_norm", bounds: { mostVgprs: 24, leastWaves: 32 } },
+  { file: "normalization", kernel: "softmax", bounds: { mostVgprs: 32, leastWaves: 32 } },
+  { file: "normalization", kernel: "layer_norm", bounds: { mostVgprs: 32, leastWaves: 32 } },
   {
     file: "attention",
     kernel: "attention",

@@ -7,6 +7,7 @@ import { checkModule } from "../../../lang/check/index.ts";
 import { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
 import type { TypedModule } from "../../../lang/typed.ts";
 import { libraryHost } from "../../../stdlib/index.ts";
+import { arraySizes } from "../../../testing/array-sizes.ts";
 import { openWgslValidator } from "../../../testing/wgsl.ts";
 import { racesOf } from "../../../testing/wgsl-races.ts";
 import { emitted, launchesOf, prepared, scheduled } from "../../../testing/wgsl-equivalence.ts";
@@ -46,12 +47,6 @@ const files = [
   ...readdirSync(new URL("samples/", folder)).map((name) => `samples/${name}/${name}.kern`),
 ].filter((path) => path.endsWith(".kern") && existsSync(new URL(path, folder)));
 const read = (path: string): string => readFileSync(new URL(path, folder), "utf8");
-
-/** Sizes of local arrays, which have to be constants here. */
-const arraySizes: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  "stdlib/attention.kern": { D: 8, E: 8 },
-  "stdlib/quantized.kern": { B: 2 },
-};
 
 function withArrays(path: string, kernel: IrKernel): IrKernel {
   const sizes = Object.entries(arraySizes[path] ?? {});

@@ -1,0 +1,7 @@
+// Sizes for the library's kernels whose local arrays depend on dimensions: WGSL must know them when compiling.
+
+export const arraySizes: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  "stdlib/attention.kern": { D: 8, E: 8 },
+  "stdlib/bytes.kern": { D: 2, J: 2, W: 6, P: 3, Q: 2 },
+  "stdlib/quantized.kern": { B: 2 },
+};
