@@ -57,6 +57,7 @@ export class Writer {
    * them of three instructions at each use. Zeros and ones take one anywhere.
    */
   private withoutConstants(statement: string): string {
+    if (!statement.includes("(v128.const ")) return statement;
     return statement.replaceAll(/\(v128\.const [^()]*\)/g, (text) => {
       if (/^\(v128\.const \S+( 0| -1)*\)$/.test(text)) return text;
       let name = this.constants.get(text);
