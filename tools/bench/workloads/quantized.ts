@@ -156,10 +156,10 @@ function gemv4Bit(n: number, activations: "f32" | "int8", goal: number): Workloa
 function kern4Bit(n: number): KernTask {
   return {
     source: { module: "quantized" },
-    kernel: "gemv_4bit_pairs",
+    kernel: "gemv_4bit",
     inputs: ({ x, w, scales }) => ({
       x: x!,
-      w: { dtype: "i16", shape: [n, n / 4], data: new Int16Array(w!.data.buffer as ArrayBuffer) },
+      w: { dtype: "i32", shape: [n, n / 8], data: new Int32Array(w!.data.buffer as ArrayBuffer) },
       scales: scales!,
     }),
     args: { w: "w", scale: "scales", x: "x" },
