@@ -17,8 +17,9 @@ export default defineConfig({
   test: {
     include: ["{lang,stdlib,compiler,runtime,tools,samples,spec,testing}/**/*.test.ts"],
     setupFiles: ["testing/seed.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Against hangs alone: other work may share the machine.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     pool: "forks",
     // All cores: Vitest leaves one free by itself, which is half of a small machine.
     maxWorkers: availableParallelism(),
