@@ -37,7 +37,7 @@ describe.skipIf(noChromium)("Vite’s server", () => {
       }
     }
   };
-  const timeout = 90_000;
+  const timeout = 30_000;
   const shows = (text: string) =>
     page.waitForFunction((text) => document.querySelector("output")?.textContent === text, text, { timeout });
   const overlay = (state: "attached" | "detached") =>
