@@ -25,8 +25,6 @@ export interface ProgramReport {
   readonly uses: readonly Use[];
   /** The use whose busiest resource needs most cycles: no program that does the same on these units is shorter. */
   readonly bound: Use;
-  /** What the critical path's cycles are, by unit, line and reason, those of most first; they add up to `cycles`. */
-  readonly path: readonly PathStep[];
   /** Instructions by `.kern` line, those of most first. */
   readonly lines: readonly { readonly place: string; readonly issued: number }[];
 }
@@ -67,17 +65,16 @@ export function reportOf(program: Program): ProgramReport {
       (a, b) => ((b.busiest - a.busiest || b.done / b.width - a.done / a.width) > 0 ? b : a),
       nothing,
     ),
-    path: summed(criticalPath(program)),
     lines: [...lines]
       .map(([place, count]) => ({ place, issued: count }))
       .toSorted((a, b) => b.issued - a.issued),
   };
 }
 
-/** Steps of one unit, line and reason as one. */
-function summed(steps: readonly PathStep[]): readonly PathStep[] {
+/** What the critical path's cycles are, by unit, line and reason, those of most first; they add up to the program's. */
+export function pathOf(program: Program): readonly PathStep[] {
   const found = new Map<string, PathStep>();
-  for (const step of steps) {
+  for (const step of criticalPath(program)) {
     const key = `${step.unit} ${step.place} ${step.why}`;
     found.set(key, { ...step, cycles: step.cycles + (found.get(key)?.cycles ?? 0) });
   }

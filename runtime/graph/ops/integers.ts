@@ -164,8 +164,8 @@ export async function byteConvolution(node: NodeContext, image: Bytes, w: Bytes)
   node.note("integers");
   const shape = [batch, features, ...spatialShape(image.q, window.out)];
   if (!depthwise) return b.reshape(allChannels(node, x, zero, weights.q, window), shape);
-  if (b.target === "wasm") return b.reshape(eachChannelLast(node, x.q, zero, weights.q, window), shape);
-  const sums = b.reshape(eachChannel(node, x.q, zero, weights.q, window), shape);
+  if (b.target === "wasm") return b.reshape(eachChannel(node, x.q, zero, weights.q, window, true), shape);
+  const sums = b.reshape(eachChannel(node, x.q, zero, weights.q, window, false), shape);
   if (!x.zero) return sums;
   const ofWeights = b.reshape(rowSums(node, b.reshape(weights.q, [features, r * q])), [
     features,
@@ -215,59 +215,41 @@ function patches({ b }: NodeContext, x: Value, zero: Value, window: Window): Val
   return y!;
 }
 
-/** A window for each channel, on x without its zero point, channels last. */
-function eachChannelLast({ b }: NodeContext, x: Value, zero: Value, w: Value, window: Window): Value {
+/** A window for each channel, on x without its zero point; `last` computes with channels last. */
+function eachChannel(
+  { b }: NodeContext,
+  x: Value,
+  zero: Value,
+  w: Value,
+  window: Window,
+  last: boolean,
+): Value {
   const { set, where, places } = convolutionSettings(window);
   const [r, q] = window.kernel;
   const [batch, channels] = x.shape as [number, number];
+  const kernel = last ? "convolve_depthwise_last" : "convolve_depthwise";
+  const order = <T>(first: T, channel: T, inner: readonly T[]): T[] =>
+    last ? [first, ...inner, channel] : [first, channel, ...inner];
+  const windows = b.reshape(w, [channels, r, q]);
   const [sums] = b.kernel(
     {
       name: "conv_channels_of_bytes",
       inputs: [
-        { name: "x", dims: ["N", "H", "W", "C"] },
+        { name: "x", dims: order("N", "C", ["H", "W"]) },
         { name: "zero", dims: [1] },
-        { name: "w", dims: [r, q, "C"] },
+        { name: "w", dims: last ? [r, q, "C"] : ["C", r, q] },
       ],
-      outputs: [{ name: "y", dims: ["N", ...places, "C"] }],
+      outputs: [{ name: "y", dims: order("N", "C", places) }],
       scalars: [],
       where,
-      body: [
-        `convolve_depthwise_last[${[`A=${x.dtype}`, `B=${w.dtype}`, ...set].join(", ")}EPILOGUE](x, zero, w, y)`,
-      ],
-      uses: ["std.bytes.convolve_depthwise_last"],
+      body: [`${kernel}[${[`A=${x.dtype}`, `B=${w.dtype}`, ...set].join(", ")}EPILOGUE](x, zero, w, y)`],
+      uses: [`std.bytes.${kernel}`],
       hook: { indices: 4, converts: true },
     },
-    [b.transpose(x, [0, 2, 3, 1]), zero, b.transpose(b.reshape(w, [channels, r, q]), [1, 2, 0])],
-    [{ dtype: "i32", shape: [batch, ...window.out, channels] }],
+    [last ? b.transpose(x, [0, 2, 3, 1]) : x, zero, last ? b.transpose(windows, [1, 2, 0]) : windows],
+    [{ dtype: "i32", shape: order(batch, channels, window.out) }],
   );
-  return b.transpose(sums!, [0, 3, 1, 2]);
-}
-
-function eachChannel({ b }: NodeContext, x: Value, zero: Value, w: Value, window: Window): Value {
-  const { set, where, places } = convolutionSettings(window);
-  const [r, q] = window.kernel;
-  const [batch, channels] = x.shape as [number, number];
-  const [sums] = b.kernel(
-    {
-      name: "conv_channels_of_bytes",
-      inputs: [
-        { name: "x", dims: ["N", "C", "H", "W"] },
-        { name: "zero", dims: [1] },
-        { name: "w", dims: ["C", r, q] },
-      ],
-      outputs: [{ name: "y", dims: ["N", "C", ...places] }],
-      scalars: [],
-      where,
-      body: [
-        `convolve_depthwise[${[`A=${x.dtype}`, `B=${w.dtype}`, ...set].join(", ")}EPILOGUE](x, zero, w, y)`,
-      ],
-      uses: ["std.bytes.convolve_depthwise"],
-      hook: { indices: 4, converts: true },
-    },
-    [x, zero, b.reshape(w, [channels, r, q])],
-    [{ dtype: "i32", shape: [batch, channels, ...window.out] }],
-  );
-  return sums!;
+  return last ? b.transpose(sums!, [0, 3, 1, 2]) : sums!;
 }
 
 /** The product of two dequantized matrices by their integers, or undefined. */

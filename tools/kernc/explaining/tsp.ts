@@ -19,13 +19,14 @@ export async function explainTsp(
   given: Given,
   terminal: Terminal,
 ): Promise<number> {
-  const [{ compile }, { lowerKernel }, { groqchipCal }, { reportOf }, { pictureOf }] = await Promise.all([
-    import("../../../compiler/index.ts"),
-    import("../../../compiler/targets/tsp/lower/index.ts"),
-    import("../../../compiler/targets/tsp/machine/profile.ts"),
-    import("../../../compiler/targets/tsp/report.ts"),
-    import("../../../compiler/targets/tsp/picture.ts"),
-  ]);
+  const [{ compile }, { lowerKernel }, { groqchipCal }, { pathOf, reportOf }, { pictureOf }] =
+    await Promise.all([
+      import("../../../compiler/index.ts"),
+      import("../../../compiler/targets/tsp/lower/index.ts"),
+      import("../../../compiler/targets/tsp/machine/profile.ts"),
+      import("../../../compiler/targets/tsp/report.ts"),
+      import("../../../compiler/targets/tsp/picture.ts"),
+    ]);
   const settings = settingsOf(given);
   const compiled = await compile(opened.file, {
     set: settings.set,
@@ -50,7 +51,7 @@ export async function explainTsp(
       terminal.out(`${typed.name}: not for the TSP, it has ${lowered.why}\n`);
       continue;
     }
-    const { cycles, lastTile, profile, uses, bound, path, lines } = reportOf(lowered.program);
+    const { cycles, lastTile, profile, uses, bound, lines } = reportOf(lowered.program);
     terminal.out(
       `${typed.name} (TSP, simulated, ${profile}): ${cycles} cycles, ${lastTile} at the last tile; ` +
         `${lowered.rows} rows, one every ${lowered.interval}\n` +
@@ -61,7 +62,7 @@ export async function explainTsp(
         `  ${name.padEnd(11)} busiest ${String(busiest).padStart(7)} cycles, ${((100 * done) / width / cycles).toFixed(1)} % of all\n`,
       );
     terminal.out("  the critical path’s cycles:\n");
-    for (const step of path.slice(0, 8)) terminal.out(`  ${pathLine(step)}\n`);
+    for (const step of pathOf(lowered.program).slice(0, 8)) terminal.out(`  ${pathLine(step)}\n`);
     terminal.out("  instructions:\n");
     for (const { place, issued } of lines.slice(0, 10))
       terminal.out(`  ${String(issued).padStart(7)}  ${place}\n`);
