@@ -6,7 +6,7 @@ import type { TKernel } from "../lang/typed.ts";
 import { annotationsOf } from "./annotations.ts";
 import type { TargetName } from "./artifact.ts";
 import { fixDims } from "./fix-dims.ts";
-import type { CompiledKernel, CompileOptions } from "./index.ts";
+import type { CompileOptions } from "./options.ts";
 import type { IrKernel } from "./ir/ir.ts";
 import { verify } from "./ir/verify.ts";
 import { KernelTooLarge, lower, loweringLimit } from "./lower/index.ts";
@@ -20,10 +20,35 @@ import {
 } from "./schedule/auto/index.ts";
 import { checkCallable } from "./signature.ts";
 import { targets } from "./targets/index.ts";
+import type { GpuReport } from "./targets/target.ts";
 import type { Lock, LockEntry } from "./tuning/lock.ts";
 import { lockedChoice, refuse } from "./tuning/locked.ts";
 import { unknownIn } from "./tuning/schedule-text.ts";
 import type { Choice } from "./tuning/values.ts";
+
+/** A kernel instance before any target's passes: what the interpreter runs. */
+export interface CompiledKernel {
+  readonly typed: TKernel;
+  /** As lowering left it. */
+  readonly lowered: IrKernel;
+  /** Without what was proved. */
+  readonly ir: IrKernel;
+  readonly proof: ProofResult;
+}
+
+/** What a target made of a kernel instance. */
+export interface TargetKernel extends CompiledKernel {
+  /** The lock's entry whose values it has. */
+  readonly locked?: LockEntry;
+  /** The annotations that the compiler, or the caller, chose instead of the source. */
+  readonly chosen: readonly AnnotationText[];
+  /** After all passes, as it was emitted. */
+  readonly prepared: IrKernel;
+  /** Its part of the emitted text. */
+  readonly text: string;
+  /** What it takes of a GPU, on targets that are one. */
+  readonly gpu: GpuReport | undefined;
+}
 
 /** Such code is right on any number of threads. */
 export const defaultFeatures: readonly string[] = ["threads"];

@@ -20,12 +20,33 @@ export type Dtype =
   | "f32"
   | "f64";
 
+/** The classes of typed array that hold elements in memory. */
+export type ElementArray =
+  | Float64Array
+  | Float32Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array
+  | BigInt64Array
+  | BigUint64Array;
+
+export interface ElementArrayClass {
+  new (length: number): ElementArray;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): ElementArray;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
 export type DtypeKind = "bool" | "int" | "uint" | "float";
 
 export interface DtypeInfo {
   readonly kind: DtypeKind;
   /** Bits that one element occupies in storage; below 8 the elements are packed, lowest bits first. */
   readonly bits: number;
+  /** The typed array that elements are kept in; f16 and bf16 as their bits, packed elements in bytes. */
+  readonly array: ElementArrayClass;
   /** Smallest and largest value; for floats the largest finite magnitude. */
   readonly min: number | bigint;
   readonly max: number | bigint;
@@ -37,44 +58,47 @@ export interface DtypeInfo {
   readonly accumulator?: Dtype;
 }
 
-const int = (bits: number): DtypeInfo => ({
+const int = (bits: number, array: ElementArrayClass): DtypeInfo => ({
   kind: "int",
   bits,
+  array,
   min: bits > 32 ? -(1n << BigInt(bits - 1)) : -(2 ** (bits - 1)),
   max: bits > 32 ? (1n << BigInt(bits - 1)) - 1n : 2 ** (bits - 1) - 1,
 });
-const uint = (bits: number): DtypeInfo => ({
+const uint = (bits: number, array: ElementArrayClass): DtypeInfo => ({
   kind: "uint",
   bits,
+  array,
   min: bits > 32 ? 0n : 0,
   max: bits > 32 ? (1n << BigInt(bits)) - 1n : 2 ** bits - 1,
 });
-const float = (bits: number, mantissa: number, max: number): DtypeInfo => ({
+const float = (bits: number, array: ElementArrayClass, mantissa: number, max: number): DtypeInfo => ({
   kind: "float",
   bits,
+  array,
   mantissa,
   min: -max,
   max,
 });
 
 export const dtypes: Readonly<Record<Dtype, DtypeInfo>> = {
-  bool: { kind: "bool", bits: 8, min: 0, max: 1 },
-  i8: { ...int(8), accumulator: "i32" },
-  i16: { ...int(16), accumulator: "i32" },
-  i32: int(32),
-  i64: int(64),
-  u8: { ...uint(8), accumulator: "i32" },
-  u16: { ...uint(16), accumulator: "i32" },
-  u32: uint(32),
-  u64: uint(64),
-  i4: { ...int(4), storageOnly: true },
-  u4: { ...uint(4), storageOnly: true },
-  i2: { ...int(2), storageOnly: true },
-  u2: { ...uint(2), storageOnly: true },
-  f16: { ...float(16, 11, 65504), accumulator: "f32" },
-  bf16: { ...float(16, 8, 3.3895313892515355e38), accumulator: "f32" },
-  f32: float(32, 24, 3.4028234663852886e38),
-  f64: float(64, 53, Number.MAX_VALUE),
+  bool: { kind: "bool", bits: 8, array: Uint8Array, min: 0, max: 1 },
+  i8: { ...int(8, Int8Array), accumulator: "i32" },
+  i16: { ...int(16, Int16Array), accumulator: "i32" },
+  i32: int(32, Int32Array),
+  i64: int(64, BigInt64Array),
+  u8: { ...uint(8, Uint8Array), accumulator: "i32" },
+  u16: { ...uint(16, Uint16Array), accumulator: "i32" },
+  u32: uint(32, Uint32Array),
+  u64: uint(64, BigUint64Array),
+  i4: { ...int(4, Uint8Array), storageOnly: true },
+  u4: { ...uint(4, Uint8Array), storageOnly: true },
+  i2: { ...int(2, Uint8Array), storageOnly: true },
+  u2: { ...uint(2, Uint8Array), storageOnly: true },
+  f16: { ...float(16, Uint16Array, 11, 65504), accumulator: "f32" },
+  bf16: { ...float(16, Uint16Array, 8, 3.3895313892515355e38), accumulator: "f32" },
+  f32: float(32, Float32Array, 24, 3.4028234663852886e38),
+  f64: float(64, Float64Array, 53, Number.MAX_VALUE),
 };
 
 export const dtypeNames = Object.keys(dtypes) as Dtype[];

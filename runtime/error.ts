@@ -6,6 +6,7 @@ import type { SourcePlace } from "../compiler/artifact.ts";
 import type { Entry } from "../lang/diagnostics/catalogue/entry.ts";
 import type { Diagnostic, DiagnosticDetails } from "../lang/diagnostics/diagnostic.ts";
 import { callMessages } from "../lang/diagnostics/catalogue/call-messages.ts";
+import { ofEntry } from "../lang/diagnostics/of-entry.ts";
 import type { Span } from "../lang/source.ts";
 
 /** Entries of the catalogue that the runtime reports. */
@@ -42,18 +43,7 @@ export function kernError<C extends CallCode>(
   params: CallParams<C>,
   details: DiagnosticDetails & { span?: Span } = {},
 ): KernError {
-  const { severity, message } = callMessages[code];
-  return new KernError({
-    code,
-    severity,
-    message: (message as (params: CallParams<C>) => string)(params),
-    span: details.span,
-    label: details.label,
-    related: details.related ?? [],
-    notes: details.notes ?? [],
-    counterexample: details.counterexample,
-    fix: details.fix,
-  });
+  return new KernError(ofEntry(code, callMessages[code], params, details.span, details));
 }
 
 /**

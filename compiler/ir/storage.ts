@@ -1,41 +1,11 @@
 // How elements lie in memory for the interpreter: one typed array a tensor, f16 and bf16 as their bits, bool as
 // bytes of 0 and 1, sub-byte elements packed lowest bits first along the flattened element index.
 
-import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
+import { dtypeInfo, type Dtype, type ElementArray } from "../../lang/dtypes.ts";
 import type { Scalar } from "./ir.ts";
 import { bitcast, fromHalfBits, normalise, toHalfBits } from "./values.ts";
 
-export type Storage =
-  | Float64Array
-  | Float32Array
-  | Int32Array
-  | Uint32Array
-  | Int16Array
-  | Uint16Array
-  | Int8Array
-  | Uint8Array
-  | BigInt64Array
-  | BigUint64Array;
-
-const arrays: Record<Dtype, { new (length: number): Storage }> = {
-  bool: Uint8Array,
-  i8: Int8Array,
-  i16: Int16Array,
-  i32: Int32Array,
-  i64: BigInt64Array,
-  u8: Uint8Array,
-  u16: Uint16Array,
-  u32: Uint32Array,
-  u64: BigUint64Array,
-  i4: Uint8Array,
-  u4: Uint8Array,
-  i2: Uint8Array,
-  u2: Uint8Array,
-  f16: Uint16Array,
-  bf16: Uint16Array,
-  f32: Float32Array,
-  f64: Float64Array,
-};
+export type Storage = ElementArray;
 
 /** Elements that one item of the typed array holds: 1, or 2 or 4 for sub-byte dtypes. */
 export function packing(dtype: Dtype): number {
@@ -44,12 +14,12 @@ export function packing(dtype: Dtype): number {
 
 /** Zeroed storage for so many elements. */
 export function allocate(dtype: Dtype, elements: number): Storage {
-  return new arrays[dtype](Math.ceil(elements / packing(dtype)));
+  return new (dtypeInfo(dtype).array)(Math.ceil(elements / packing(dtype)));
 }
 
 /** Whether a typed array is of the sort that holds this dtype. */
 export function isStorageOf(data: Storage, dtype: Dtype): boolean {
-  return data instanceof arrays[dtype];
+  return data instanceof dtypeInfo(dtype).array;
 }
 
 export type Reader = (data: Storage, at: number) => Scalar;

@@ -196,6 +196,18 @@ export function mapBlock(block: Block, change: (stmt: Stmt) => Stmt | readonly S
   return changed ? out : block;
 }
 
+/** Puts several statements, or none, in the place of each of a block's own. */
+export function expandBlock(block: Block, change: (stmt: Stmt) => readonly Stmt[]): Block {
+  const out: Stmt[] = [];
+  let changed = false;
+  for (const stmt of block) {
+    const next = change(stmt);
+    if (next.length !== 1 || next[0] !== stmt) changed = true;
+    out.push(...next);
+  }
+  return changed ? out : block;
+}
+
 /** Rebuilds every expression under a statement (each once, at its root), the combiner's values included. */
 export function mapAllExprs(stmt: Stmt, change: (expr: Expr) => Expr): Stmt {
   const own = mapExprsOf(stmt, change);

@@ -11,6 +11,7 @@ import { ref, type Expr, type IrKernel, type Stmt } from "../ir/ir.ts";
 import { assignedIn, FreshNames, namesIn } from "../ir/names.ts";
 import {
   blocksOf,
+  expandBlock,
   mapBlocksOf,
   mapCombine,
   mapExprsOf,
@@ -72,15 +73,9 @@ class Walk {
   /** The block with equal expressions named. */
   readonly block = (block: Block): Block => {
     this.scopes.push(new Map());
-    const out: Stmt[] = [];
-    let changed = false;
-    for (const stmt of block) {
-      const next = this.stmt(stmt);
-      if (next.length !== 1 || next[0] !== stmt) changed = true;
-      out.push(...next);
-    }
+    const named = expandBlock(block, (stmt) => this.stmt(stmt));
     this.scopes.pop();
-    return changed ? out : block;
+    return named;
   };
 
   private stmt(stmt: Stmt): readonly Stmt[] {

@@ -7,24 +7,10 @@
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import { isFloat } from "../../lang/dtypes.ts";
 import { ref, type Expr, type IrKernel, type ReduceStmt, type Stmt } from "../ir/ir.ts";
-import type { OpName } from "../ir/ops.ts";
+import { combiningOp, isSimple } from "../ir/reducing.ts";
 import { mapBlock, type Block } from "../ir/walk.ts";
 import { and, apply, compare, or, select } from "./fold.ts";
 import { Workspace } from "./workspace.ts";
-
-/** The op that combines two accumulators of a reduction with a single value. */
-export const combiningOp = {
-  sum: "add",
-  prod: "mul",
-  max: "max",
-  min: "min",
-  any: "or",
-  all: "and",
-} as const satisfies Partial<Record<ReduceStmt["op"], OpName>>;
-
-export function isSimple(op: ReduceStmt["op"]): op is keyof typeof combiningOp {
-  return Object.hasOwn(combiningOp, op);
-}
 
 /** Replaces every reduction by registers. */
 export function expandReductions(kernel: IrKernel): IrKernel {

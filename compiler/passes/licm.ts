@@ -20,6 +20,7 @@ import { allocatedIn, assignedIn, declaredIn, FreshNames } from "../ir/names.ts"
 import { rangeOf, rangeOfLoop, rangesOfKernel, type Ranges } from "../ir/ranges.ts";
 import {
   blocksOf,
+  expandBlock,
   mapBlocksOf,
   mapCombine,
   mapExpr,
@@ -49,16 +50,7 @@ class Hoister {
     this.ranges = rangesOfKernel(kernel);
   }
 
-  readonly block = (block: Block): Block => {
-    const out: Stmt[] = [];
-    let changed = false;
-    for (const stmt of block) {
-      const next = this.stmt(stmt);
-      if (next.length !== 1 || next[0] !== stmt) changed = true;
-      out.push(...next);
-    }
-    return changed ? out : block;
-  };
+  readonly block = (block: Block): Block => expandBlock(block, (stmt) => this.stmt(stmt));
 
   private stmt(stmt: Stmt): readonly Stmt[] {
     if (stmt.kind === "for") this.ranges.set(stmt.name, rangeOfLoop(stmt, this.ranges));

@@ -8,7 +8,7 @@ import { isTotal } from "../ir/facts.ts";
 import { declaredBy, freeNames, namesIn } from "../ir/names.ts";
 import { sameExpr } from "../ir/same.ts";
 import { mapBlocksOf, mapSame, withBody, type Block } from "../ir/walk.ts";
-import { isSimple } from "./expand-reductions.ts";
+import { isSimple } from "../ir/reducing.ts";
 import { Workspace } from "./workspace.ts";
 
 /** Results of one region: as many accumulators as leave registers for what they are fed. */

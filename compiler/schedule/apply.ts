@@ -8,13 +8,14 @@ import { textOf } from "../../lang/source.ts";
 import type { Directive, Expr, ForStmt, IrKernel, Stmt } from "../ir/ir.ts";
 import { substituteIn } from "../ir/names.ts";
 import {
+  type Block,
+  expandBlock,
   mapAllExprs,
   mapBlock,
-  withBody,
   mapBlocksOf,
   mapOperands,
   mapSame,
-  type Block,
+  withBody,
 } from "../ir/walk.ts";
 import type { Quads } from "../passes/vectorize/pair-sums.ts";
 import { jumpsOut, silent, Workspace, type PassReport } from "../passes/workspace.ts";
@@ -104,14 +105,7 @@ class Scheduler {
 
   /** Schedules the annotated nests of a block. */
   block(block: Block): Block {
-    const out: Stmt[] = [];
-    let changed = false;
-    for (const stmt of block) {
-      const next = this.statement(stmt);
-      if (next.length !== 1 || next[0] !== stmt) changed = true;
-      out.push(...next);
-    }
-    return changed ? out : block;
+    return expandBlock(block, (stmt) => this.statement(stmt));
   }
 
   private statement(stmt: Stmt): readonly Stmt[] {

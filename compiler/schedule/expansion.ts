@@ -18,7 +18,8 @@ import {
   type YieldStmt,
 } from "../ir/ir.ts";
 import { mapAllExprs, mapBlock, mapExpr, visitExprs, type Block } from "../ir/walk.ts";
-import { isSimple, stepOf } from "../passes/expand-reductions.ts";
+import { isSimple } from "../ir/reducing.ts";
+import { stepOf } from "../passes/expand-reductions.ts";
 import { and, compare } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
 import { isReduction, maskedTiles, reductionChain, type Axis, type Band, type Level } from "./band.ts";

@@ -3,6 +3,7 @@
 
 import type { Span } from "../source.ts";
 import { catalogue, type CatalogueCode, type Params } from "./catalogue/index.ts";
+import { ofEntry } from "./of-entry.ts";
 
 export type Severity = "error" | "warning";
 
@@ -54,18 +55,7 @@ export function diagnostic<C extends CatalogueCode>(
   span: Span | undefined,
   details: DiagnosticDetails = {},
 ): Diagnostic {
-  const entry = catalogue[code];
-  return {
-    code,
-    severity: entry.severity,
-    message: (entry.message as (params: Params<C>) => string)(params),
-    span,
-    label: details.label,
-    related: details.related ?? [],
-    notes: details.notes ?? [],
-    counterexample: details.counterexample,
-    fix: details.fix,
-  };
+  return ofEntry(code, catalogue[code], params, span, details);
 }
 
 /** Collects diagnostics in the order found; stages share one sink a compilation. */

@@ -1,7 +1,7 @@
 // Where a tensor's elements lie, and how elements of each dtype are stored. Elements below 8 bits are packed,
 // lowest bits first; everything else is little-endian in a typed array's natural layout.
 
-import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
+import { dtypeInfo, type Dtype, type ElementArrayClass } from "../../lang/dtypes.ts";
 import { kernError } from "../error.ts";
 
 export type TypedArray =
@@ -93,34 +93,9 @@ export class HostStorage implements Storage {
   }
 }
 
-type ArrayClass = {
-  new (buffer: ArrayBufferLike, byteOffset: number, length: number): TypedArray;
-  readonly BYTES_PER_ELEMENT: number;
-};
-
-const arrays: Record<Dtype, ArrayClass> = {
-  bool: Uint8Array,
-  i8: Int8Array,
-  i16: Int16Array,
-  i32: Int32Array,
-  i64: BigInt64Array,
-  u8: Uint8Array,
-  u16: Uint16Array,
-  u32: Uint32Array,
-  u64: BigUint64Array,
-  i4: Uint8Array,
-  u4: Uint8Array,
-  i2: Uint8Array,
-  u2: Uint8Array,
-  f16: Uint16Array,
-  bf16: Uint16Array,
-  f32: Float32Array,
-  f64: Float64Array,
-};
-
 /** The class of typed array that holds elements of `dtype`. */
-export function arrayClass(dtype: Dtype): ArrayClass {
-  return arrays[dtype];
+export function arrayClass(dtype: Dtype): ElementArrayClass {
+  return dtypeInfo(dtype).array;
 }
 
 /** Bytes that `count` elements take, packed. */
@@ -130,7 +105,7 @@ export function bytesOf(dtype: Dtype, count: number): number {
 
 /** A typed array over bytes that start where its elements may start, or over a copy that does. */
 export function viewAs(dtype: Dtype, bytes: Uint8Array): TypedArray {
-  const Class = arrays[dtype];
+  const Class = arrayClass(dtype);
   const aligned = bytes.byteOffset % Class.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
   return new Class(
     aligned.buffer,
@@ -143,7 +118,7 @@ export function viewAs(dtype: Dtype, bytes: Uint8Array): TypedArray {
 export function dtypeOfArray(data: TypedArray): Dtype {
   if (data instanceof Uint8ClampedArray) return "u8";
   for (const dtype of ["u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64"] as const)
-    if (data instanceof arrays[dtype]) return dtype;
+    if (data instanceof arrayClass(dtype)) return dtype;
   throw kernError("K0709", { why: "its data is not a typed array of a kind I know" });
 }
 

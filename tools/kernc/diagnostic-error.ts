@@ -4,6 +4,7 @@ import { calls } from "../../lang/diagnostics/catalogue/calls.ts";
 import { files } from "../../lang/diagnostics/catalogue/files.ts";
 import type { Diagnostic, DiagnosticDetails } from "../../lang/diagnostics/diagnostic.ts";
 import type { Entry } from "../../lang/diagnostics/catalogue/entry.ts";
+import { ofEntry } from "../../lang/diagnostics/of-entry.ts";
 
 const entries = { ...calls, ...files };
 type Code = keyof typeof entries;
@@ -25,16 +26,5 @@ export function mistake<C extends Code>(
   params: ParamsOf<C>,
   details: DiagnosticDetails & Pick<Diagnostic, "span"> = {},
 ): DiagnosticError {
-  const { severity, message } = entries[code];
-  return new DiagnosticError({
-    code,
-    severity,
-    message: (message as (params: ParamsOf<C>) => string)(params),
-    span: details.span,
-    label: details.label,
-    related: details.related ?? [],
-    notes: details.notes ?? [],
-    counterexample: details.counterexample,
-    fix: details.fix,
-  });
+  return new DiagnosticError(ofEntry(code, entries[code], params, details.span, details));
 }

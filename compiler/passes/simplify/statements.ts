@@ -5,7 +5,7 @@ import type { ForStmt, IfStmt, Stmt, ReduceStmt, Expr } from "../../ir/ir.ts";
 import { ref } from "../../ir/ir.ts";
 import { rangeOf, rangeOfLoop, type Ranges } from "../../ir/ranges.ts";
 import { isSelfContained } from "../../ir/facts.ts";
-import { reductionOps } from "../../ir/interpret-reduce.ts";
+import { combiningOpOf } from "../../ir/reducing.ts";
 import { mapCombine, mapExprsOf, someExpr, visitBlock, type Block } from "../../ir/walk.ts";
 import { jumpsOut } from "../workspace.ts";
 import { ExprSimplifier } from "./expressions.ts";
@@ -159,7 +159,7 @@ export class StmtSimplifier {
 
   /** A reduction of exactly one value is one operation. */
   private singleYield(stmt: ReduceStmt, body: Block): readonly Stmt[] | undefined {
-    const name = reductionOps[stmt.op];
+    const name = combiningOpOf(stmt.op);
     const last = body.at(-1);
     if (!name || last?.kind !== "yield" || last.into !== stmt.results[0]!.name) return undefined;
     const plain = body.slice(0, -1).every((inner) => inner.kind === "let");

@@ -8,7 +8,7 @@ import { dtypeInfo } from "../../../lang/dtypes.ts";
 import type { Expr, ForStmt, IrKernel, ReduceStmt, Stmt } from "../../ir/ir.ts";
 import { outsideAssigned } from "../../ir/facts.ts";
 import { allocatedIn, declaredIn, namesIn } from "../../ir/names.ts";
-import { mapBlocksOf, someExpr, visitBlock, visitExprs, type Block } from "../../ir/walk.ts";
+import { expandBlock, mapBlocksOf, someExpr, visitBlock, visitExprs, type Block } from "../../ir/walk.ts";
 import { expandIn, expandReduce } from "../expand-reductions.ts";
 import { constantTrips } from "../unroll.ts";
 import { jumpsOut, silent, Workspace, type PassReport } from "../workspace.ts";
@@ -54,14 +54,7 @@ class Vectorizer {
 
   /** A block inside reductions that are open, innermost last. */
   block(block: Block, open: readonly OpenReduction[]): Block {
-    const out: Stmt[] = [];
-    let changed = false;
-    for (const statement of block) {
-      const next = this.statement(statement, open);
-      if (next.length !== 1 || next[0] !== statement) changed = true;
-      out.push(...next);
-    }
-    return changed ? out : block;
+    return expandBlock(block, (statement) => this.statement(statement, open));
   }
 
   private statement(statement: Stmt, open: readonly OpenReduction[]): readonly Stmt[] {

@@ -4,7 +4,8 @@
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { splat } from "../../ir/build.ts";
 import { ref, type Expr, type ReduceStmt, type Stmt } from "../../ir/ir.ts";
-import { assignAll, isSimple, stepOf, type Expanded } from "../expand-reductions.ts";
+import { isSimple } from "../../ir/reducing.ts";
+import { assignAll, stepOf, type Expanded } from "../expand-reductions.ts";
 import { across, laneOf, literal, slice } from "../fold.ts";
 import type { Workspace } from "../workspace.ts";
 import { divergenceOf } from "./divergence.ts";

@@ -25,7 +25,8 @@ import {
 } from "../../../ir/ir.ts";
 import { mapBlock, mapBlocksOf, mapSame, type Block } from "../../../ir/walk.ts";
 import { add, apply, ceilDiv, max, mul, sub } from "../../../passes/fold.ts";
-import { combiningOp, isSimple, stepOf } from "../../../passes/expand-reductions.ts";
+import { combiningOp, isSimple } from "../../../ir/reducing.ts";
+import { stepOf } from "../../../passes/expand-reductions.ts";
 import { Workspace } from "../../../passes/workspace.ts";
 import { limits } from "../limits.ts";
 import { inFours } from "./fours.ts";

@@ -19,7 +19,7 @@ import {
   type Stmt,
 } from "../../../ir/ir.ts";
 import type { OpName } from "../../../ir/ops.ts";
-import { combiningOp, isSimple } from "../../../passes/expand-reductions.ts";
+import { combiningOp, isSimple } from "../../../ir/reducing.ts";
 import { apply, intValue } from "../../../passes/fold.ts";
 import type { Workspace } from "../../../passes/workspace.ts";
 

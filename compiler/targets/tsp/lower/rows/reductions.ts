@@ -5,6 +5,7 @@
 import { apply } from "../../../../ir/build.ts";
 import { ref, type Expr, type IrType, type ReduceStmt } from "../../../../ir/ir.ts";
 import type { OpName } from "../../../../ir/ops.ts";
+import { combiningOpOf } from "../../../../ir/reducing.ts";
 import { alus, streamsOfSide } from "../../machine/geometry.ts";
 import { widths } from "../../machine/values.ts";
 import { Unfit, type Node } from "../dag.ts";
@@ -20,22 +21,13 @@ export interface Collector {
 
 type Combine = (left: readonly Node[], right: readonly Node[]) => readonly Node[];
 
-const opOf: Readonly<Partial<Record<ReduceStmt["op"], OpName>>> = {
-  sum: "add",
-  prod: "mul",
-  max: "max",
-  min: "min",
-  any: "or",
-  all: "and",
-};
-
 /** Follows a reduction and names its results. */
 export function reduced(trace: Trace, stmt: ReduceStmt): void {
   const types = stmt.results.map(({ type }) => type);
   const inits = stmt.init.map((expr) => trace.value(expr));
   const terms = collected(trace, stmt, inits);
   if (stmt.op === "argmax" || stmt.op === "argmin") return positions(trace, stmt, terms, inits);
-  const op = opOf[stmt.op] ?? extremeOf(stmt);
+  const op = combiningOpOf(stmt.op) ?? extremeOf(stmt);
   const combine = op ? plainCombine(op, types) : customCombine(trace, stmt);
   const values = combined(trace, stmt, terms, inits, types, combine);
   for (const [at, { name }] of stmt.results.entries()) trace.bind(name, values[at]!, stmt.span);
