@@ -5,7 +5,7 @@ import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { isFloat, type Dtype } from "../../../lang/dtypes.ts";
 import type { Buffer, Expr, OpExpr } from "../../ir/ir.ts";
 import { opInfo } from "../../ir/ops.ts";
-import { loadSplat, loadValue, loadWidened } from "./load.ts";
+import { loadRepeated, loadSplat, loadValue, loadWidened } from "./load.ts";
 import { constantValue, scalarValue } from "./lanes.ts";
 import { isHalf, laneBits, scalarRep, shapeOf, type Value } from "./representation.ts";
 import { bitcastScalar, convertScalar, saturateScalar } from "./scalar-convert.ts";
@@ -49,6 +49,10 @@ function applied(expr: OpExpr, scope: Scope): Value {
   const [only] = expr.args;
   if (op === "splat" && only?.kind === "load") {
     const loaded = loadSplat(only, type.lanes, scope);
+    if (loaded) return loaded;
+  }
+  if (op === "shuffle" && only?.kind === "load") {
+    const loaded = loadRepeated(only, expr.imm ?? [], scope);
     if (loaded) return loaded;
   }
   const widened = op === "convert" && only?.kind === "load" ? loadWidened(only, type, scope) : undefined;

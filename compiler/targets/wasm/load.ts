@@ -70,6 +70,24 @@ export function loadSplat(load: LoadExpr, lanes: number, scope: Scope): Value | 
 }
 
 /**
+ * A short row that is wanted over and over, two 16-bit numbers in each 32 bits, say: engines repeat 32 or 64 bits that they load in
+ * one instruction. Undefined where `picks`, the lanes that are wanted, don't go through the row again and again.
+ */
+export function loadRepeated(load: LoadExpr, picks: readonly number[], scope: Scope): Value | undefined {
+  const { dtype } = scope.buffers.get(load.buffer)!;
+  const { lanes } = load.type;
+  if (load.guard || !isInteger(dtype) || isSubByte(dtype)) return undefined;
+  const bits = storageBits(dtype);
+  const whole = lanes * bits;
+  if (lanes === 1 || (whole !== 32 && whole !== 64) || picks.length * bits !== 128) return undefined;
+  if (picks.some((pick, at) => pick !== at % lanes)) return undefined;
+  const where = addressing(load, lanes, scope);
+  if (where.kind !== "row") return undefined;
+  const part = `(${memory(`v128.load${whole}_splat`, near(where.place, scope.w))})`;
+  return { type: { dtype, lanes: picks.length }, bits, parts: [part] };
+}
+
+/**
  * A row of integers that is wanted in wider lanes, with lanes of twice the width: engines widen what they load in one
  * instruction. Undefined where that isn't what `type` asks for.
  */

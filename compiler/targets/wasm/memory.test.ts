@@ -51,6 +51,25 @@ describe("loops over arguments", () => {
           );
   });
 
+  it("repeats a short row in all lanes, and other orders too", async () => {
+    for (const [dtype, lanes] of [
+      ["i16", 2],
+      ["u8", 4],
+      ["i8", 8],
+      ["i32", 2],
+    ] as const) {
+      const wide = { i16: 8, u8: 16, i8: 16, i32: 4 }[dtype];
+      const repeated = Array.from({ length: wide }, (_, at) => at % lanes);
+      for (const picks of [repeated, repeated.with(1, 0)])
+        await check(
+          `kernel k(x: in ${dtype}[N, ${lanes}], z: out ${dtype}[N, ${wide}]) dims(N = x.0) {
+            for i in 0..N { z[i, ramp[${wide}](0, 1)] = shuffle[${picks.join(", ")}](x[i, ramp[${lanes}](0, 1)]) }
+          }`,
+          { sizes: [0, 1, 5] },
+        );
+    }
+  });
+
   it("shares an address among neighbours and keeps the constant", async () => {
     const text = `kernel k(x: in f32[M, N], z: out f32[M, N]) dims(M = x.0, N = x.1) {
       for i in 0..M {

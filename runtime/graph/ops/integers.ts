@@ -79,26 +79,26 @@ function packedSums({ b }: NodeContext, left: Value, right: Value, shift: Value 
     {
       name: "packed_bytes",
       inputs: [{ name: "b", dims: ["N", "K"] }],
-      outputs: [{ name: "p", dims: ["(N + 3) // 4", "(K + 7) // 8", 4, 8] }],
+      outputs: [{ name: "p", dims: ["(N + 7) // 8", "(K + 7) // 8", 4, 16] }],
       scalars: [],
       body: [`packed[B=${right.dtype}](b, p)`],
       uses: ["std.bytes.packed"],
     },
     [right],
-    [{ dtype: right.dtype, shape: [Math.ceil(n / 4), Math.ceil(k / 8), 4, 8] }],
+    [{ dtype: "i16", shape: [Math.ceil(n / 8), Math.ceil(k / 8), 4, 16] }],
   );
   const [sums] = b.kernel(
     {
       name: "product_of_bytes",
       inputs: [
         { name: "a", dims: ["M", "K"] },
-        { name: "b", dims: ["J", "D", 4, 8] },
+        { name: "b", dims: ["J", "D", 4, 16] },
         { name: "shift", dims: ["N"] },
       ],
       outputs: [{ name: "c", dims: ["M", "N"] }],
       scalars: [],
-      where: "4 * J >= N, 4 * J <= N + 3, 8 * D >= K, 8 * D <= K + 7",
-      body: [`product_of_packed[A=${left.dtype}, B=${right.dtype}EPILOGUE](a, b, shift, c)`],
+      where: "8 * J >= N, 8 * J <= N + 7, 8 * D >= K, 8 * D <= K + 7",
+      body: [`product_of_packed[A=${left.dtype}EPILOGUE](a, b, shift, c)`],
       uses: ["std.bytes.product_of_packed"],
       hook: { indices: 2, converts: true },
     },
