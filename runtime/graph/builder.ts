@@ -6,6 +6,7 @@ import { contiguousStrides, isContiguous, sizeOf, type Layout } from "../tensor/
 import { tensor, type Tensor } from "../tensor/tensor.ts";
 import { dataOf, type Value as Element } from "../tensor/values.ts";
 import type { DeviceName } from "../device.ts";
+import { lastOf, lastOperands, lastOrder } from "./channels.ts";
 import type { CallStep, Import, Input, KernelCode, MapOp, Step, Value } from "./program.ts";
 
 /** A step before its outputs are made. */
@@ -35,10 +36,13 @@ export class Builder {
   origin = "";
   /** Where the program will run: what is the best way to a result may depend on it. */
   readonly target: DeviceName;
+  /** Whether operators may pass images on with their channels last, or each has to compute what the model says by itself. */
+  readonly reorders: boolean;
   private count = 0;
 
-  constructor(target: DeviceName) {
+  constructor(target: DeviceName, reorders = false) {
     this.target = target;
+    this.reorders = reorders;
   }
 
   /** A value that is given when the program runs. */
@@ -62,6 +66,8 @@ export class Builder {
 
   /** Elements of the operands at the same place, broadcast as NumPy does, through an expression in Kern. */
   map(text: string, operands: readonly Operand[], options: MapOptions = {}): Value {
+    const turned = lastOperands(this, operands, options);
+    if (turned) return this.first(this.map(text, turned, { ...options, shape: undefined }));
     const inputs = operands.map(asInput);
     const dtype = options.dtype ?? inputs[0]!.value.dtype;
     const shape = options.shape ?? broadcast(inputs.map(shapeOf));
@@ -117,8 +123,30 @@ export class Builder {
     return this.map("$0", [{ value, view }]);
   }
 
+  /** An image [batch, channels, …] as [batch, …, channels]: as something computes it, or as a copy. */
+  last(value: Value): Value {
+    return lastOf(this, value) ?? this.transpose(value, lastOrder(value.shape.length));
+  }
+
+  /** An image [batch, …, channels] as [batch, channels, …], a copy that is made only if somebody reads it in that order. */
+  first(last: Value): Value {
+    const rank = last.shape.length;
+    const order = [
+      0,
+      rank - 1,
+      ...lastOrder(rank)
+        .slice(1, -1)
+        .map((axis) => axis - 1),
+    ];
+    const value = this.transpose(last, order);
+    if (value !== last && !value.fixed) value.last = last;
+    return value;
+  }
+
   /** The axes in another order. */
   transpose(value: Value, order: readonly number[]): Value {
+    if (value.last && lastOrder(value.shape.length).every((axis, at) => axis === order[at]))
+      return value.last;
     const strides = contiguousStrides(value.shape);
     const made = this.view(value, {
       shape: order.map((axis) => value.shape[axis]!),

@@ -60,7 +60,7 @@ export async function planStage(
   kept: ReadonlySet<string>,
   context: PlanContext,
 ): Promise<Stage> {
-  const builder = new Builder(context.devices[0]!.name);
+  const builder = new Builder(context.devices[0]!.name, context.fusion);
   const values = new Map<string, Value>();
   for (const [name, { dtype, shape, constant }] of known)
     values.set(name, constant ? builder.constant(constant, name) : builder.input(name, dtype, shape));

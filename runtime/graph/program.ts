@@ -27,6 +27,8 @@ export interface Value {
   constant?: Tensor;
   /** The name that the model gives it. */
   name?: string;
+  /** The same elements with axis 1, the channels, behind the others, where something computes them in that order. */
+  last?: Value;
   /** The integers that its elements stand for, where a node dequantized them: products and convolutions take these. */
   integers?: Integers;
 }

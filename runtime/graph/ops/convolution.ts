@@ -4,6 +4,7 @@ import { sizeOf } from "../../tensor/layout.ts";
 import { reduce } from "./reduction.ts";
 import type { Value } from "../program.ts";
 
+import { convolveLast } from "./channels-last.ts";
 import { convolutionOfIntegers } from "./integers.ts";
 import { convolveNarrow } from "./narrow.ts";
 import { product } from "./matmul.ts";
@@ -35,10 +36,11 @@ export function convolveNode(node: NodeContext, x: Value, w: Value): Value {
   const [image, weights] = [asImage(node, x), asImage(node, w)];
   const window = windowOf(node, x, weights.shape.slice(2) as unknown as Pair);
   const y =
-    group === 1 && isPointwise(window)
+    convolveLast(node, image, weights, window, group) ??
+    (group === 1 && isPointwise(window)
       ? pointwise(node, image, weights)
       : ((group === 1 ? convolveNarrow(node, image, weights, window) : undefined) ??
-        convolve(node, image, weights, window, group));
+        convolve(node, image, weights, window, group)));
   return b.reshape(y, [x.shape[0]!, w.shape[0]!, ...spatialShape(x, window.out)]);
 }
 
@@ -100,6 +102,12 @@ function blocks(node: NodeContext, x: Value, w: Value): Value {
   const batch = x.shape[0]!;
   const [channels, features, r, q] = w.shape as [number, number, number, number];
   const [height, width] = imageSize(node, x);
+  if (x.last && w.fixed && x.shape.length === 4) {
+    const weights = b.reshape(b.transpose(w, [0, 2, 3, 1]), [channels, r * q * features]);
+    const parts = product(node, b.reshape(x.last, [batch * height * width, channels]), weights);
+    const cells = b.transpose(b.reshape(parts, [batch, height, width, r, q, features]), [0, 1, 3, 2, 4, 5]);
+    return b.first(b.reshape(cells, [batch, height * r, width * q, features]));
+  }
   const left = b.transpose(b.reshape(w, [channels, features * r * q]), [1, 0]);
   const pixels = b.reshape(x, [...(batch === 1 ? [] : [batch]), channels, height * width]);
   const parts = b.reshape(product(node, left, pixels), [batch, features, r, q, height, width]);

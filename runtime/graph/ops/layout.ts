@@ -2,6 +2,7 @@
 
 import { contiguousStrides, sizeOf } from "../../tensor/layout.ts";
 import { broadcast } from "../builder.ts";
+import { lastOf, lastOrder } from "../channels.ts";
 import type { Value } from "../program.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
 
@@ -142,6 +143,12 @@ export function around(shape: readonly number[], axis: number): [number, number,
 
 const concat: Build = (node) => {
   const values = node.inputs.map((_, at) => node.in(at));
+  const rank = values[0]!.shape.length;
+  const images = values.map((value) => (node.b.reorders ? lastOf(node.b, value) : undefined));
+  if (values.some(({ last }) => last) && !images.includes(undefined)) {
+    const axis = node.axis(node.int("axis", 0), rank);
+    return node.b.first(concatenate(node, images as Value[], lastOrder(rank).indexOf(axis)));
+  }
   return concatenate(node, values, node.axis(node.int("axis", 0), values[0]!.shape.length));
 };
 
@@ -173,24 +180,38 @@ export function concatenate(node: NodeContext, values: readonly Value[], axis: n
   const names = parts.map((_, at) => `x${at}`);
   const lengths = parts.map((_, at) => `N${at}`);
   const offset = (at: number) => lengths.slice(0, at).join(" + ");
-  const body = names.flatMap((name, at) => [
-    "@parallel",
-    `for i in range(A):`,
-    `    for j in range(${lengths[at]}):`,
-    "        @vectorize",
-    "        for k in range(B):",
-    `            y[i, ${at === 0 ? "j" : `${offset(at)} + j`}, k] = READ(${name}, i, j, k)`,
-  ]);
+  const behind = after === 1 ? [] : ["B"];
+  const body = names.flatMap((name, at) => {
+    const place = at === 0 ? "j" : `${offset(at)} + j`;
+    return behind.length === 0
+      ? [
+          "@parallel",
+          "for i in range(A):",
+          "    @vectorize",
+          `    for j in range(${lengths[at]}):`,
+          `        y[i, ${place}] = READ(${name}, i, j)`,
+        ]
+      : [
+          "@parallel",
+          "for i in range(A):",
+          `    for j in range(${lengths[at]}):`,
+          "        @vectorize",
+          "        for k in range(B):",
+          `            y[i, ${place}, k] = READ(${name}, i, j, k)`,
+        ];
+  });
   const [y] = b.kernel(
     {
       name: "concat",
-      inputs: names.map((name, at) => ({ name, dims: ["A", lengths[at]!, "B"] })),
-      outputs: [{ name: "y", dims: ["A", lengths.join(" + "), "B"] }],
+      inputs: names.map((name, at) => ({ name, dims: ["A", lengths[at]!, ...behind] })),
+      outputs: [{ name: "y", dims: ["A", lengths.join(" + "), ...behind] }],
       scalars: [],
       body,
     },
-    parts.map((value) => b.reshape(value, [before, value.shape[axis]!, after])),
-    [{ dtype, shape: [before, total(parts), after] }],
+    parts.map((value) =>
+      b.reshape(value, [before, value.shape[axis]!, ...(behind.length === 0 ? [] : [after])]),
+    ),
+    [{ dtype, shape: [before, total(parts), ...(behind.length === 0 ? [] : [after])] }],
   );
   return b.reshape(y!, shapeOf(values));
 }

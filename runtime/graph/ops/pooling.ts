@@ -8,7 +8,7 @@ import { dequantized } from "./quantization.ts";
 import type { ScalarSlot, Value } from "../program.ts";
 import { asImage, pairOf, spatialShape, windowOf, type Window } from "./window.ts";
 
-/** The loops of a pooling kernel; the body sees `x.get(b, c, u, v)` by `row(r)` and `column(q)`. */
+/** What a pooling kernel knows of its result's places besides the sizes of the image. */
 function scalarsOf({ out, before }: Window): ScalarSlot[] {
   return [
     { name: "height", dtype: "i32", value: out[0] },
@@ -21,37 +21,67 @@ function scalarsOf({ out, before }: Window): ScalarSlot[] {
 const bounds =
   "0 <= height, 0 <= width, 0 <= top, 0 <= left, height <= 16777216, width <= 16777216, top <= 65536, left <= 65536";
 
+/** What the lines of a pooling kernel are written with: `r` and `q` go over the window. */
+interface Under {
+  readonly row: string;
+  readonly column: string;
+  readonly taps: string;
+  /** The element of the image at a row and a column, or what stands for one outside. */
+  readonly pixel: (row: string, column: string, outside: string | number) => string;
+  /** The element of the result. */
+  readonly y: string;
+}
+
+/** A kernel that goes over the places of the window, with the image's channels where they lie. */
 function pool(
   node: NodeContext,
   image: Value,
   window: Window,
   name: string,
   result: Dtype,
-  lines: (at: { row: string; column: string; taps: string }) => string[],
+  lines: (under: Under) => string[],
 ): Value {
   const { kernel, stride, dilation, out } = window;
-  const row = `i * ${stride[0]} + r * ${dilation[0]} - top`;
-  const column = `j * ${stride[1]} + q * ${dilation[1]} - left`;
-  const taps = `for r in range(${kernel[0]}) for q in range(${kernel[1]})`;
+  const [batch, channels] = image.shape as [number, number];
+  const { last } = image;
+  const order = <T>(channel: T, places: readonly T[]): T[] =>
+    last ? [...places, channel] : [channel, ...places];
+  const subscripts = (...places: readonly string[]) => ["b", ...order("c", places)].join(", ");
+  const under: Under = {
+    row: `i * ${stride[0]} + r * ${dilation[0]} - top`,
+    column: `j * ${stride[1]} + q * ${dilation[1]} - left`,
+    taps: `for r in range(${kernel[0]}) for q in range(${kernel[1]})`,
+    pixel: (row, column, outside) => `x.get(${subscripts(row, column)}, default=${outside})`,
+    y: `y[${subscripts("i", "j")}]`,
+  };
   const [y] = node.b.kernel(
     {
-      name,
-      inputs: [{ name: "x", dims: ["B", "C", "H", "W"] }],
-      outputs: [{ name: "y", dims: ["B", "C", "height", "width"] }],
+      name: last ? `${name}_last` : name,
+      inputs: [{ name: "x", dims: ["B", ...order("C", ["H", "W"])] }],
+      outputs: [{ name: "y", dims: ["B", ...order("C", ["height", "width"])] }],
       scalars: scalarsOf(window),
       where: bounds,
       body: [
-        "@parallel(b, c)",
-        "for b, c, i in grid(B, C, height):",
-        "    @vectorize",
-        "    for j in range(width):",
-        ...lines({ row, column, taps }).map((line) => `        ${line}`),
+        ...(last
+          ? [
+              "@parallel(b, i)",
+              "for b, i, j in grid(B, height, width):",
+              "    @vectorize",
+              "    for c in range(C):",
+            ]
+          : [
+              "@parallel(b, c)",
+              "for b, c, i in grid(B, C, height):",
+              "    @vectorize",
+              "    for j in range(width):",
+            ]),
+        ...lines(under).map((line) => `        ${line}`),
       ],
     },
-    [image],
-    [{ dtype: result, shape: [image.shape[0]!, image.shape[1]!, ...out] }],
+    [last ?? image],
+    [{ dtype: result, shape: [batch, ...order(channels, out)] }],
   );
-  return y!;
+  return last ? node.b.first(y!) : y!;
 }
 
 /** The number under which nothing lies. */
@@ -72,9 +102,14 @@ function maxPoolOf(node: NodeContext, x: Value): Outputs {
   const window = windowOf(node, x, pairOf(node, node.ints("kernel_shape"), 1, x.shape.length - 2));
   const least = lowest[x.dtype] ?? "-3.4028234663852886e38";
   const shape = [x.shape[0]!, x.shape[1]!, ...spatialShape(x, window.out)];
-  const y = pool(node, image, window, "max_pool_window", x.dtype, ({ row, column, taps }) => [
-    `y[b, c, i, j] = max(x.get(b, c, ${row}, ${column}, default=${least}) ${taps})`,
-  ]);
+  const y = pool(
+    node,
+    image,
+    window,
+    "max_pool_window",
+    x.dtype,
+    ({ row, column, taps, pixel, y: target }) => [`${target} = max(${pixel(row, column, least)} ${taps})`],
+  );
   const result = node.b.reshape(y, shape);
   if (!node.wants(1)) return result;
   return [result, node.b.reshape(placesOf(node, image, window, least), shape)];
@@ -83,7 +118,7 @@ function maxPoolOf(node: NodeContext, x: Value): Outputs {
 /** Where each largest element lies in the whole input, in row-major order or, of each image, in column-major order. */
 function placesOf(node: NodeContext, image: Value, window: Window, least: string): Value {
   const columns = node.flag("storage_order");
-  return pool(node, image, window, "max_pool_places", "i64", ({ row, column }) => [
+  return pool(node, image, window, "max_pool_places", "i64", ({ row, column, pixel, y }) => [
     `var best = ${image.dtype}(${least})`,
     "var place = i64(-1)",
     `for r in range(${window.kernel[0]}):`,
@@ -91,11 +126,11 @@ function placesOf(node: NodeContext, image: Value, window: Window, least: string
     `        let at_row = ${row}`,
     `        let at_column = ${column}`,
     `        let inside = 0 <= at_row and at_row < H and 0 <= at_column and at_column < W`,
-    `        let value = x.get(b, c, at_row, at_column, default=${least})`,
+    `        let value = ${pixel("at_row", "at_column", least)}`,
     `        let better = inside and (value > best or place < i64(0))`,
     "        best = value if better else best",
     `        place = (i64(b) * i64(C) + i64(c)) * i64(H) * i64(W) + i64(at_${columns ? "column" : "row"}) * i64(${columns ? "H" : "W"}) + i64(at_${columns ? "row" : "column"}) if better else place`,
-    "y[b, c, i, j] = place",
+    `${y} = place`,
   ]);
 }
 
@@ -112,10 +147,10 @@ export function averagePoolOf(node: NodeContext, x: Value): Value {
   const taps = (axis: 0 | 1, start: string, low: string, high: string) =>
     `sum(1 for n in range(${kernel[axis]}) if ${start} + n * ${dilation[axis]} >= ${low === "0" ? "0" : `0 - ${low}`} and ${start} + n * ${dilation[axis]} < ${high})`;
   const y = pool(node, image, window, "average_pool_window", x.dtype, (at) => [
-    `let total = sum(x.get(b, c, ${at.row}, ${at.column}, default=0) ${at.taps})`,
+    `let total = sum(${at.pixel(at.row, at.column, 0)} ${at.taps})`,
     `let rows = ${taps(0, `i * ${stride[0]} - top`, above, below)}`,
     `let columns = ${taps(1, `j * ${stride[1]} - left`, before, right)}`,
-    `y[b, c, i, j] = total / ${x.dtype}(rows * columns)`,
+    `${at.y} = total / ${x.dtype}(rows * columns)`,
   ]);
   return node.b.reshape(y, [x.shape[0]!, x.shape[1]!, ...spatialShape(x, window.out)]);
 }

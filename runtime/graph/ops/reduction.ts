@@ -34,12 +34,14 @@ export interface Reducer {
 }
 
 /** Reduces a value over some of its axes to `shape`. */
-export function reduce(
-  { b }: NodeContext,
-  x: Value,
-  { reduced, shape }: Axes,
-  { combine, term = "$", result = "$", uses }: Reducer,
-): Value {
+export function reduce(node: NodeContext, x: Value, { reduced, shape }: Axes, reducer: Reducer): Value {
+  // A number for each channel of an image, in whichever order that lies.
+  if (x.last && reduced.every((each, axis) => each === axis > 1)) {
+    const behind = reduced.map((_, axis) => axis > 0 && axis < reduced.length - 1);
+    return reduce(node, x.last, { reduced: behind, shape }, reducer);
+  }
+  const { b } = node;
+  const { combine, term = "$", result = "$", uses } = reducer;
   const runs: { readonly reduced: boolean; size: number }[] = [];
   x.shape.forEach((size, axis) => {
     if (size === 1 && x.shape.length > 1) return;

@@ -204,6 +204,40 @@ function pickImage({ b }: NodeContext, x: Value, rows: AxisJob | undefined, colu
   return b.reshape(y!, [...x.shape.slice(0, -2), out, columns.out]);
 }
 
+/** The same for images [batch, height, width, channels]. */
+function pickPixels({ b }: NodeContext, x: Value, rows: AxisJob | undefined, columns: AxisJob): Value {
+  const [batch, height, , channels] = x.shape as [number, number, number, number];
+  const out = rows?.out ?? height;
+  const rowPlaces = rows?.taps.places ?? Array.from({ length: height }, (_, at) => at);
+  const [y] = b.kernel(
+    {
+      name: "pick_whole_pixels",
+      inputs: [
+        { name: "x", dims: ["B", "H", "W", "C"] },
+        { name: "rows", dims: ["P"] },
+        { name: "columns", dims: ["Q"] },
+      ],
+      outputs: [{ name: "y", dims: ["B", "P", "Q", "C"] }],
+      scalars: [],
+      where: "H >= 1, W >= 1",
+      body: [
+        "@parallel(b, i)",
+        "for b, i, j in grid(B, P, Q):",
+        "    let row = clamp(rows[i], 0, H - 1)",
+        "    let column = clamp(columns[j], 0, W - 1)",
+        "    @vectorize",
+        "    for c in range(C):",
+        "        let element = READ(x, b, row, column, c)",
+        "        y[b, i, j, c] = POST(element, b, i, j, c)",
+      ],
+      hook: { indices: 4 },
+    },
+    [x, b.literal("i32", rowPlaces, [out]), b.literal("i32", columns.taps.places, [columns.out])],
+    [{ dtype: x.dtype, shape: [batch, out, columns.out, channels] }],
+  );
+  return y!;
+}
+
 const finite = ({ weights }: Taps): number[] => weights.map((weight) => (Number.isNaN(weight) ? 0 : weight));
 
 /** An axis with others behind it. */
@@ -320,6 +354,9 @@ const resize: Build = async (node) => {
   const columns = jobs.find(({ axis }) => axis === rank - 1);
   const together = rank >= 2 && columns && picks(columns) && (!rows || picks(rows));
   const apart = jobs.filter((job) => !together || (job !== rows && job !== columns));
+  // With the channels last, pixels are copied whole.
+  if (x.last && rank === 4 && together && apart.length === 0)
+    return node.b.first(pickPixels(node, x.last, rows, columns));
   const y = apart.reduce((image, job) => alongAxis(node, image, job, rules.extrapolation), x);
   return together ? pickImage(node, y, rows, columns) : y;
 };
