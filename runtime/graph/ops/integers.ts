@@ -52,7 +52,8 @@ function sumsOf(node: NodeContext, left: Value, right: Value, zero: Value | unde
   const shift = zero && b.map("i32($0) * $1", [b.reshape(zero, []), rowSums(node, right)], { dtype: "i32" });
   // Sums are finished in lanes where a kernel may keep as many as there are columns; elsewhere by a kernel of their own.
   if (m > 1 && b.target === "wasm") return packedSums(node, left, right, shift);
-  const kernel = m === 1 ? "row_product" : "product";
+  const ofRow = b.target === "wasm" ? "row_product_in_streams" : "row_product";
+  const kernel = m === 1 ? ofRow : "product";
   const [sums] = b.kernel(
     {
       name: m === 1 ? "row_of_bytes" : "product_of_bytes",
