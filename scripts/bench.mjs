@@ -15,7 +15,7 @@ const out = resolve("dist/bench.mjs");
 const bundle = await rolldown({
   input: file,
   platform: "node",
-  external: ["binaryen", "onnxruntime-web", "playwright-core", "webgpu", /^@tensorflow\//],
+  external: ["binaryen", "onnxruntime-web", "playwright-core", "vite", "webgpu", /^@tensorflow\//],
 });
 await bundle.write({ file: out, format: "esm", codeSplitting: false });
 try {

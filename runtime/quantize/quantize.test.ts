@@ -7,7 +7,7 @@ import { openDevice, tensor, type Device, type Tensor } from "../index.ts";
 import { loadModel } from "../onnx/index.ts";
 import { random } from "../random.ts";
 import { activationsOf, quantizeModel, type QuantizeOptions } from "./quantize.ts";
-import { bestCut, leastError, rangesOf } from "./ranges.ts";
+import { leastDivergence, leastError, rangesOf } from "./ranges.ts";
 import { decibels, eightBits, fourBits, floatsOf } from "./weights.ts";
 
 let device: Device;
@@ -187,23 +187,36 @@ test("weights are rounded to the nearest step, and a channel of zeros stays one"
   expect([...(await four.scale.data())]).toEqual([1]);
 });
 
-test("entropy cuts what is far out, and keeps a flat distribution whole", () => {
-  const flat = new Float64Array(2048).fill(5);
-  expect(bestCut(flat)).toBe(2048);
+const both = { low: -1, high: 1 };
+const half = { low: 0, high: 1 };
+
+test("entropy cuts what is far out and rare, and keeps a flat distribution whole", () => {
+  expect(leastDivergence(new Float64Array(2048).fill(50), both)).toEqual(both);
+  expect(leastDivergence(new Float64Array(2048), half)).toEqual(half);
   const steep = Float64Array.from({ length: 2048 }, (_, at) => Math.round(1e5 * Math.exp(-at / 60)));
   steep[2047] = 1;
-  expect(bestCut(steep)).toBeLessThan(1200);
-  expect(bestCut(new Float64Array(2048))).toBe(2048);
+  expect(leastDivergence(steep, half).high).toBeLessThan(0.6);
+});
+
+test("entropy keeps what a peak at zero doesn't say, and ranges of a few values", () => {
+  // Behind a gate: nearly all is nearly zero, and the little that isn't matters.
+  const gate = new Float64Array(2048).fill(30, 8);
+  gate.set([4e6, 1e6, 4e5, 2e5, 1e5, 5e4, 2e4, 1e4]);
+  expect(leastDivergence(gate, half).high).toBeGreaterThan(0.9);
+  // A vector of a hundred numbers, half of them zero.
+  const few = new Float64Array(2048);
+  few[0] = 50;
+  for (let at = 40; at < 2048; at += 40) few[at] = 1;
+  expect(leastDivergence(few, half)).toEqual(half);
 });
 
 test("the least squared error cuts what is rare and far out, and keeps a flat distribution whole", () => {
-  const both = { low: -1, high: 1 };
   // Less than a step may go.
-  expect(leastError(new Float64Array(2048).fill(5), both)).toBeGreaterThan(2030);
+  expect(leastError(new Float64Array(2048).fill(5), both).high).toBeGreaterThan(0.99);
   const peak = new Float64Array(2048).fill(1e6, 0, 256);
   peak[2047] = 1;
-  expect(leastError(peak, both)).toBeLessThan(1024);
+  expect(leastError(peak, half).high).toBeLessThan(0.5);
   // Rounding to 255 steps costs less than one value that is nowhere near.
   peak[2047] = 1e6;
-  expect(leastError(peak, { low: 0, high: 1 })).toBeGreaterThan(2030);
+  expect(leastError(peak, half).high).toBeGreaterThan(0.99);
 });

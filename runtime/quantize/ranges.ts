@@ -25,10 +25,12 @@ export interface CalibrationOptions {
   readonly externalData?: ExternalData;
 }
 
-/** Bins of the histogram of magnitudes. */
+/** Bins of a histogram, of as many values as fill each with some. */
 const bins = 2048;
-/** Steps that an 8-bit number has on one side of 0. */
-const steps = 128;
+/** Values to a bin at least, so that its count is more than chance. */
+const filled = 16;
+/** Levels between the least and the largest 8-bit number. */
+const levels = 255;
 
 /** Runs the model on samples and gives the range of each of the named values. */
 export async function rangesOf(
@@ -52,20 +54,13 @@ export async function rangesOf(
   const histograms = new Map(names.map((name) => [name, new Float64Array(bins)]));
   await visit(async (name, data) => {
     const { low, high } = seen.get(name)!;
-    const peak = Math.max(-low, high);
     const histogram = histograms.get(name)!;
-    if (peak > 0)
-      for (const x of data) histogram[Math.min(bins - 1, Math.floor((Math.abs(x) / peak) * bins))]! += 1;
+    if (high > low)
+      for (const x of data)
+        histogram[Math.min(bins - 1, Math.floor(((x - low) / (high - low)) * bins))]! += 1;
   });
-  return new Map(
-    names.map((name) => {
-      const { low, high } = seen.get(name)!;
-      const histogram = histograms.get(name)!;
-      const cut = method === "mse" ? leastError(histogram, { low, high }) : bestCut(histogram);
-      const most = (Math.max(-low, high) * cut) / bins;
-      return [name, { low: Math.max(low, -most), high: Math.min(high, most) }];
-    }),
-  );
+  const rangeOf = method === "mse" ? leastError : leastDivergence;
+  return new Map(names.map((name) => [name, rangeOf(histograms.get(name)!, seen.get(name)!)]));
 
   async function visit(use: (name: string, data: Float32Array) => Promise<void>): Promise<void> {
     for (const sample of samples) {
@@ -78,59 +73,109 @@ export async function rangesOf(
   }
 }
 
-/** After how many bins of magnitudes to cut, so that the quantized distribution diverges least from the real one. */
-export function bestCut(histogram: Float64Array): number {
-  let best = { cut: histogram.length, divergence: Infinity };
-  let beyond = histogram.reduce((sum, count) => sum + count, 0);
-  if (beyond === 0) return histogram.length;
-  let done = 0;
-  for (let cut = steps; cut <= histogram.length; cut += 8) {
-    for (; done < cut; done++) beyond -= histogram[done]!;
-    const divergence = divergenceAt(histogram, cut, beyond);
-    if (divergence < best.divergence) best = { cut, divergence };
+/** Ranges to choose from: what was seen, cut at ever smaller magnitudes. */
+function* cuts({ low, high }: Range): Generator<Range> {
+  const peak = Math.max(-low, high);
+  for (let part = 256; part >= 16; part--) {
+    const most = (peak * part) / 256;
+    yield { low: Math.max(low, -most), high: Math.min(high, most) };
   }
-  return best.cut;
+}
+
+/** The value in the middle of a bin. */
+const middle = (at: number, count: number, { low, high }: Range): number =>
+  low + ((at + 0.5) * (high - low)) / count;
+
+/**
+ * What rounding to 8 bits adds up to, squared: a step's square over 12 for what lies in the range, the square of the distance for what
+ * is cut. `histogram` counts values over the range `seen`.
+ */
+function errorOf(histogram: Float64Array, seen: Range, { low, high }: Range): number {
+  const step = (high - low) / levels;
+  return histogram.reduce((error, count, at) => {
+    const x = middle(at, histogram.length, seen);
+    const beyond = Math.max(x - high, low - x);
+    return error + count * (beyond <= 0 ? (step * step) / 12 : beyond * beyond);
+  }, 0);
+}
+
+/** The range whose squared error is least. */
+export function leastError(histogram: Float64Array, seen: Range): Range {
+  let best = { range: seen, error: Infinity };
+  for (const range of cuts(seen)) {
+    const error = errorOf(histogram, seen, range);
+    if (error < best.error) best = { range, error };
+  }
+  return best.range;
 }
 
 /**
- * After how many bins of magnitudes to cut, so that the squared error is least: a step's square over 12 for what is rounded, and the
- * square of the distance for what is cut.
+ * The range whose 8-bit image diverges least from what was seen (Kullback, Leibler). Divergence compares counts bin by bin and knows nothing
+ * of distances, so that three things must be kept from it. The counts of a few values scattered over many bins are chance: bins
+ * are joined until they hold enough, and where fewer than levels remain, all that was seen stays. A peak at zero, which rectifiers and gates
+ * make, is much the same as zero within one level, whatever its shape: the bins that become zero count as one. And a few values
+ * may carry what the others don't, however rare they are: a cut must not cost more in squares than it saves.
  */
-export function leastError(histogram: Float64Array, { low, high }: Range): number {
-  const width = Math.max(-low, high) / histogram.length;
-  let best = { cut: histogram.length, error: Infinity };
-  for (let cut = histogram.length; cut >= steps; cut -= 8) {
-    const step = (Math.min(high, cut * width) - Math.max(low, -cut * width)) / 255;
-    let error = 0;
-    for (const [at, count] of histogram.entries())
-      error += count * (at < cut ? (step * step) / 12 : ((at + 0.5 - cut) * width) ** 2);
-    if (error < best.error) best = { cut, error };
+export function leastDivergence(histogram: Float64Array, seen: Range): Range {
+  const total = histogram.reduce((sum, count) => sum + count, 0);
+  let counts = histogram;
+  while (counts.length > levels && counts.length * filled > total) counts = halved(counts);
+  if (counts.length <= levels) return seen;
+  const most = errorOf(histogram, seen, seen);
+  let best = { range: seen, divergence: Infinity };
+  for (const range of cuts(seen)) {
+    if (errorOf(histogram, seen, range) > most) continue;
+    const divergence = divergenceOf(counts, seen, range);
+    if (divergence < best.divergence) best = { range, divergence };
   }
-  return best.cut;
+  return best.range;
 }
 
-/** Kullback and Leibler's divergence of `cut` bins, the last with all that lies beyond, from their image in a few steps. */
-function divergenceAt(histogram: Float64Array, cut: number, beyond: number): number {
-  const real = histogram.slice(0, cut);
-  const image = new Float64Array(cut);
-  for (let step = 0; step < steps; step++) {
-    const [first, last] = [Math.floor((step * cut) / steps), Math.floor(((step + 1) * cut) / steps)];
-    let [sum, filled] = [0, 0];
-    for (let at = first; at < last; at++) {
-      sum += real[at]!;
-      if (real[at]! > 0) filled++;
-    }
-    for (let at = first; at < last; at++) if (real[at]! > 0) image[at] = sum / filled;
-  }
-  real[cut - 1]! += beyond;
-  const totals = [real, image].map((each) => each.reduce((sum, count) => sum + count, 0)) as [number, number];
+const halved = (counts: Float64Array): Float64Array =>
+  Float64Array.from({ length: counts.length / 2 }, (_, at) => counts[2 * at]! + counts[2 * at + 1]!);
+
+/** Kullback and Leibler's divergence of what was seen, the last bins with all that lies beyond, from its image in 8-bit numbers. */
+function divergenceOf(counts: Float64Array, seen: Range, { low, high }: Range): number {
+  const step = (high - low) / levels;
+  const levelOf = (at: number): number =>
+    Math.round(Math.min(high, Math.max(low, middle(at, counts.length, seen))) / step);
+  const inside = (at: number): boolean => {
+    const x = middle(at, counts.length, seen);
+    return x >= low && x <= high;
+  };
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const kept = counts.reduce((sum, count, at) => sum + (inside(at) ? count : 0), 0);
   let divergence = 0;
-  for (let at = 0; at < cut; at++) {
-    if (real[at] === 0) continue;
-    const p = real[at]! / totals[0];
-    // A bin that only the cut filled has no image: as good as lost.
-    const q = image[at] === 0 ? 1e-9 : image[at]! / totals[1];
-    divergence += p * Math.log(p / q);
+  const add = (real: number, image: number) => {
+    // What only the cut filled has no image: as good as lost.
+    if (real > 0) divergence += (real / total) * Math.log(real / total / Math.max(image / kept, 1e-9));
+  };
+  for (let first = 0, end = 0; first < counts.length; first = end) {
+    const level = levelOf(first);
+    let [sum, image, taken, cut] = [0, 0, 0, 0];
+    for (end = first; end < counts.length && levelOf(end) === level; end++) {
+      const count = counts[end]!;
+      sum += count;
+      if (!inside(end)) cut += count;
+      else if (count > 0) {
+        image += count;
+        taken++;
+      }
+    }
+    if (level === 0) {
+      add(sum, image);
+      continue;
+    }
+    let beyond = cut;
+    // What was cut counts in the bin at the border.
+    const border = level > 0 ? -1 : 1;
+    for (let n = 0; n < end - first; n++) {
+      const at = border < 0 ? end - 1 - n : first + n;
+      if (!inside(at)) continue;
+      add(counts[at]! + beyond, counts[at]! > 0 ? image / taken : 0);
+      beyond = 0;
+    }
+    add(beyond, 0);
   }
   return divergence;
 }
