@@ -6,7 +6,7 @@ import { contiguousStrides, isContiguous, sizeOf, type Layout } from "../tensor/
 import { tensor, type Tensor } from "../tensor/tensor.ts";
 import { dataOf, type Value as Element } from "../tensor/values.ts";
 import type { DeviceName } from "../device.ts";
-import { lastOf, lastOperands, lastOrder } from "./channels.ts";
+import { lastOf, lastOperands, lastOrder, sameImage } from "./channels.ts";
 import type { CallStep, Import, Input, KernelCode, MapOp, Step, Value } from "./program.ts";
 
 /** A step before its outputs are made. */
@@ -113,6 +113,8 @@ export class Builder {
     const made: Value = { id: this.count++, dtype, shape: [...shape], fixed, alias: value };
     if (integers?.axis === undefined && integers)
       made.integers = { ...integers, q: this.reshape(integers.q, shape) };
+    if (value.last && sameImage(value.shape, shape))
+      made.last = this.reshape(value.last, [shape[0]!, ...shape.slice(2), shape[1]!]);
     return made;
   }
 
@@ -123,9 +125,12 @@ export class Builder {
     return this.map("$0", [{ value, view }]);
   }
 
-  /** An image [batch, channels, …] as [batch, …, channels]: as something computes it, or as a copy. */
+  /** An image [batch, channels, …] as [batch, …, channels]: as something computes it, or as a copy, of which there is one. */
   last(value: Value): Value {
-    return lastOf(this, value) ?? this.transpose(value, lastOrder(value.shape.length));
+    const { alias, shape } = value;
+    if (alias && alias !== value.last && sameImage(alias.shape, shape))
+      value.last ??= this.reshape(this.last(alias), [shape[0]!, ...shape.slice(2), shape[1]!]);
+    return (value.last = lastOf(this, value) ?? this.transpose(value, lastOrder(value.shape.length)));
   }
 
   /** An image [batch, …, channels] as [batch, channels, …], a copy that is made only if somebody reads it in that order. */

@@ -18,6 +18,17 @@ const inLastOrder = <T>(list: readonly T[]): T[] => lastOrder(list.length).map((
 /** Whether the order of the axes makes no difference. */
 const isFlat = ({ shape }: Value): boolean => shape.slice(2).every((dim) => dim === 1) || shape[1] === 1;
 
+/** Whether images of these shapes differ in axes of one element only: rows of pixels seen as images. */
+export function sameImage(a: readonly number[], b: readonly number[]): boolean {
+  const long = (shape: readonly number[]) => shape.slice(2).filter((dim) => dim !== 1);
+  return (
+    a.length > 2 &&
+    b.length > 2 &&
+    [0, 1].every((axis) => a[axis] === b[axis]) &&
+    String(long(a)) === String(long(b))
+  );
+}
+
 /** The elements of an image channels last where that costs nothing. */
 export function lastOf(b: Builder, value: Value): Value | undefined {
   if (value.shape.length < 3) return undefined;

@@ -5,6 +5,7 @@ import { isFloating } from "../builder.ts";
 import { sizeOf } from "../../tensor/layout.ts";
 import type { Value } from "../program.ts";
 import { product } from "./matmul.ts";
+import { longWindow } from "./narrow.ts";
 import type { NodeContext } from "./node.ts";
 import { convolutionSettings, isPointwise, type Window } from "./window.ts";
 
@@ -26,7 +27,9 @@ export function convolveLast(
   const [features, each, r, q] = w.shape as [number, number, number, number];
   if (!b.reorders || b.target !== "wasm" || !isFloating(w.dtype) || !w.fixed) return undefined;
   const depthwise = group > 1 && each === 1 && features === group;
-  if ((group > 1 && !depthwise) || sizeOf(window.out) < tile) return undefined;
+  // A window that slides over one row of numbers is a product with a view of them.
+  if ((group > 1 && !depthwise) || r * q >= longWindow) return undefined;
+  if (!x.last && sizeOf(window.out) < tile) return undefined;
   const image = b.last(x);
   if (depthwise)
     return b.first(windows(node, image, b.transpose(b.reshape(w, [features, r, q]), [1, 2, 0]), window));

@@ -49,6 +49,9 @@ function pointwise(node: NodeContext, x: Value, w: Value): Value {
   const [batch, channels, height, width] = x.shape as [number, number, number, number];
   const features = w.shape[0]!;
   const weights = b.reshape(w, [features, channels]);
+  // One pixel an image: the images of a batch are the rows.
+  if (w.fixed && height * width === 1)
+    return product(node, b.reshape(x, [batch, channels]), b.transpose(weights, [1, 0]));
   const pixels = b.reshape(x, [...(batch === 1 ? [] : [batch]), channels, height * width]);
   return product(node, weights, pixels);
 }

@@ -15,7 +15,7 @@ const lanes = 8;
 const fewPlaces = 64;
 
 /** Windows of so many elements are walked as rows of a matrix. */
-const longWindow = 64;
+export const longWindow = 64;
 
 /** The convolution of images [B, C, H, W] with weights [F, C, R, Q] in another form; undefined where none is faster. */
 export function convolveNarrow(node: NodeContext, x: Value, w: Value, window: Window): Value | undefined {
