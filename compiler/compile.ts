@@ -15,6 +15,7 @@ import {
   annotatedTargets,
   provedKernel,
   scheduledKernel,
+  tspKernel,
   type CompiledKernel,
   type TargetKernel,
 } from "./target-kernel.ts";
@@ -39,6 +40,8 @@ export interface Compiled {
   readonly diagnostics: readonly Diagnostic[];
   /** The artifact for a target; throws if it wasn't asked for. */
   artifact(target: TargetName): Artifact;
+  /** The kernels as they are lowered to the TSP, under annotations that are for it alone; throws a `CompileError`. */
+  forTsp(): readonly CompiledKernel[];
   /** Compiles one more instance of a kernel, with the same options: what a call needs that no instance fits. */
   specialize(wanted: Specialization): Promise<Compiled>;
   /** The same without waiting: all that it needs was loaded to make this compilation. */
@@ -200,6 +203,12 @@ function emitted({ module, kernels, options, sink }: Proved): Compiled {
     artifact: (target) =>
       artifacts.find((each) => each.target === target) ??
       internalError("compile", `no artifact for ${target}`),
+    forTsp: () => {
+      const own = new DiagnosticSink();
+      const found = kernels.flatMap((kernel) => tspKernel(kernel, options, own) ?? []);
+      if (own.hasErrors) throw new CompileError(own.all);
+      return found;
+    },
     specialize: async (more) => specializeSync(more),
     specializeSync,
   };

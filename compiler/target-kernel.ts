@@ -177,5 +177,16 @@ const withFacts = (proof: ProofResult, more: ProofResult): ProofResult => ({
 /** Targets that some annotation of the kernel is restricted to. */
 export function annotatedTargets(typed: TKernel): readonly TargetName[] {
   const mentioned = new Set(annotationsOf(typed).map((annotation) => annotation.target));
-  return targets.map((target) => target.name).filter((name) => mentioned.has(name));
+  const names = [...targets.map((target) => target.name), "tsp" as const];
+  return names.filter((name) => mentioned.has(name));
+}
+
+/** An instance as the TSP's lowering takes it: under the annotations that are for the TSP alone, if there are any. */
+export function tspKernel(
+  kernel: CompiledKernel,
+  options: CompileOptions,
+  sink: DiagnosticSink,
+): CompiledKernel | undefined {
+  const { typed } = kernel;
+  return annotatedTargets(typed).includes("tsp") ? provedKernel(typed, "tsp", options, sink) : kernel;
 }

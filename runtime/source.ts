@@ -11,6 +11,8 @@ export interface CompiledSource {
   /** Instances as the interpreter runs them. */
   readonly kernels: readonly { readonly typed: TKernel; readonly ir: IrKernel }[];
   readonly module: { readonly kernels: readonly KernelTemplate[] };
+  /** Instances as the TSP's lowering takes them, where annotations say so. */
+  forTsp?(): CompiledSource["kernels"];
   /** The same with one more instance, compiled now. */
   specialize(wanted: Wanted): Promise<CompiledSource>;
   specializeSync(wanted: Wanted): CompiledSource;

@@ -1,7 +1,7 @@
 // The text form of directives: an annotation each, in front of the loop that they are about. Loops go by their names in
 // the IR, the loop over tiles of level 0 of `i` is `i@0`.
 //
-//     @tile(i: 64 4, j: 8) @order(i@0, j@0, i@1, i, j) @stage(b; j@0) @vectorize(j: mask 4) @unroll(i: 0)
+//     @tile(i: 64 4, j: 8) @order(i@0, j@0, i@1, i, j) @stage(b; j@0) @vectorize(j: mask 4) @unroll(i: 0) @tsp.fuse(i, j)
 
 import type { Directive, LoopRef, Tail } from "./ir.ts";
 import { nameText } from "./text-names.ts";
@@ -11,7 +11,8 @@ const refText = ({ loop, level }: LoopRef): string =>
   level === undefined ? nameText(loop) : `${nameText(loop)}@${level}`;
 
 export function printDirective(directive: Directive): string {
-  return `@${directive.kind}(${argumentsText(directive)})`;
+  const { target, kind } = directive;
+  return `@${target === undefined ? "" : `${target}.`}${kind}(${argumentsText(directive)})`;
 }
 
 function argumentsText(directive: Directive): string {
@@ -40,10 +41,11 @@ const tails: readonly Tail[] = ["mask", "peel", "scalar", "exact"];
 export function parseDirective(reader: TokenReader): Directive {
   const start = reader.expect("@");
   const word = reader.next();
+  const target = word.text.startsWith("tsp.") ? "tsp" : undefined;
   reader.expect("(");
-  const directive = argumentsOf(word.text, reader);
+  const directive = argumentsOf(word.text.slice(target ? 4 : 0), reader);
   if (!directive) return reader.fail(`"@${word.text}" is no directive`, word);
-  return { ...directive, span: reader.spanFrom(start) };
+  return { ...directive, ...(target && { target }), span: reader.spanFrom(start) };
 }
 
 function argumentsOf(kind: string, reader: TokenReader): Directive | undefined {

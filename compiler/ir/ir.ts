@@ -131,7 +131,11 @@ export interface LoopRef {
   readonly level?: number;
 }
 /** An annotation that a schedule carries out; of a search space, the first value. */
-export type Directive = { readonly span?: Span } & (
+export type Directive = {
+  readonly span?: Span;
+  /** Written for the TSP alone: only such annotations steer its lowering. */
+  readonly target?: "tsp";
+} & (
   | {
       readonly kind: "tile";
       readonly sizes: readonly { readonly loop: string; readonly sizes: readonly number[] }[];

@@ -30,7 +30,8 @@ export function withAnnotations(
     const meant = annotation.name === "vectorize" ? own.slice(-1) : own;
     cx.marks.push({ annotation, own: meant, calls: cx.calls });
   }
-  const scheduled = mine.some(({ name }) => restructures.has(name));
+  // On the TSP every annotation says where something lies or when it happens, and not how a loop is written.
+  const scheduled = mine.some(({ name, target }) => restructures.has(name) || target === "tsp");
   const made: MadeLoops = new Map();
   const from = cx.position;
   if (scheduled) cx.made.push({ loops: made, calls: cx.calls });
@@ -106,7 +107,8 @@ function directive(
   own: readonly Sym[],
   made: MadeLoops,
 ): readonly Directive[] {
-  const { span } = annotation;
+  const { span, target } = annotation;
+  const where = { span, ...(target === "tsp" && { target }) } as const;
   const refs = (
     values: readonly (AnnotationValue | undefined)[],
     implied: readonly Sym[] = [],
@@ -123,7 +125,7 @@ function directive(
       const sizes = Object.entries(annotation.options).flatMap(([name, value]) =>
         (made.get(name) ?? []).map((loop) => ({ loop, sizes: sizesOf(value) })),
       );
-      return [{ kind: "tile", sizes, span }];
+      return [{ kind: "tile", sizes, ...where }];
     }
     case "stage": {
       const buffers = annotation.args.flatMap((value) => {
@@ -132,21 +134,25 @@ function directive(
         return staged.kind === "view" ? [staged.view.buffer] : [];
       });
       const [at] = refs([annotation.options["at"]]);
-      return [{ kind: "stage", buffers, ...(at && { at }), span }];
+      return [{ kind: "stage", buffers, ...(at && { at }), ...where }];
     }
     case "vectorize":
-      return [{ kind: "vectorize", loops, ...vectorization(annotation), span }];
+      return [{ kind: "vectorize", loops, ...vectorization(annotation), ...where }];
     case "unroll":
-      return [{ kind: "unroll", loops, factor: factor(annotation), span }];
+      return [{ kind: "unroll", loops, factor: factor(annotation), ...where }];
     case "parallel": {
       // Without a name, it's the tiles that are shared out.
       const implied = !annotation.args.some((arg) => arg.kind === "loop");
       return [
-        { kind: "parallel", loops: implied ? loops.map(({ loop }) => ({ loop, level: 0 })) : loops, span },
+        {
+          kind: "parallel",
+          loops: implied ? loops.map(({ loop }) => ({ loop, level: 0 })) : loops,
+          ...where,
+        },
       ];
     }
     default:
-      return [{ kind: annotation.name, loops, span }];
+      return [{ kind: annotation.name, loops, ...where }];
   }
 }
 

@@ -2,6 +2,7 @@
 // simulator. Like the interpreter it comes with the compiler, and runs what `compile()` returns.
 
 import type { IrKernel } from "../../compiler/ir/ir.ts";
+import type { Refused } from "../../compiler/targets/tsp/lower/index.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
 import type { BoundCall } from "../call/bind.ts";
 import type { Backend, Device, Instance, Kernels } from "../device.ts";
@@ -28,8 +29,7 @@ export async function openTspDevice(): Promise<Device> {
   const run = async (ir: IrKernel, call: BoundCall): Promise<Map<string, Tensor>> => {
     const kernel = call.signature.name;
     const lowered = lowerKernel(ir, knownOf(ir, call), groqchipCal);
-    if ("why" in lowered)
-      throw kernError("K0728", { kernel, why: lowered.why }, { ...(lowered.span && { span: lowered.span }) });
+    if ("why" in lowered) throw refusal(kernel, lowered);
     const values = new Map<string, ArrayLike<number>>();
     for (const { param, tensor: given } of call.tensors)
       if (given) values.set(param.name, (await valuesOf(given)).map(Number));
@@ -66,7 +66,8 @@ export async function openTspDevice(): Promise<Device> {
         throw kernError("K0714", {
           why: "the simulated TSP runs what `compile()` returns, since its programs are made for the sizes of a call",
         });
-      return (await compilation()).kernels.map(({ typed, ir }) => ({
+      const compiled = await compilation();
+      return (compiled.forTsp?.() ?? compiled.kernels).map(({ typed, ir }) => ({
         signature: signatureOf(typed, ir, []),
         features: [],
         run: (call) => run(ir, call),
@@ -76,6 +77,13 @@ export async function openTspDevice(): Promise<Device> {
     close() {},
   };
   return device;
+}
+
+function refusal(kernel: string, { why, span, annotation }: Refused): Error {
+  const place = { ...(span && { span }) };
+  return annotation
+    ? kernError("K0730", { annotation: annotation.text, why }, { ...place, fix: { text: annotation.fix } })
+    : kernError("K0728", { kernel, why }, place);
 }
 
 /** Dims and scalar arguments by their names in the IR. */

@@ -2,12 +2,20 @@
 // manifest that says what it was made for, how long it takes, and where its inputs and outputs lie.
 
 import { namedValue, UsageError, type Given } from "./command.ts";
+import type { Refused } from "../../compiler/targets/tsp/lower/index.ts";
 import { mistake } from "./diagnostic-error.ts";
 import type { Opened } from "./kernels.ts";
 
 export interface TspFile {
   readonly name: string;
   readonly bytes: Uint8Array | string;
+}
+
+/** Why there is no program, as the error that ends a command. */
+export function refusal(kernel: string, { why, span, annotation }: Refused): Error {
+  return annotation
+    ? mistake("K0730", { annotation: annotation.text, why }, { span, fix: { text: annotation.fix } })
+    : mistake("K0728", { kernel, why }, { span });
 }
 
 /** The files of all kernels; NAME.tsp, or NAME.KERNEL.tsp where a file has several. */
@@ -30,7 +38,7 @@ export async function tspFiles(
   const scalars = new Map<string, string>(
     given.all("scalar").flatMap((text) => text.split(",").map((part) => namedValue("scalar", part))),
   );
-  return compiled.kernels.flatMap(({ typed, ir }) => {
+  return compiled.forTsp().flatMap(({ typed, ir }) => {
     const asked = [
       ...ir.dims.map((dim) => ({ name: dim.name, value: shape[dim.name], option: "shape" })),
       ...ir.params.flatMap((param) => {
@@ -46,7 +54,7 @@ export async function tspFiles(
       );
     const known = new Map(asked.map((each) => [each.name, each.value!]));
     const lowered = lowerKernel(ir, known, groqchipCal);
-    if ("why" in lowered) throw mistake("K0728", { kernel: typed.name, why: lowered.why });
+    if ("why" in lowered) throw refusal(typed.name, lowered);
     const { program } = lowered;
     const { cycles, lastTile, issued } = checkProgram(program);
     const stem = compiled.kernels.length === 1 ? name : `${name}.${typed.name}`;

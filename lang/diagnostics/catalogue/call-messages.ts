@@ -163,4 +163,9 @@ export const callMessages = {
     name: "must-wait",
     message: ({ what, why }) => `${what} can’t be had without waiting: ${why}`,
   }),
+  K0730: message<{ annotation: string; why: string }>({
+    severity: "error",
+    name: "not-steered",
+    message: ({ annotation, why }) => `\`${annotation}\` can’t be carried out on the TSP: ${why}`,
+  }),
 };

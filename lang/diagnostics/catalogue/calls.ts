@@ -151,4 +151,11 @@ norms, pooling, products. Loops whose end depends on data never can be.`,
     `\`kernel.sync()\` gives a call that doesn't wait, and \`dataSync()\` reads without waiting. Devices \`wasm\` and
 \`interp\` can do both; what is on a GPU, or runs there, is known later. Call the kernel itself and await its result.`,
   ),
+  K0730: explained(
+    "K0730",
+    `Annotations with \`@tsp.\` say what lies in lanes, which tiles the matrix planes hold and who shares the work. Some
+can be judged only for given sizes: whether a loop's iterations may lie side by side, whether a tile fits a plane,
+whether results fit the accumulators. What can't be done is refused, with the reason; without the annotation the
+compiler chooses.`,
+  ),
 };

@@ -7,8 +7,11 @@ import { placeOf } from "../../../compiler/signature.ts";
 import { textOf, type Span } from "../../../lang/source.ts";
 import type { PathStep } from "../../../compiler/targets/tsp/critical-path.ts";
 import { UsageError, type Given } from "../command.ts";
+import type { Outcome } from "../../../compiler/targets/tsp/lower/steering.ts";
+import type { TKernel } from "../../../lang/typed.ts";
 import { mistake } from "../diagnostic-error.ts";
 import { settingsOf, type Opened } from "../kernels.ts";
+import { refusal } from "../tsp-files.ts";
 import { fileHost } from "../sources.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -19,14 +22,21 @@ export async function explainTsp(
   given: Given,
   terminal: Terminal,
 ): Promise<number> {
-  const [{ compile }, { lowerKernel }, { groqchipCal }, { pathOf, reportOf }, { pictureOf }] =
-    await Promise.all([
-      import("../../../compiler/index.ts"),
-      import("../../../compiler/targets/tsp/lower/index.ts"),
-      import("../../../compiler/targets/tsp/machine/profile.ts"),
-      import("../../../compiler/targets/tsp/report.ts"),
-      import("../../../compiler/targets/tsp/picture.ts"),
-    ]);
+  const [
+    { compile },
+    { checkProgram },
+    { lowerKernel },
+    { groqchipCal },
+    { pathOf, reportOf },
+    { pictureOf },
+  ] = await Promise.all([
+    import("../../../compiler/index.ts"),
+    import("../../../compiler/targets/tsp/assemble/check.ts"),
+    import("../../../compiler/targets/tsp/lower/index.ts"),
+    import("../../../compiler/targets/tsp/machine/profile.ts"),
+    import("../../../compiler/targets/tsp/report.ts"),
+    import("../../../compiler/targets/tsp/picture.ts"),
+  ]);
   const settings = settingsOf(given);
   const compiled = await compile(opened.file, {
     set: settings.set,
@@ -36,7 +46,8 @@ export async function explainTsp(
   });
   const picture = given.get("picture");
   let refused = 0;
-  for (const { typed, ir } of compiled.kernels) {
+  const plain = new Map(compiled.kernels.map((kernel) => [kernel.typed, kernel.ir]));
+  for (const { typed, ir } of compiled.forTsp()) {
     const missing = ir.dims.map(({ name }) => name).filter((name) => settings.shape?.[name] === undefined);
     if (missing.length > 0)
       throw new UsageError(
@@ -46,6 +57,7 @@ export async function explainTsp(
     // Any value will do that isn't simplified away, as 0 and 1 are.
     for (const param of ir.params) if (param.kind === "scalar") known.set(param.name, 3);
     const lowered = lowerKernel(ir, known, groqchipCal);
+    if ("why" in lowered && lowered.annotation) throw refusal(typed.name, lowered);
     if ("why" in lowered) {
       refused += 1;
       terminal.out(`${typed.name}: not for the TSP, it has ${lowered.why}\n`);
@@ -66,12 +78,14 @@ export async function explainTsp(
     terminal.out("  instructions:\n");
     for (const { place, issued } of lines.slice(0, 10))
       terminal.out(`  ${String(issued).padStart(7)}  ${place}\n`);
-    const idle = annotationsOf(typed).filter(({ target }) => target === undefined || target === "tsp");
-    if (idle.length > 0)
-      terminal.out(
-        "  annotations not applied, as lanes, time and planes are laid out from the loops alone:\n",
-      );
-    for (const { span } of idle) terminal.out(`  ${annotationLine(span)}\n`);
+    const unsteered = lowered.steered.some(({ done }) => done)
+      ? lowerKernel(plain.get(typed)!, known, groqchipCal)
+      : undefined;
+    const alone =
+      unsteered && "program" in unsteered
+        ? `${checkProgram(unsteered.program).cycles} cycles without them`
+        : "no program without them";
+    terminal.out(annotationLines(lowered.steered, typed, unsteered && alone));
     if (picture !== undefined) {
       const sizes = ir.dims.map(({ name }) => `${name} = ${known.get(name)}`);
       write(picture, pictureOf(lowered.program, [typed.name, ...sizes].join(", ")));
@@ -86,9 +100,28 @@ const reasons = {
   idle: "nothing could be issued",
 } as const;
 
-function annotationLine(span: Span): string {
+/** What became of annotations; `alone` is what the program would be without those that are carried out. */
+function annotationLines(steered: readonly Outcome[], typed: TKernel, alone: string | undefined): string {
+  const lines = (title: string, list: readonly { span: Span | undefined; what?: string }[]): string =>
+    list.length === 0 ? "" : `  ${title}\n${list.map((each) => `  ${annotationLine(each)}\n`).join("")}`;
+  const others = annotationsOf(typed).filter(({ target }) => target === undefined);
+  return [
+    lines(
+      `annotations carried out (${alone}):`,
+      steered.filter(({ done }) => done),
+    ),
+    lines(
+      "annotations that mean nothing here:",
+      steered.filter(({ done }) => !done),
+    ),
+    lines("annotations not for this target, which `@tsp.` steers:", others),
+  ].join("");
+}
+
+function annotationLine({ span, what }: { span: Span | undefined; what?: string }): string {
   const place = placeOf(span);
-  return `${" ".repeat(7)}  ${textOf(span)}  ${place ? `${place.file}:${place.line}` : ""}`.trimEnd();
+  const text = span ? textOf(span) : "";
+  return `${" ".repeat(7)}  ${text}${what === undefined ? "" : `: ${what}`}  ${place ? `${place.file}:${place.line}` : ""}`.trimEnd();
 }
 
 const pathLine = ({ cycles, unit, place, why }: PathStep): string =>

@@ -9,6 +9,8 @@ import type { Program } from "../machine/program.ts";
 import type { Beat } from "../machine/values.ts";
 import { lowerProduct } from "./product/index.ts";
 import { lowerRows } from "./rows/index.ts";
+import { WrongAnnotation, type Outcome } from "./steering.ts";
+import type { Unfit } from "./dag.ts";
 
 /** A program, and what the host does around it. */
 export interface Lowered {
@@ -16,6 +18,8 @@ export interface Lowered {
   /** Cycles between rows in steady state, of the part with most rows. */
   readonly interval: number;
   readonly rows: number;
+  /** What became of the kernel's `@tsp.` annotations. */
+  readonly steered: readonly Outcome[];
   /** Beats for the program's inputs, from the dense row-major values of each tensor. */
   inputs(values: (buffer: string) => ArrayLike<number>): Record<string, readonly Beat[]>;
   /**
@@ -42,6 +46,19 @@ export interface Refused {
   readonly span: Span | undefined;
   /** The kernel is what this way is for: if no other way takes it either, its reason is told. */
   readonly final?: true;
+  /** An annotation is at fault: its text, and what could stand there instead. */
+  readonly annotation?: { readonly text: string; readonly fix: string };
+}
+
+export function refusedFor(error: Unfit): Refused {
+  return {
+    why: error.message,
+    span: error.span,
+    ...(error instanceof WrongAnnotation && {
+      final: true,
+      annotation: { text: error.annotation, fix: error.fix },
+    }),
+  };
 }
 
 /**
@@ -61,7 +78,7 @@ export const lowerKernel: Lowering = (kernel, known, profile) => {
   let refused: Refused = { why: "nothing that the TSP could do", span: kernel.span };
   for (const way of ways) {
     const found = way(kernel, known, profile);
-    if ("program" in found) return found;
+    if ("program" in found || found.annotation) return found;
     if (!refused.final) refused = found;
   }
   return refused;

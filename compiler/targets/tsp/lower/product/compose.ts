@@ -94,8 +94,8 @@ export class Composer {
 
   /** The factor of a product that goes through the planes, as the host fills it. */
   words(product: Product, bind: Binding, pixels: number, item: number, side: Side): Resident {
-    const { words, batch, y, x, channels, type } = product;
-    const layout = layoutOf(batchOf(product) * y.size, x.size, channels, pixels);
+    const { words, batch, y, type } = product;
+    const layout = inputLayout(product, pixels);
     const less = type === "u8" ? 128 : 0;
     return this.input(layout, type === "f16" ? "f16" : "i8", side, (values) => {
       const given = values(bind(words.buffer));
@@ -165,12 +165,7 @@ export class Composer {
     const { item = 0, copied, pixels, operand } = options;
     const { delays, memory } = chip;
     const output = outputLayout(product, pixels);
-    const view = layoutOf(
-      batchOf(product) * product.y.size,
-      product.x.size,
-      product.channels,
-      input.layout.pixels,
-    );
+    const view = inputLayout(product, input.layout.pixels);
     const type = product.type === "f16" ? "f16" : "i8";
     if (!alike(view, input.layout) || input.type !== type || (operand && !alike(output, operand.layout)))
       throw new Unfit("a tensor that lies in other words than this product takes", product.span);
@@ -289,8 +284,22 @@ export class Composer {
   }
 }
 
+export const inputLayout = (product: Product, pixels: number): Layout =>
+  layoutOf(
+    batchOf(product) * product.y.size,
+    product.x.size,
+    product.channels,
+    pixels,
+    product.asked?.channels,
+  );
 export const outputLayout = (product: Product, pixels: number): Layout =>
-  layoutOf(batchOf(product) * product.y.outputs, product.x.outputs, product.columns, pixels);
+  layoutOf(
+    batchOf(product) * product.y.outputs,
+    product.x.outputs,
+    product.columns,
+    pixels,
+    product.asked?.columns,
+  );
 
 /** Whether tensors lie in the same words, whatever their rows are. */
 const alike = (a: Layout, b: Layout): boolean =>
@@ -309,8 +318,7 @@ function producersOf(jobs: readonly (readonly Job[])[], { words }: Layout): Uint
 export function productCycles(product: Product, profile: Profile, input: number, output: number): number {
   const delays = delaysOf(profile);
   const { interval } = epilogueOf(product, delays.alu, delays.aluEntry, "W");
-  const layout = layoutOf(batchOf(product) * product.y.size, product.x.size, product.channels, input);
-  const tiling = tilingOf(product, layout, outputLayout(product, output));
+  const tiling = tilingOf(product, inputLayout(product, input), outputLayout(product, output));
   return costOfJobs(jobsOf(tiling, interval, delays), tiling, interval, delays);
 }
 
@@ -326,8 +334,9 @@ export function bestPixels(
   profile: Profile,
 ): { readonly input: number; readonly output: number; readonly cycles: number } {
   let best = { input: 1, output: 1, cycles: Infinity };
-  for (const input of pixelChoices(product.x.size, product.channels))
-    for (const output of pixelChoices(product.x.outputs, product.columns)) {
+  const { x, channels, columns, asked } = product;
+  for (const input of pixelChoices(x.size, channels, asked?.channels))
+    for (const output of pixelChoices(x.outputs, columns, asked?.columns)) {
       const cycles = productCycles(product, profile, input, output);
       if (cycles < best.cycles) best = { input, output, cycles };
     }

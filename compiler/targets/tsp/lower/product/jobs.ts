@@ -9,30 +9,43 @@ import { columnsOfTile, wordsOfClass, type Class, type Tiling } from "./tiles.ts
 export interface Job {
   readonly of: Class;
   readonly words: readonly Int32Array[];
+  /** Which of the goes that accumulators, or annotations, make of a class. */
+  readonly go: number;
 }
 
 /** Jobs of the western and the eastern hemisphere. */
 export function jobsOf(tiling: Tiling, interval: number, delays: Delays): readonly (readonly Job[])[] {
-  const planes = tiling.product.type === "f16" ? 1 : 2;
+  const { asked = {}, type } = tiling.product;
+  const planes = type === "f16" ? 1 : 2;
   const shared: Job[][] = [[], []];
   const whole: Job[][] = [[], []];
   const loads = [0, 0];
   const costs = tiling.classes.map((of) => ({ of, words: wordsOfClass(tiling, of) }));
   for (const { of, words } of costs)
     for (const [side, part] of split(words, 2).entries())
-      shared[side]!.push(...chunks(of, part, planes, delays));
+      shared[side]!.push(...chunks(of, part, planes, mostRows(tiling, 2 * planes, delays)));
   for (const { of, words } of costs.toSorted(
     (a, b) => b.of.passes.length * b.words.length - a.of.passes.length * a.words.length,
   )) {
     const side = loads[0]! <= loads[1]! ? 0 : 1;
-    const own = chunks(of, words, planes, delays);
+    const own = chunks(of, words, planes, mostRows(tiling, planes, delays));
     whole[side]!.push(...own);
     loads[side]! += costOf(own, tiling, interval, delays);
   }
   const cost = (jobs: readonly (readonly Job[])[]): number =>
     Math.max(...jobs.map((own) => costOf(own, tiling, interval, delays)));
   // Words that are shared out alike in neighbouring products wait for less of each other.
-  return cost(whole) < 0.95 * cost(shared) ? whole : shared;
+  const found =
+    asked.sharing === "columns" || (!asked.sharing && cost(whole) < 0.95 * cost(shared)) ? whole : shared;
+  return asked.rowsOutside ? found.map((own) => own.toSorted((a, b) => a.go - b.go)) : found;
+}
+
+/** Rows that a plane takes in one go: as many as it has sums for, or fewer if annotations say so. */
+function mostRows({ product, output }: Tiling, planes: number, { accumulatorRows }: Delays): number {
+  const rows = product.asked?.rows;
+  return rows === undefined
+    ? accumulatorRows
+    : Math.min(accumulatorRows, Math.max(1, Math.ceil(rows / output.pixels / planes)));
 }
 
 function split(words: Int32Array, count: number): readonly Int32Array[] {
@@ -40,14 +53,16 @@ function split(words: Int32Array, count: number): readonly Int32Array[] {
   return Array.from({ length: count }, (_, at) => words.slice(at * each, (at + 1) * each));
 }
 
-/** Jobs of at most as many words a plane as its accumulators hold; a plane's words follow each other through all of them. */
-function chunks(of: Class, words: Int32Array, planes: number, { accumulatorRows }: Delays): readonly Job[] {
+/** Jobs of at most so many words a plane; a plane's words follow each other through all of them. */
+function chunks(of: Class, words: Int32Array, planes: number, most: number): readonly Job[] {
   const own = split(words, planes);
-  const parts = Math.max(1, Math.ceil(own[0]!.length / accumulatorRows));
+  const parts = Math.max(1, Math.ceil(own[0]!.length / most));
   const pieces = own.map((list) => split(list, parts));
-  return Array.from({ length: parts }, (_, at) => ({ of, words: pieces.map((piece) => piece[at]!) })).filter(
-    ({ words: [first] }) => first!.length > 0,
-  );
+  return Array.from({ length: parts }, (_, go) => ({
+    of,
+    words: pieces.map((piece) => piece[go]!),
+    go,
+  })).filter(({ words: [first] }) => first!.length > 0);
 }
 
 /** Cycles for jobs of one hemisphere, roughly: loads hide behind words, and the last tile is paced by the vector unit. */

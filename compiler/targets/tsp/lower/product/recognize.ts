@@ -20,13 +20,20 @@ import {
 } from "./subscripts.ts";
 import { shiftBuffer, sumBuffer, type Axis, type Operand, type Product, type Strided } from "./spec.ts";
 
-/** The product that a kernel is, or `undefined` where it sums no products; throws `Unfit` for one that can't be done. */
-export function productOf(kernel: IrKernel, known: ReadonlyMap<string, number>): Product | undefined {
+/**
+ * The product that a kernel is, or `undefined` where it sums no products; throws `Unfit` for one that can't be done. The
+ * factor in the buffer `installed` is its weights, if that is said.
+ */
+export function productOf(
+  kernel: IrKernel,
+  known: ReadonlyMap<string, number>,
+  installed?: string,
+): Product | undefined {
   const split = splitOf(kernel, known);
   const nest = split && reducedNest(split.main, known, ["sum"]);
   const found = nest && factorsOf(nest.reduce);
   if (!found) return undefined;
-  const product = new Reading(nest.kernel, nest.loops, nest.body, nest.reduce, found).product();
+  const product = new Reading(nest.kernel, nest.loops, nest.body, nest.reduce, found).product(installed);
   const { prepared } = split;
   if (!prepared) return product;
   // Only rows of factors, made of what doesn't go through the planes.
@@ -78,7 +85,7 @@ class Reading {
     this.summed = summed;
   }
 
-  product(): Product {
+  product(installed: string | undefined): Product {
     const { loops, summed } = this;
     const uses = ({ subscripts }: Factor, name: string): boolean =>
       subscripts.some(({ factors }) => factors.has(name));
@@ -89,7 +96,9 @@ class Reading {
     // A factor all of whose rows are columns of the result is the weights, if the other one has none.
     const onlyFirst = loops.every(({ name }) => !uses(summed.factors[1], name));
     const second = both ? !onlyFirst || loops.length === 0 : plain(summed.factors[1]);
-    const [words, weights] = second ? summed.factors : [summed.factors[1], summed.factors[0]];
+    const usual = second ? summed.factors : [summed.factors[1], summed.factors[0]];
+    const other = installed !== undefined && usual[1]!.load.buffer !== installed;
+    const [words, weights] = (other ? usual.toReversed() : usual) as [Factor, Factor];
     if (!plain(weights)) throw this.unfit("a product of two tensors with composed subscripts");
     const items = loops.filter(({ name }) => uses(words, name) && uses(weights, name));
     const columns = loops.filter(({ name }) => !uses(words, name) && uses(weights, name));
@@ -227,6 +236,7 @@ class Reading {
       pad: words.pad,
       dag,
       operands,
+      names,
       result: {
         type: value.kind === "alu" ? value.gives : value.type,
         at: this.stridedAccess(store!.access, dag.loops, names),

@@ -4,6 +4,7 @@
 import type { Span } from "../../../../../lang/source.ts";
 import type { Dag } from "../dag.ts";
 import type { TspType } from "../../machine/values.ts";
+import type { Asked } from "./asked.ts";
 import type { Gathered } from "./gather.ts";
 import type { Prepared } from "./prepared.ts";
 
@@ -41,6 +42,17 @@ export interface Operand {
   readonly at: Strided;
 }
 
+export interface LoopNames {
+  readonly batch: readonly string[];
+  readonly y: string | undefined;
+  readonly x: string | undefined;
+  readonly r: string | undefined;
+  readonly q: string | undefined;
+  readonly channel: string | undefined;
+  readonly column: string | undefined;
+  readonly item: string | undefined;
+}
+
 export interface Product {
   readonly name: string;
   readonly span: Span | undefined;
@@ -62,6 +74,10 @@ export interface Product {
   readonly dag: Dag;
   readonly operands: ReadonlyMap<string, Operand>;
   readonly result: { readonly type: TspType; readonly at: Strided };
+  /** Its loops by their names in the IR. */
+  readonly names: LoopNames;
+  /** What annotations ask for. */
+  readonly asked?: Asked;
   /** Rows of factors that the kernel makes before the product. */
   readonly prepared?: Prepared;
   /** Where its words hold the taps of another product, side by side. */

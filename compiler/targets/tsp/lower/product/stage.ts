@@ -9,6 +9,7 @@ import { columnsOfBlock } from "../../machine/mxm.ts";
 import { widths } from "../../machine/values.ts";
 import { Unfit } from "../dag.ts";
 import { lineOf } from "../line.ts";
+import { WrongAnnotation } from "../steering.ts";
 import { configure, issueChain, type Epilogue } from "./epilogue.ts";
 import {
   firstWeightSlice,
@@ -139,11 +140,21 @@ export class Stage {
     for (let first = 0; first < jobs.length;) {
       let rows = 0;
       const group: { job: Job; row: number }[] = [];
-      while (first < jobs.length && (group.length === 0 || rows < delays.accumulate)) {
+      const outer = product.asked?.outer;
+      // Tiles of channels outside: all columns have their sums at once; tiles of columns: none has them beside another.
+      const most = outer?.tiles === "channels" ? Infinity : outer ? 1 : delays.accumulate;
+      while (first < jobs.length && (group.length === 0 || rows < most)) {
         const job = jobs[first]!;
         const own = Math.max(...job.words.map(({ length }) => length));
         const other = group[0]?.job.of.passes.length ?? job.of.passes.length;
+        if (outer?.tiles === "channels" && rows + own > delays.accumulatorRows)
+          throw new WrongAnnotation(
+            outer.directive,
+            `sums of all columns at once take ${rows + own} rows and more in a plane’s accumulators, which have ${delays.accumulatorRows}`,
+            "let the loop over tiles of columns run outside, or tile the rows and let their tiles run outside of all",
+          );
         if (other !== job.of.passes.length || rows + own > delays.accumulatorRows) break;
+        if (product.asked?.rowsOutside && group.length > 0 && group[0]!.job.go !== job.go) break;
         group.push({ job, row: rows });
         rows += own;
         first += 1;

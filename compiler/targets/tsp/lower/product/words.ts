@@ -21,15 +21,23 @@ export interface Layout {
 /** Shares are whole blocks of weights, which are loaded 16 columns at a time. */
 const block = 16;
 
-export function layoutOf(rows: number, width: number, channels: number, pixels: number): Layout {
-  const parts = Math.max(1, Math.ceil(channels / lanes));
-  const share = parts === 1 ? channels : block * Math.ceil(channels / parts / block);
+/** `most` channels a word where that is asked for: then every part but the last one has as many. */
+export function layoutOf(
+  rows: number,
+  width: number,
+  channels: number,
+  pixels: number,
+  most?: number,
+): Layout {
+  const parts = Math.max(1, Math.ceil(channels / (most ?? lanes)));
+  const share = parts === 1 ? channels : (most ?? block * Math.ceil(channels / parts / block));
   const across = width / pixels;
   return { rows, width, channels, pixels, parts, share, across, words: rows * across * parts };
 }
 
 /** How many pixels a word can hold: those counts that divide the width. */
-export function pixelChoices(width: number, channels: number): readonly number[] {
+export function pixelChoices(width: number, channels: number, share = lanes): readonly number[] {
+  if (channels > share) return [1];
   const most = Math.max(1, Math.floor(lanes / Math.max(1, channels)));
   return Array.from({ length: Math.min(most, Math.max(1, width)) }, (_, at) => at + 1).filter(
     (count) => width % count === 0,

@@ -65,7 +65,8 @@ export function chosen(
   const [map] = operations.map([
     { value: make("or", "u8", [byte(address, 0), byte(high, 1)]), name: "map", span },
   ]);
-  const store = families.stored(families.region(`chosen of ${name}`, type, "W"), table.uniform);
+  if (families.abreast > 1) operations.narrow ??= "rows that data choose come one after the other";
+  const store = families.stored(`chosen of ${name}`, type, "W", table.uniform);
   operations.list.push({ kind: "gather", map: map!, table, store });
   return store;
 }

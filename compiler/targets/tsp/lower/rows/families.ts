@@ -66,7 +66,11 @@ export class Families {
   private readonly owners = new Map<string, string[]>();
   private count = 0;
 
-  constructor(space: Space, tensors: ReadonlyMap<string, Tensor>) {
+  /** Rows that go through the vector unit side by side: each of so many in a row has slices of its own. */
+  readonly abreast: number;
+
+  constructor(space: Space, tensors: ReadonlyMap<string, Tensor>, abreast = 1) {
+    this.abreast = abreast;
     this.space = space;
     this.tensors = tensors;
   }
@@ -90,6 +94,11 @@ export class Families {
     return made;
   }
 
+  /** The region for a tile's row of one purpose. */
+  private regionOf(name: string, type: TspType, tile: number): Region {
+    return this.region(purposeOf(name, tile % this.abreast), type, this.sideOf(name, type));
+  }
+
   get allRegions(): readonly Region[] {
     return [...this.regions.values()];
   }
@@ -103,12 +112,28 @@ export class Families {
     this.chosen.set(purpose, side);
   }
 
-  /** New rows for what an operation stores. */
-  stored(region: Region, uniform: boolean): Family {
-    const length = uniform ? 1 : this.space.tiles;
-    const rows = Array.from({ length }, (): Row => ({ region, places: [], ready: 0 }));
-    return this.family(rows, region.type, uniform);
+  /** New rows for what an operation stores, in regions of one purpose. */
+  stored(purpose: string, type: TspType, side: Side, uniform: boolean): Family {
+    const rows = Array.from({ length: uniform ? 1 : this.space.tiles }, (_, tile): Row => ({
+      region: this.region(purposeOf(purpose, tile % this.abreast), type, side),
+      places: [],
+      ready: 0,
+    }));
+    return this.family(rows, type, uniform);
   }
+
+  /** Some of a family's rows: from one tile on every `step`th. A row for all tiles stays that. */
+  some(family: Family, from: number, step: number, count: number): Family {
+    if (family.rows.length === 1) return family;
+    const key = `${family.id} ${from} ${step} ${count}`;
+    const found = this.parts.get(key);
+    if (found) return found;
+    const rows = Array.from({ length: count }, (_, at) => family.rows[from + at * step]!);
+    const made = this.family(rows, family.type, family.uniform);
+    this.parts.set(key, made);
+    return made;
+  }
+  private readonly parts = new Map<string, Family>();
 
   /** The rows that a tensor has at a place. */
   load(name: string, index: readonly Subscript[], span: Span | undefined): Family | Node {
@@ -162,10 +187,9 @@ export class Families {
     const name = `${tensor.name} ${key}`;
     const found = this.given.get(name);
     if (found) return found;
-    const region = this.region(`in ${tensor.name}`, tensor.type);
     const uniform = index.every(({ kind }) => kind === "fixed");
     const rows = Array.from({ length: uniform ? 1 : this.space.tiles }, (_, tile): Row => ({
-      region,
+      region: this.regionOf(`in ${tensor.name}`, tensor.type, tile),
       places: [],
       ready: 0,
       content: {
@@ -273,9 +297,8 @@ export class Families {
   ): Family {
     const found = this.tables.get(key);
     if (found) return found;
-    const region = this.region(name, type);
     const rows = Array.from({ length: uniform ? 1 : this.space.tiles }, (_, tile): Row => ({
-      region,
+      region: this.regionOf(name, type, tile),
       places: [],
       ready: 0,
       content: { kind: "values", values: () => values(tile) },
@@ -285,6 +308,10 @@ export class Families {
     return made;
   }
 }
+
+/** What the regions of rows that go side by side are for. */
+const purposeOf = (purpose: string, number: number): string =>
+  number === 0 ? purpose : `${purpose} beside ${number}`;
 
 export function tensorOf(
   { name, dtype, span }: Buffer,

@@ -1,7 +1,7 @@
 // Lowering by rows: any kernel whose control flow is known when its sizes are, as streams of rows through the VXM. Loops are
 // chosen to lie in lanes, the kernel is followed, what it does on rows is placed and timed.
 
-import type { Expr, IrKernel } from "../../../../ir/ir.ts";
+import type { Directive, Expr, IrKernel } from "../../../../ir/ir.ts";
 import { ops } from "../../../../ir/ops.ts";
 import { blocksOf, exprsOf, visitExpr, type Block } from "../../../../ir/walk.ts";
 import { simplify } from "../../../../passes/simplify/index.ts";
@@ -9,7 +9,8 @@ import { delaysOf, type Profile } from "../../machine/profile.ts";
 import { programBuilder } from "../../machine/program.ts";
 import { decode, encode, type Beat } from "../../machine/values.ts";
 import { Unfit, withKnown } from "../dag.ts";
-import type { Lowered, Lowering } from "../index.ts";
+import { refusedFor, type Lowered, type Lowering } from "../index.ts";
+import { noThreads, Steering, WrongAnnotation } from "../steering.ts";
 import { coordinatesOf, Families, tensorOf, type Tensor } from "./families.ts";
 import { choicesOf, type Choice } from "./lanes.ts";
 import { allocate, demandRows, placeOf, usable, type Memory } from "./memory.ts";
@@ -22,28 +23,43 @@ import { Trace } from "./trace.ts";
 
 /** Ways to fill lanes that are tried. */
 const tried = 3;
+/** Rows side by side: streams for more there aren't. */
+const widest = 8;
 /** Terms of a reduction in one step: fewer need fewer copies of rows. */
 const termsTried = [4, 1];
 
 export const lowerRows: Lowering = (kernel, known, profile) => {
   const fixed = simplify(withoutStrips(simplify(withKnown(kernel, known))));
   try {
-    const choices = choicesOf(fixed, tensorsOf(fixed));
+    const steering = new Steering(kernel);
+    const choices = choicesOf(fixed, tensorsOf(fixed), steering);
     let refused: unknown;
     const ways = choices.slice(0, tried).flatMap((choice) => termsTried.map((terms) => ({ choice, terms })));
     for (const { choice, terms } of ways) {
       try {
-        return lowered(fixed, choice, profile, terms);
+        return lowered(fixed, choice, profile, terms, steering);
       } catch (error) {
-        if (!(error instanceof Unfit)) throw error;
+        if (!(error instanceof Unfit) || error instanceof WrongAnnotation) throw error;
         refused ??= error;
       }
     }
     throw refused;
   } catch (error) {
-    if (error instanceof Unfit) return { why: error.message, span: error.span };
+    if (error instanceof Unfit) return refusedFor(error);
     throw error;
   }
+};
+
+/** Why annotations mean nothing here. */
+const reasons = {
+  tile: "there is no product for the matrix planes: rows of 320 lanes are the tiles",
+  order: "rows are streamed in the order of the source, and overlap as far as they don’t wait for each other",
+  fuse: "its loops run in time",
+  parallel: "all rows go through one vector unit; those that don’t wait for each other overlap anyway",
+  threads: noThreads,
+  vectorize: "its loops run once",
+  unroll: "nothing is streamed row by row: steps that hand values on follow each other",
+  stage: "all tensors lie in SRAM, with as many copies as one pattern reads at once",
 };
 
 function tensorsOf(kernel: IrKernel): ReadonlyMap<string, Tensor> {
@@ -76,14 +92,23 @@ function sizeOf(dim: Expr): number {
   return Number(lane(dim.args.map(sizeOf), "i32", "i32"));
 }
 
-function lowered(kernel: IrKernel, { space, loops }: Choice, profile: Profile, terms: number): Lowered {
+function lowered(
+  kernel: IrKernel,
+  { space, loops }: Choice,
+  profile: Profile,
+  terms: number,
+  steering: Steering,
+): Lowered {
   const tensors = tensorsOf(kernel);
-  const families = new Families(space, tensors);
+  const unrolled = steering.all("unroll");
+  const abreast = Math.max(1, ...unrolled.map(({ factor }) => factor));
+  const families = new Families(space, tensors, abreast);
   const operations = new Operations(families, profile.constants.alu.value, terms);
   const trace = new Trace(families, operations, loops);
   trace.run(kernel);
   const results = [...tensors.values()].filter(({ mode }) => mode === "out" || mode === "mut");
   const final = [...finalFamilies(results.map(({ now }) => now)), ...trace.checks.map(({ rows }) => rows)];
+  for (const directive of unrolled) sayAbreast(directive, operations, space.tiles, steering);
   withSweeps(operations, final);
   const { list } = operations;
   demandRows(list, final);
@@ -119,6 +144,7 @@ function lowered(kernel: IrKernel, { space, loops }: Choice, profile: Profile, t
     program: builder.finish(),
     interval: most?.chain.interval ?? 1,
     rows: most?.issued ?? 0,
+    steered: steering.outcomes(reasons),
     inputs: (values) => {
       const beats = new Map<Row, readonly Beat[]>();
       const found: Record<string, readonly Beat[]> = {};
@@ -144,6 +170,29 @@ function lowered(kernel: IrKernel, { space, loops }: Choice, profile: Profile, t
       return new Map(results.map((tensor) => [tensor.name, valuesOf(tensor, families, rowWords, before)]));
     },
   };
+}
+
+/** Says what became of rows that were to go side by side, or throws. */
+function sayAbreast(
+  directive: Directive & { readonly kind: "unroll" },
+  { narrow, widened }: Operations,
+  tiles: number,
+  steering: Steering,
+): void {
+  const { factor } = directive;
+  if (factor < 2 || factor > widest)
+    throw new WrongAnnotation(
+      directive,
+      factor === 0
+        ? "all rows can’t go through 16 ALUs at once, and it doesn’t say how many are to"
+        : `from 2 to ${widest} rows can go through the vector unit side by side, and not ${factor}`,
+      "say how many, as in `@tsp.unroll(i, 2)`",
+    );
+  if (narrow)
+    throw new WrongAnnotation(directive, narrow, factor > 2 ? `try ${factor - 1}` : "leave it away");
+  if (widened > 0) steering.done(directive, `${factor} rows of 320 lanes go through the ALUs side by side`);
+  else if (tiles < factor)
+    steering.left(directive, `${tiles === 1 ? "one row holds" : `${tiles} rows hold`} all lanes`);
 }
 
 /** The dense elements of a tensor from the rows that hold them at the end. */

@@ -7,6 +7,7 @@
 import type { Expr, IrKernel, Stmt } from "../../../../ir/ir.ts";
 import { blocksOf, exprsOf, visitExpr, type Block } from "../../../../ir/walk.ts";
 import { lanes } from "../../machine/geometry.ts";
+import { WrongAnnotation, type Steering } from "../steering.ts";
 import type { Tensor } from "./families.ts";
 import type { Space } from "./model.ts";
 
@@ -30,11 +31,17 @@ interface LoopFacts {
 /** Sets of classes that are looked at; a kernel seldom has more than 4 classes. */
 const considered = 6;
 
-/** Ways to fill lanes, the cheapest first; the last one has everything in time. */
-export function choicesOf(kernel: IrKernel, tensors: ReadonlyMap<string, Tensor>): readonly Choice[] {
-  const classes = new Classes(kernel, tensors).found().slice(0, considered);
+/** Ways to fill lanes, the cheapest first; the last one has everything in time. Annotations leave only those that they allow. */
+export function choicesOf(
+  kernel: IrKernel,
+  tensors: ReadonlyMap<string, Tensor>,
+  steering: Steering,
+): readonly Choice[] {
+  const found = new Classes(kernel, tensors);
+  const asked = askedClasses(found, steering);
+  const classes = asked ?? found.found().slice(0, considered);
   const choices: Choice[] = [];
-  for (let set = 0; set < 2 ** classes.length; set++) {
+  for (let set = asked ? 2 ** classes.length - 1 : 0; set < 2 ** classes.length; set++) {
     const own = classes.filter((_, at) => (set >> at) & 1);
     const extents = own.map(({ extent }) => extent);
     const count = extents.reduce((a, b) => a * b, 1);
@@ -42,7 +49,81 @@ export function choicesOf(kernel: IrKernel, tensors: ReadonlyMap<string, Tensor>
     const loops = new Map(own.flatMap(({ names }, at) => names.map((name) => [name, at] as const)));
     choices.push({ space, loops, cost: costOf(kernel.body, tensors, loops, space.tiles) });
   }
-  return choices.toSorted((a, b) => a.cost - b.cost || a.loops.size - b.loops.size);
+  const unrolled = steering.all("unroll");
+  const open = choices
+    .filter(({ loops }) => fusedAlike(loops, found, steering))
+    .filter(({ loops }) => unrolled.every((each) => each.loops.some(({ loop }) => loops.has(loop))));
+  const [first] = unrolled;
+  if (open.length === 0 && first)
+    throw new WrongAnnotation(
+      first,
+      "what goes side by side are rows of a loop in lanes, and this one runs in time",
+      fixOf(asked ?? found.found(), steering),
+    );
+  return open.toSorted((a, b) => a.cost - b.cost || a.loops.size - b.loops.size);
+}
+
+/** The classes of loops that annotations put into lanes; undefined where none does. */
+function askedClasses(classes: Classes, steering: Steering): readonly LoopClass[] | undefined {
+  const all = classes.found();
+  const asked = new Set<LoopClass>();
+  const vectorized = steering.all("vectorize");
+  for (const directive of vectorized) {
+    const { width, tail } = directive;
+    if (width !== undefined && width !== lanes)
+      throw new WrongAnnotation(
+        directive,
+        `a row has ${lanes} lanes, and not ${width}`,
+        `leave the width away, or say \`width=${lanes}\``,
+      );
+    if (tail === "peel" || tail === "scalar")
+      throw new WrongAnnotation(
+        directive,
+        `every instruction takes a whole row of ${lanes} lanes: there are no narrower ones for the rest`,
+        'leave the tail away: lanes beyond the end don’t count, as with `tail="mask"`',
+      );
+    for (const { loop } of directive.loops) {
+      const own = all.find(({ names }) => names.includes(loop));
+      if (own) asked.add(own);
+      const why = own ? undefined : classes.whyNot(loop);
+      if (why !== undefined)
+        throw new WrongAnnotation(
+          directive,
+          `\`${steering.label(loop)}\` can’t lie in lanes: ${why}`,
+          fixOf(all, steering),
+        );
+      steering.done(
+        directive,
+        own
+          ? `${steering.label(loop)} lies in lanes, ${lanes} iterations side by side`
+          : `${steering.label(loop)} runs once`,
+      );
+    }
+  }
+  if (asked.size === 0) return undefined;
+  for (const { loops } of steering.all("fuse")) {
+    const own = all.filter(({ names }) => loops.some(({ loop }) => names.includes(loop)));
+    if (own.some((each) => asked.has(each))) own.forEach((each) => asked.add(each));
+  }
+  return all.filter((each) => asked.has(each));
+}
+
+const fixOf = (all: readonly LoopClass[], steering: Steering): string => {
+  const names = [...new Set(all.flatMap((each) => each.names.map((name) => steering.label(name))))];
+  return names.length > 0
+    ? `what lies or can lie in lanes is ${names.map((name) => `\`${name}\``).join(", ")}`
+    : "leave it away: no loop of this kernel can lie in lanes";
+};
+
+/** Whether loops that annotations fuse lie in lanes together, or not at all. */
+function fusedAlike(loops: Choice["loops"], classes: Classes, steering: Steering): boolean {
+  return steering.all("fuse").every((directive) => {
+    const own = directive.loops.filter(({ loop }) => classes.has(loop));
+    const there = own.filter(({ loop }) => loops.has(loop));
+    const names = own.map(({ loop }) => steering.label(loop)).join(" and ");
+    steering.done(directive, there.length > 0 ? `${names} share the lanes` : `${names} run in time together`);
+    return there.length === 0 || there.length === own.length;
+  });
 }
 
 interface LoopClass {
@@ -54,8 +135,8 @@ class Classes {
   private readonly tensors: ReadonlyMap<string, Tensor>;
   private readonly parents = new Map<string, string>();
   private readonly loops = new Map<string, LoopFacts>();
-  /** Loops or axes that can't lie in lanes. */
-  private readonly bad = new Set<string>();
+  /** Loops or axes that can't lie in lanes, and why. */
+  private readonly bad = new Map<string, string>();
   /** Loops that named values of data depend on. */
   private readonly data = new Map<string, ReadonlySet<string>>();
   /** Loops that named values follow from. */
@@ -95,6 +176,20 @@ class Classes {
       }));
   }
 
+  has(loop: string): boolean {
+    return this.loops.has(loop);
+  }
+
+  /** Why a loop can't lie in lanes; undefined where it can, or has gone because it runs once. */
+  whyNot(loop: string): string | undefined {
+    const own = this.loops.get(loop);
+    if (!own) return undefined;
+    const all = [...this.loops.values()].filter(({ name }) => this.root(name) === this.root(loop));
+    if (widthOf(all) <= 1) return undefined;
+    if (all.some(({ counts }) => !counts)) return "it doesn’t count every iteration from 0 on";
+    return all.map(({ name }) => this.bad.get(name)).find((why) => why !== undefined);
+  }
+
   private root(name: string): string {
     const parent = this.parents.get(name);
     return parent === undefined ? name : this.root(parent);
@@ -121,13 +216,16 @@ class Classes {
       }
       if (stmt.kind === "var") variables.set(stmt.name, around.length);
       if (stmt.kind === "alloc") arrays.set(stmt.buffer, around.length);
-      if (stmt.kind === "assign") this.spoil(around.slice(variables.get(stmt.name) ?? 0));
-      if (stmt.kind === "while") this.spoil(around);
+      if (stmt.kind === "assign")
+        this.spoil(around.slice(variables.get(stmt.name) ?? 0), `it hands \`${stmt.name}\` on`);
+      if (stmt.kind === "while") this.spoil(around, "it ends when data say so");
       if (stmt.kind === "for") {
         const { name } = stmt;
         this.loops.set(name, { name, extent: extentOf(stmt), counts: fromZero(stmt), depth: around.length });
-        for (const bound of [stmt.lo, stmt.hi]) this.spoil(this.sources(bound));
-        if (reducing.size > 0) this.bad.add(stmt.name);
+        for (const bound of [stmt.lo, stmt.hi])
+          this.spoil(this.sources(bound), "another loop’s bounds follow from it");
+        if (reducing.size > 0)
+          this.spoil([stmt.name], "what is combined over it comes row after row, in time");
         this.block(stmt.body, [...around, stmt.name], reducing, variables, arrays);
         continue;
       }
@@ -141,8 +239,8 @@ class Classes {
       visitExpr(expr, (part) => {
         if (part.kind !== "load") return;
         this.access(part.buffer, part.index, around, arrays);
-        // A place that is data has to be the same in all lanes.
-        for (const each of part.index) for (const name of this.dataLoops(each)) this.bad.add(name);
+        for (const each of part.index)
+          this.spoil(this.dataLoops(each), "places that data choose have to be the same in all lanes");
       });
     if (stmt.kind === "store") this.access(stmt.buffer, stmt.index, around, arrays);
   }
@@ -204,20 +302,23 @@ class Classes {
         this.join(`${buffer}#${axis}`, name);
         used.add(name);
       } else if (moved && !plain.includes(moved.name) && !used.has(moved.name)) {
-        this.bad.add(`${buffer}#${axis}`);
-        this.spoil(this.sources(moved.by));
+        this.spoil(
+          [`${buffer}#${axis}`, ...this.sources(moved.by)],
+          `it moves what is stored in \`${buffer}\``,
+        );
         used.add(moved.name);
       } else {
-        this.bad.add(`${buffer}#${axis}`);
-        this.spoil(this.sources(expr));
+        const why = `not every subscript of \`${buffer}\`, which is written, is a loop’s variable alone`;
+        this.spoil([`${buffer}#${axis}`, ...this.sources(expr)], why);
       }
     }
     // Loops around an array's declaration have one of their own in each iteration.
-    this.spoil(around.slice(arrays.get(buffer) ?? 0).filter((name) => !used.has(name)));
+    const others = around.slice(arrays.get(buffer) ?? 0).filter((name) => !used.has(name));
+    this.spoil(others, `its iterations write the same elements of \`${buffer}\``);
   }
 
-  private spoil(names: Iterable<string>): void {
-    for (const name of names) this.bad.add(name);
+  private spoil(names: Iterable<string>, why: string): void {
+    for (const name of names) if (!this.bad.has(name)) this.bad.set(name, why);
   }
 }
 

@@ -166,10 +166,8 @@ function conflicts(operations: readonly Operation[]): ReadonlyMap<string, Readon
       for (const other of names) if (other !== name) others.add(other);
     }
   };
-  const written = ({ rows }: Family): readonly string[] => {
-    const { region } = rows[0]!;
-    return region.copies.map((_, copy) => nameOf(region, copy));
-  };
+  const written = (family: Family): readonly string[] =>
+    regionsOf(family).flatMap((region) => region.copies.map((_, copy) => nameOf(region, copy)));
   for (const operation of operations) {
     if (operation.kind === "gather") continue;
     const steps = operation.kind === "map" ? [operation.loads] : operation.steps.map(({ loads }) => loads);
@@ -177,7 +175,7 @@ function conflicts(operations: readonly Operation[]): ReadonlyMap<string, Readon
     // Steps of a sweep overlap each other, parts of its results come one after the other.
     for (const loads of steps)
       for (const { family, copy } of sourcesOf(operation, loads))
-        read.add(nameOf(family.rows[0]!.region, copy));
+        for (const region of regionsOf(family)) read.add(nameOf(region, copy));
     if (operation.kind === "map") together(new Set([...read, ...operation.stores.flatMap(written)]));
     else
       for (const part of operation.stores[0]!.keys())
@@ -185,6 +183,8 @@ function conflicts(operations: readonly Operation[]): ReadonlyMap<string, Readon
   }
   return found;
 }
+
+const regionsOf = ({ rows }: Family): readonly Region[] => [...new Set(rows.map(({ region }) => region))];
 
 /** Where a row's bytes are read or written. */
 export function placeOf(

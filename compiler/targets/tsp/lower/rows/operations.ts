@@ -97,9 +97,61 @@ export class Operations {
     const tiles = uniform ? 1 : this.families.space.tiles;
     this.count(tiles * Math.max(1, pattern.loads.length));
     const stores = wanted.map((each, at) => this.rowsFor(template, each.name, at, 0, uniform, sides[at]!));
-    this.list.push({ kind: "map", template, loads: pattern.loads, stores, tiles });
+    const done = uniform ? 0 : this.abreast(wanted, pattern, template, stores);
+    const rest = (family: Family): Family =>
+      done === 0 ? family : this.families.some(family, done, 1, tiles - done);
+    if (done < tiles)
+      this.list.push({
+        kind: "map",
+        template,
+        loads: pattern.loads.map(rest),
+        stores: stores.map(rest),
+        tiles: tiles - done,
+      });
     return stores;
   }
+
+  /** Lets several rows go side by side, where annotations ask for it; how many tiles that does. */
+  private abreast(
+    wanted: readonly Wanted[],
+    { loads }: Pattern,
+    single: Template,
+    stores: readonly Family[],
+  ): number {
+    const { families } = this;
+    const { abreast, space } = families;
+    const count = Math.floor(space.tiles / abreast);
+    if (abreast === 1 || count === 0) return 0;
+    const numbers = Array.from({ length: abreast }, (_, number) => number);
+    const own = (family: Family, number: number): Family => families.some(family, number, abreast, count);
+    const wide = numbers.flatMap((number) =>
+      wanted.map((each) => ({
+        ...each,
+        value: withLoads(each.value, (node) => {
+          const family = this.loads.family(node)!;
+          return loads.includes(family) ? this.loads.node(own(family, number)) : node;
+        }),
+      })),
+    );
+    const pattern = this.pattern(wide.map(({ value }) => value));
+    const results = numbers.flatMap((number) => stores.map((family) => own(family, number)));
+    const sides = results.map(({ rows }) => rows[0]!.region.side);
+    const template = this.template(pattern, wide, sides, undefined);
+    const slower = template instanceof Unfit || template.chain.interval >= abreast * single.chain.interval;
+    if (slower) {
+      this.narrow ??=
+        template instanceof Unfit
+          ? `so many rows at once have ${template.message}`
+          : "16 ALUs are busy with fewer rows";
+      return 0;
+    }
+    this.list.push({ kind: "map", template, loads: pattern.loads, stores: results, tiles: count });
+    this.widened += 1;
+    return count * abreast;
+  }
+  /** Why a map's rows don't go side by side, and how many maps' rows do. */
+  narrow: string | undefined;
+  widened = 0;
 
   /**
    * Sweeps over steps, each of which has values for the carried ones: gives for each of these the rows at the end, and more
@@ -170,8 +222,7 @@ export class Operations {
     side: Side,
   ): Family {
     const type = typeOfStored(template.dag.stores[at]!.value);
-    const region = this.families.region(`${template.key} ${name} ${at} ${part}`, type, side);
-    return this.families.stored(region, uniform);
+    return this.families.stored(`${template.key} ${name} ${at} ${part}`, type, side, uniform);
   }
 
   /** Equal parts of graphs become one node, and loads are numbered. */
@@ -297,8 +348,12 @@ export class Operations {
   }
 }
 
-function replaced(value: Node, part: Node, by: Node): Node {
-  const done = new Map<Node, Node>([[part, by]]);
+const replaced = (value: Node, part: Node, by: Node): Node => rebuilt(value, new Map([[part, by]]));
+
+/** A graph over other loads. */
+const withLoads = (value: Node, by: (node: Node) => Node): Node => rebuilt(value, new Map(), by);
+
+function rebuilt(value: Node, done: Map<Node, Node>, load = (node: Node): Node => node): Node {
   const visit = (node: Node): Node => {
     const found = done.get(node);
     if (found) return found;
@@ -307,7 +362,9 @@ function replaced(value: Node, part: Node, by: Node): Node {
         ? { ...node, of: visit(node.of) }
         : node.kind === "alu"
           ? { ...node, args: node.args.map(visit) }
-          : node;
+          : node.kind === "load"
+            ? load(node)
+            : node;
     done.set(node, made);
     return made;
   };
