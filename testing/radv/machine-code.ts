@@ -9,6 +9,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rootUrl } from "./spirv.ts";
 
+/** Loads by an invocation that are narrower than 64 bits. */
+export const scalarLoads = ({ loads }: Counts): number => loads[8] + loads[16] + loads[32];
+
 /** What is in a stretch of machine code. */
 export interface Counts {
   readonly instructions: number;
@@ -33,6 +36,8 @@ export interface MachineCode {
   readonly whole: Counts;
   /** Of the loop that holds the most products, the loops inside it included; of all, if there is none. */
   readonly hot: Counts;
+  /** Of the loop with no other inside that holds the most products; of all, if there is none. */
+  readonly inner: Counts;
   readonly text: string;
 }
 
@@ -100,20 +105,26 @@ function read(text: string): MachineCode {
     waves: statistic("Subgroups per SIMD"),
     whole: count(lines),
     hot: count(hottest(lines)),
+    inner: count(hottest(lines, true)),
     text: code,
   };
 }
 
-/** The lines of the outermost loop with the most products. */
-function hottest(lines: readonly string[]): readonly string[] {
+/** The lines of the outermost loop with the most products, or of the innermost one. */
+function hottest(lines: readonly string[], innermost = false): readonly string[] {
   const labels = new Map<string, number>();
   let best: readonly string[] = [];
   let most = 0;
+  let lastStart = -1;
   lines.forEach((line, at) => {
     const label = /^(BB\d+):/.exec(line)?.[1];
     if (label) labels.set(label, at);
     const start = labels.get(/^\s+s_c?branch\S* (BB\d+)/.exec(line)?.[1] ?? "");
     if (start === undefined) return;
+    // A loop that began behind this one's beginning has ended already, so it lies inside.
+    const holdsOther = lastStart > start;
+    lastStart = Math.max(lastStart, start);
+    if (innermost && holdsOther) return;
     const body = lines.slice(start, at + 1);
     const { products } = count(body);
     if (products < most || products === 0) return;

@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { machineCodeOf } from "./report.ts";
 import { kernShaders, type NamedShader } from "./shaders.ts";
-import { radvLibrary, type MachineCode } from "./machine-code.ts";
+import { radvLibrary, scalarLoads, type MachineCode } from "./machine-code.ts";
 import { tfjsMatmul } from "./tfjs.ts";
 
 function missing(): string | undefined {
@@ -35,6 +35,10 @@ function problemsOf({ name, bounds }: NamedShader, code: MachineCode): string[] 
     [
       `${hot.instructions} instructions for ${hot.products} products`,
       bounds.perProduct === undefined || hot.instructions <= bounds.perProduct * hot.products,
+    ],
+    [
+      `${scalarLoads(hot)} loads of single elements`,
+      bounds.scalarLoads === undefined || !name.includes(", wide") || scalarLoads(hot) <= bounds.scalarLoads,
     ],
   ];
   return within.flatMap(([what, fine]) => (fine ? [] : [`${name}: ${what}`]));

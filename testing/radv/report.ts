@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compileForAmd, type MachineCode } from "./machine-code.ts";
+import { compileForAmd, scalarLoads, type Counts, type MachineCode } from "./machine-code.ts";
 import type { NamedShader } from "./shaders.ts";
 import { writeSpirv } from "./spirv.ts";
 
@@ -30,8 +30,10 @@ export function tableOf(shaders: readonly NamedShader[], codes: readonly Machine
       .filter(([, n]) => n > 0)
       .map(([bits, n]) => `${n}×${bits}`)
       .join(" ") || "–";
+  const perProduct = ({ instructions, products }: Counts): string =>
+    products > 0 ? (instructions / products).toFixed(2) : "–";
   const rows = codes.map(
-    ({ vgprs, sgprs, spilledVgprs, spilledSgprs, waves, sharedBytes, whole, hot }, at) => [
+    ({ vgprs, sgprs, spilledVgprs, spilledSgprs, waves, sharedBytes, whole, hot, inner }, at) => [
       shaders[at]!.name,
       String(vgprs),
       String(sgprs),
@@ -39,9 +41,11 @@ export function tableOf(shaders: readonly NamedShader[], codes: readonly Machine
       String(waves),
       String(sharedBytes),
       String(whole.instructions),
-      hot.products > 0 ? (hot.instructions / hot.products).toFixed(2) : "–",
+      perProduct(hot),
+      perProduct(inner),
       hot.sharedReads[128] > 0 ? (hot.products / hot.sharedReads[128]).toFixed(1) : "–",
       byBits(hot.sharedReads),
+      String(scalarLoads(hot)),
       byBits(whole.loads),
       byBits(whole.stores),
     ],
@@ -55,8 +59,10 @@ export function tableOf(shaders: readonly NamedShader[], codes: readonly Machine
     "shared",
     "instr.",
     "per product",
+    "innermost",
     "products per 128-bit read",
     "shared reads",
+    "scalar loads in the loop",
     "loads",
     "stores",
   ];

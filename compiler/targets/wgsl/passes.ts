@@ -7,6 +7,7 @@ import { hoistInvariants } from "../../passes/licm.ts";
 import { simplify } from "../../passes/simplify/index.ts";
 import { unroll } from "../../passes/unroll.ts";
 import { vectorize } from "../../passes/vectorize/index.ts";
+import { extremes } from "./extremes.ts";
 import { widen } from "./vector-arrays.ts";
 import { hasThreads } from "./workgroups/nests.ts";
 import { lanesToThreads } from "./workgroups/lanes.ts";
@@ -14,6 +15,7 @@ import { numberThreads } from "./workgroups/number-threads.ts";
 import { shareReductions } from "./workgroups/share-reductions.ts";
 
 export const wgslPasses: readonly Pass[] = [
+  { name: "extremes", doc: "reductions to the larger of two by the operation for it", run: extremes },
   { name: "lanes", doc: "vector loops of an iteration to invocations of its workgroup", run: lanesToThreads },
   // Before loops change: reductions over threads become loops over threads, with a tree behind them.
   {

@@ -24,7 +24,9 @@ export interface Wide {
 /** The kernel for such arguments; undefined if it has no access to gain by it. */
 export function wideKernel(given: IrKernel, halves: Halves): Wide | undefined {
   const known = factsOf(given, new Set());
-  const kernel = joinNeighbours(given, halves, known.values, (expr) => isMultiple(expr, known));
+  const kernel = joinNeighbours(withoutGathers(given), halves, known.values, (expr) =>
+    isMultiple(expr, known),
+  );
   let buffers = new Set(candidatesOf(kernel, halves));
   while (buffers.size > 0) {
     const facts = factsOf(kernel, buffers);
@@ -270,6 +272,21 @@ function takenApart(kernel: IrKernel, buffers: ReadonlySet<string>, facts: Facts
     return named.size === 0 ? changed : [...named.values(), changed];
   });
   return withBody(kernel, body);
+}
+
+/**
+ * Lanes that come from different rows, each by itself: of copies of such a load for neighbouring columns, each row's elements
+ * lie side by side.
+ */
+function withoutGathers(kernel: IrKernel): IrKernel {
+  const apart = (part: Expr): Expr =>
+    part.kind === "load" && part.type.lanes === wideLanes && part.index.at(-1)?.type.lanes === 1
+      ? inLanes(part)
+      : part;
+  return withBody(
+    kernel,
+    mapBlock(kernel.body, (stmt) => mapExprsOf(stmt, (root) => mapExpr(root, apart))),
+  );
 }
 
 function inLanes(load: LoadExpr): Expr {
