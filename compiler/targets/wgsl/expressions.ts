@@ -178,19 +178,18 @@ export function emitAddress(place: Place, index: readonly Expr[], scope: Scope, 
   return outside ? atRunTime(text, at, scope) : text;
 }
 
-/** `along`: the stride of the last axis, where it is known. */
-function address({ buffer, offset, strides }: Place, index: readonly Expr[], along?: number): Expr {
+/** What moves in inner loops comes last, so that a shader compiler can take the rest out of them. */
+function address({ buffer, offset, strides }: Place, index: readonly Expr[]): Expr {
   if (!strides || offset === undefined) {
     return index.reduce(
       (at, each, axis) => (axis === 0 ? each : add(mul(at, buffer.shape[axis]!), each)),
       int(0),
     );
   }
-  const last = index.length - 1;
-  const stride = (axis: number): Expr =>
-    axis === last && along !== undefined ? int(along) : ref(strides[axis]!, i32);
-  const terms = index.map((each, axis) => mul(each, stride(axis)));
-  return add(terms.reduce(add, int(0)), ref(offset, i32));
+  return index.reduce<Expr>(
+    (at, each, axis) => add(at, mul(each, ref(strides[axis]!, i32))),
+    ref(offset, i32),
+  );
 }
 
 /** The vector of an array that holds an element, or is one; and the lane. */
@@ -217,7 +216,10 @@ export function emitCell(
   return { cell: text, lane: binary("&", emitExpr(last, scope, out), primary(String(lanes - 1))) };
 }
 
-/** As `emitCell`, of an argument, whose rows begin at multiples of a vector. */
+/**
+ * As `emitCell`, of an argument, whose rows begin at multiples of a vector: the vector where the row begins, and how many
+ * further.
+ */
 function emitCellOfArgument(
   place: Place,
   index: readonly Expr[],
@@ -226,11 +228,15 @@ function emitCellOfArgument(
   out: Lines,
 ): { cell: Text; lane: Text | undefined } {
   const last = index.at(-1)!;
-  const whole = last.type.lanes > 1;
   const first = last.kind === "op" && last.op === "ramp" ? last.args[0]! : last;
-  const at = emitExpr(address(place, [...index.slice(0, -1), first], 1), scope, out);
-  const cell = binary(">>", at, primary(`${Math.log2(lanes)}u`));
-  return { cell, lane: whole ? undefined : binary("&", at, primary(String(lanes - 1))) };
+  const { cell, lane } = cellOf(first, lanes, scope.known);
+  const row = emitExpr(address(place, index.slice(0, -1)), scope, out);
+  const start = binary(">>", row, primary(`${Math.log2(lanes)}u`));
+  const at =
+    cell.kind === "const" && cell.value === 0 ? start : binary("+", start, emitExpr(cell, scope, out));
+  if (last.type.lanes > 1) return { cell: at, lane: undefined };
+  if (lane !== undefined) return { cell: at, lane: primary(String(lane)) };
+  return { cell: at, lane: binary("&", emitExpr(first, scope, out), primary(String(lanes - 1))) };
 }
 
 function plainLoad(expr: LoadExpr, scope: Scope, out: Lines): Text {

@@ -31,9 +31,9 @@ fn spmv(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         return;
     }
     // test.ir:3  let from: i32 = first[row]
-    let from_ = first[row * args.first_stride0 + args.first_offset];
+    let from_ = first[args.first_offset + row * args.first_stride0];
     // test.ir:4  let to: i32 = first[row + 1]
-    let to = first[(row + 1) * args.first_stride0 + args.first_offset];
+    let to = first[args.first_offset + (row + 1) * args.first_stride0];
     // test.ir:5  assert 0 <= from & to <= E, "the row's elements lie in the matrix"
     if (!(from_ >= 0 && to <= args.E)) {
         atomicMax(&status, 1u);
@@ -44,15 +44,15 @@ fn spmv(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     // test.ir:7  for e in from..to {
     for (var e = from_; e < to; e += 1) {
         // test.ir:8  let c: i32 = column[e]
-        let c = column[e * args.column_stride0 + args.column_offset];
+        let c = column[args.column_offset + e * args.column_stride0];
         // test.ir:9  assert 0 <= c & c < N, "the column exists"
         if (!(c >= 0 && c < args.N)) {
             atomicMax(&status, 2u);
             return;
         }
         // test.ir:10  sum = sum + value[e] * x[c]
-        sum += value[e * args.value_stride0 + args.value_offset] * x[c * args.x_stride0 + args.x_offset];
+        sum += value[args.value_offset + e * args.value_stride0] * x[args.x_offset + c * args.x_stride0];
     }
     // test.ir:12  y[row] = sum
-    y[row * args.y_stride0 + args.y_offset] = sum;
+    y[args.y_offset + row * args.y_stride0] = sum;
 }

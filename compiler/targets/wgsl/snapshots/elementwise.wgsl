@@ -25,5 +25,5 @@ fn scale_add(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
     // test.ir:3  parallel for j in 0..N {
     let j = iteration % args.N;
     // test.ir:4  y[i, j] = x[i, j] * s + 0.1
-    y[i * args.y_stride0 + j * args.y_stride1 + args.y_offset] = x[i * args.x_stride0 + j * args.x_stride1 + args.x_offset] * args.s + 0.1;
+    y[args.y_offset + i * args.y_stride0 + j * args.y_stride1] = x[args.x_offset + i * args.x_stride0 + j * args.x_stride1] * args.s + 0.1;
 }

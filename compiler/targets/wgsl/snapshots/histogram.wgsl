@@ -23,5 +23,5 @@ fn histogram(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
         return;
     }
     // test.ir:3  atomic add bins[i32(x[i]) % B] = 1:u32
-    atomicAdd(&bins[bitcast<i32>(load_x(i * args.x_stride0 + args.x_offset)) % args.B * args.bins_stride0 + args.bins_offset], 1u);
+    atomicAdd(&bins[args.bins_offset + bitcast<i32>(load_x(args.x_offset + i * args.x_stride0)) % args.B * args.bins_stride0], 1u);
 }

@@ -31,9 +31,9 @@ fn matmul(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     // test.ir:4  reduce sum(total: f32 = 0.0) { for k in 0..K { yield total(a[i, k] * b[k, j]) } }
     var total_acc: f32 = 0.0;
     for (var k = 0; k < args.K; k += 1) {
-        total_acc += a[i * args.a_stride0 + k * args.a_stride1 + args.a_offset] * b[k * args.b_stride0 + j * args.b_stride1 + args.b_offset];
+        total_acc += a[args.a_offset + i * args.a_stride0 + k * args.a_stride1] * b[args.b_offset + k * args.b_stride0 + j * args.b_stride1];
     }
     let total = total_acc;
     // test.ir:5  c[i, j] = total
-    c[i * args.c_stride0 + j * args.c_stride1 + args.c_offset] = total;
+    c[args.c_offset + i * args.c_stride0 + j * args.c_stride1] = total;
 }

@@ -23,19 +23,19 @@ fn normalise(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
     // test.ir:3  reduce max(peak: f32 = -inf) { for j in 0..N { yield peak(x[i, j]) } }
     var peak_acc: f32 = f32_from_bits(0xff800000u);
     for (var j = 0; j < args.N; j += 1) {
-        peak_acc = max(peak_acc, x[i * args.x_stride0 + j * args.x_stride1 + args.x_offset]);
+        peak_acc = max(peak_acc, x[args.x_offset + i * args.x_stride0 + j * args.x_stride1]);
     }
     let peak = peak_acc;
     // test.ir:4  reduce sum(total: f32 = 0.0) { for k in 0..N { yield total(abs(x[i, k] - peak)) } }
     var total_acc: f32 = 0.0;
     for (var k = 0; k < args.N; k += 1) {
-        total_acc += abs(x[i * args.x_stride0 + k * args.x_stride1 + args.x_offset] - peak);
+        total_acc += abs(x[args.x_offset + i * args.x_stride0 + k * args.x_stride1] - peak);
     }
     let total = total_acc;
     // test.ir:5  for l in 0..N {
     for (var l = 0; l < args.N; l += 1) {
         // test.ir:6  y[i, l] = (x[i, l] - peak) / (total + 1.0)
-        y[i * args.y_stride0 + l * args.y_stride1 + args.y_offset] = (x[i * args.x_stride0 + l * args.x_stride1 + args.x_offset] - peak) / (total + 1.0);
+        y[args.y_offset + i * args.y_stride0 + l * args.y_stride1] = (x[args.x_offset + i * args.x_stride0 + l * args.x_stride1] - peak) / (total + 1.0);
     }
 }
 

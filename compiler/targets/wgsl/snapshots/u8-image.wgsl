@@ -49,7 +49,7 @@ fn blur(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
             // test.ir:9  yield total(i32(image[r, c if 0 <= r & r < H & 0 <= c & c < W]))
             var image_value: u32 = 0u;
             if (r >= 0 && r < args.H && c >= 0 && c < args.W) {
-                image_value = load_image(r * args.image_stride0 + c * args.image_stride1 + args.image_offset);
+                image_value = load_image(args.image_offset + r * args.image_stride0 + c * args.image_stride1);
             }
             total_acc += bitcast<i32>(image_value);
         }
@@ -57,7 +57,7 @@ fn blur(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     // test.ir:4  reduce sum(total: i32 = 0) {
     let total = total_acc;
     // test.ir:13  smooth[y, x] = u8(total // 9)
-    store_smooth_(y * args.smooth_stride0 + x * args.smooth_stride1 + args.smooth_offset, bitcast<u32>(floor_div(total, 9)) & 0xffu);
+    store_smooth_(args.smooth_offset + y * args.smooth_stride0 + x * args.smooth_stride1, bitcast<u32>(floor_div(total, 9)) & 0xffu);
 }
 
 // The greatest integer <= a / b.
