@@ -231,6 +231,42 @@ test("what only looks at elements elsewhere launches nothing", async () => {
   expect((await model.statistics()).launches).toBe(2);
 });
 
+test("what is joined is made side by side", async () => {
+  const spec: ModelSpec = {
+    version: 13,
+    inputs: [["x", "f32", 3, 4]],
+    outputs: [
+      ["y", "f32", 9, 4],
+      ["own", "f32", 3, 4],
+    ],
+    nodes: [
+      { op: "MatMul", inputs: ["x", "w"], outputs: ["a"] },
+      { op: "MatMul", inputs: ["a", "w"], outputs: ["b"] },
+      { op: "Concat", inputs: ["a", "b"], outputs: ["ab"], attributes: { axis: 0 } },
+      { op: "MatMul", inputs: ["b", "v"], outputs: ["c"] },
+      { op: "Concat", inputs: ["c", "ab"], outputs: ["cab"], attributes: { axis: 0 } },
+      { op: "Relu", inputs: ["cab"], outputs: ["y"] },
+      // A part is needed after what it is part of.
+      { op: "MatMul", inputs: ["b", "c2"], outputs: ["own"] },
+    ],
+    constants: {
+      w: random("f32", [4, 4], { seed: 1, low: -1, high: 1 }),
+      v: random("f32", [4, 4], { seed: 2, low: -1, high: 1 }),
+      c2: random("f32", [4, 4], { seed: 3, low: -1, high: 1 }),
+    },
+  };
+  const x = random("f32", [3, 4], { seed: 5, low: -1, high: 1 });
+  const registry = new OpRegistry();
+  const fused = await loadModel(modelBytes(spec), { device, registry });
+  const [ours, theirs] = [
+    await fused.run({ x }),
+    await (await loadModel(modelBytes(spec), { device, registry, fusion: false })).run({ x }),
+  ];
+  for (const name of ["y", "own"]) expect(await valuesOf(ours[name]!)).toEqual(await valuesOf(theirs[name]!));
+  // Four products and one map.
+  expect((await fused.statistics()).launches).toBe(5);
+});
+
 test("values that are needed at the same time lie apart", () => {
   fc.assert(
     fc.property(

@@ -106,10 +106,12 @@ class Fusion {
   // ---- map behind a kernel ---------------------------------------------------------------------------
 
   private hang(step: KernelStep): void {
-    // What the map reads besides may come from another output of this kernel, which would then need itself.
-    if (!step.code.hook || step.epilogue || step.outputs.length > 1) return;
+    if (!step.code.hook || step.epilogue) return;
     const [reader, ...others] = this.readers(step.outputs[0]!);
     if (reader?.kind !== "map" || others.length > 0 || this.wanted.has(step.outputs[0]!)) return;
+    // What the map reads besides may depend on another output of this kernel, which would then need itself.
+    const besides = reader.inputs.filter(({ value }) => rootOf(value) !== step.outputs[0]!);
+    if (step.outputs.length > 1 && besides.some(({ value }) => !value.fixed)) return;
     const made = withEpilogue(step, reader);
     if (!made) return;
     // The result keeps its shape; its elements are those of the kernel's output.

@@ -2,6 +2,7 @@
 // an input that nothing needs afterwards. Largest first, each at the lowest place that is free while it lives: the greedy
 // order of Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020).
 
+import { dtypeInfo } from "../../lang/dtypes.ts";
 import { bytesOf } from "../tensor/storage.ts";
 import { isContiguous, sizeOf } from "../tensor/layout.ts";
 import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
@@ -18,6 +19,8 @@ export interface Pool {
 export interface MemoryOptions {
   /** Steps of one group share memory: those of one device. */
   readonly groupOf?: (step: Step) => number;
+  /** Whether what is joined may be made side by side; if not, it is copied. */
+  readonly join?: boolean;
   /** Groups in which each block of memory holds one value at a time, instead of one block for all. */
   readonly apart?: (group: number) => boolean;
 }
@@ -31,6 +34,8 @@ export interface MemoryPlan {
   readonly poolOf: ReadonlyMap<Value, number>;
   /** Where they start in it. */
   readonly offsets: ReadonlyMap<Value, number>;
+  /** Steps that join what lies side by side already: nothing is to be run for them. */
+  readonly joined: ReadonlySet<Step>;
   /** Of each map that writes over one of its inputs, which input. */
   readonly inPlace: ReadonlyMap<Step, number>;
   /** What the intermediates would take if none shared. */
@@ -42,35 +47,63 @@ interface Block {
   readonly bytes: number;
   first: number;
   last: number;
-  readonly values: Value[];
+  /** And where each starts in it. */
+  readonly values: [Value, number][];
+}
+
+/** A part of a value that is joined of such parts. */
+interface Part {
+  readonly whole: Value;
+  /** In bytes of the whole. */
+  readonly offset: number;
 }
 
 /** Plans the outputs of `steps`. `kept` are values that must be there after the last step. */
 export function planMemory(
   steps: readonly Step[],
   kept: ReadonlySet<Value>,
-  { groupOf = () => 0, apart = () => false }: MemoryOptions = {},
+  { groupOf = () => 0, join = true, apart = () => false }: MemoryOptions = {},
 ): MemoryPlan {
   const lastUse = new Map<Value, number>();
   steps.forEach((step, at) => {
     for (const { value } of inputsOf(step)) lastUse.set(rootOf(value), at);
   });
   for (const value of kept) lastUse.set(rootOf(value), steps.length);
+  const { joined, parts } = joins(join ? steps : [], groupOf, apart);
+  for (const [value, { whole }] of parts)
+    lastUse.set(whole, Math.max(lastUse.get(whole) ?? 0, lastUse.get(value) ?? 0));
   const blocks = new Map<Value, Block>();
   const inPlace = new Map<Step, number>();
   steps.forEach((step, at) => {
     const group = groupOf(step);
-    const taken = takenOver(step, at, lastUse, blocks, group);
+    const taken = takenOver(step, at, lastUse, blocks, group, parts);
     step.outputs.forEach((output, n) => {
       const last = lastUse.get(output) ?? at;
+      const part = parts.get(output);
+      if (part) {
+        const { whole, offset } = part;
+        const known = blocks.get(whole);
+        const block = known ?? { group, bytes: bytesFor(whole), first: at, last, values: [] };
+        block.last = Math.max(block.last, last);
+        block.values.push([output, offset]);
+        blocks.set(output, block);
+        if (!known) blocks.set(whole, block);
+        return;
+      }
+      const begun = blocks.get(output);
+      if (begun) {
+        begun.last = Math.max(begun.last, last);
+        begun.values.push([output, 0]);
+        return;
+      }
       const block =
         n === 0 && taken !== undefined ? blocks.get(rootOf(inputsOf(step)[taken]!.value)) : undefined;
       if (block) {
         block.last = last;
-        block.values.push(output);
+        block.values.push([output, 0]);
         blocks.set(output, block);
         inPlace.set(step, taken!);
-      } else blocks.set(output, { group, bytes: bytesFor(output), first: at, last, values: [output] });
+      } else blocks.set(output, { group, bytes: bytesFor(output), first: at, last, values: [[output, 0]] });
     });
   });
   const all = [...new Set(blocks.values())];
@@ -91,7 +124,53 @@ export function planMemory(
   }
   const bytes = pools.reduce((total, pool) => total + pool.bytes, 0);
   const sum = steps.flatMap(({ outputs }) => outputs).reduce((total, value) => total + bytesFor(value), 0);
-  return { bytes, pools, poolOf, offsets, inPlace, sum };
+  return { bytes, pools, poolOf, offsets, joined, inPlace, sum };
+}
+
+/** Joins whose inputs can be made where they are wanted: each made by a step of the same group, and part of one such join only. */
+function joins(
+  steps: readonly Step[],
+  groupOf: (step: Step) => number,
+  apart: (group: number) => boolean,
+): { joined: ReadonlySet<Step>; parts: ReadonlyMap<Value, Part> } {
+  const made = new Map(steps.flatMap((step) => step.outputs.map((output) => [output, step] as const)));
+  const joined = new Set<Step>();
+  const direct = new Map<Value, Part>();
+  for (const step of steps) {
+    if (step.kind !== "kernel" || !step.code.joins || step.prologues?.size || step.epilogue) continue;
+    const group = groupOf(step);
+    const [whole] = step.outputs;
+    const roots = step.inputs.map(({ value }) => rootOf(value));
+    const fits = step.inputs.every(({ value, view }, n) => {
+      const maker = made.get(roots[n]!);
+      return (
+        maker !== undefined &&
+        groupOf(maker) === group &&
+        !direct.has(roots[n]!) &&
+        roots.indexOf(roots[n]!) === n &&
+        (!view || (view.offset === 0 && isContiguous(view) && sizeOf(view.shape) === sizeOf(value.shape)))
+      );
+    });
+    // Elements of less than a byte may begin within one.
+    if (!fits || apart(group) || bytesOf(whole!.dtype, 1) * 8 !== dtypeInfo(whole!.dtype).bits) continue;
+    joined.add(step);
+    let offset = 0;
+    for (const root of roots) {
+      direct.set(root, { whole: whole!, offset });
+      offset += bytesOf(root.dtype, sizeOf(root.shape));
+    }
+  }
+  // What is joined may be a part itself.
+  const parts = new Map<Value, Part>();
+  for (const [value, part] of direct) {
+    let { whole, offset } = part;
+    for (let outer = direct.get(whole); outer; outer = direct.get(whole)) {
+      whole = outer.whole;
+      offset += outer.offset;
+    }
+    parts.set(value, { whole, offset });
+  }
+  return { joined, parts };
 }
 
 /** The input of a map whose memory its first output can have: as large, read at the same place, not needed later. */
@@ -101,14 +180,16 @@ function takenOver(
   lastUse: ReadonlyMap<Value, number>,
   blocks: ReadonlyMap<Value, Block>,
   group: number,
+  parts: ReadonlyMap<Value, Part>,
 ): number | undefined {
-  if (step.kind !== "map") return undefined;
   const output = step.outputs[0]!;
+  if (step.kind !== "map" || parts.has(output)) return undefined;
   const roots = step.inputs.map(({ value }) => rootOf(value));
   const found = step.inputs.findIndex(({ value, view }, n) => {
     const root = roots[n]!;
     return (
       blocks.get(root)?.group === group &&
+      !parts.has(root) &&
       lastUse.get(root) === at &&
       roots.indexOf(root) === roots.lastIndexOf(root) &&
       root.dtype === output.dtype &&
@@ -152,7 +233,7 @@ function place(blocks: readonly Block[]): { offsets: Map<Value, number>; bytes: 
     }
     placed.push({ block, offset });
     bytes = Math.max(bytes, offset + block.bytes);
-    for (const value of block.values) offsets.set(value, offset);
+    for (const [value, start] of block.values) offsets.set(value, offset + start);
   }
   return { offsets, bytes };
 }

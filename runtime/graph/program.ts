@@ -123,6 +123,8 @@ export interface KernelCode {
    * the element and this many indices, those of the output. Where it `converts`, the result may have another dtype.
    */
   readonly hook?: { readonly indices: number; readonly converts?: boolean };
+  /** The output is the inputs one behind the other in memory: nothing is to be done where what makes them puts them there. */
+  readonly joins?: boolean;
 }
 
 export interface KernelStep extends StepBase {

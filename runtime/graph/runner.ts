@@ -58,6 +58,36 @@ interface Planned {
   readonly next: Map<string, Promise<Planned>>;
 }
 
+/** What a plan was made for, and used for last. */
+interface Recent {
+  readonly given: ReadonlyMap<string, Pick<Tensor, "dtype" | "shape">>;
+  /** Inputs whose elements are part of it, as they were. */
+  readonly told: ReadonlyMap<string, Tensor>;
+  readonly planned: Planned;
+}
+
+/** Whether tensors have the dtypes and shapes that a plan is for, and the elements that it depends on. */
+function isLike(given: ReadonlyMap<string, Tensor>, recent: Recent): boolean {
+  if (given.size !== recent.given.size) return false;
+  for (const [name, tensor] of given) {
+    const known = recent.given.get(name);
+    if (!known || known.dtype !== tensor.dtype || !sameElements(known.shape, tensor.shape)) return false;
+    const told = recent.told.get(name);
+    if (!told) continue;
+    if (tensor.storage.device !== undefined || !sameElements(told.dataSync(), tensor.dataSync()))
+      return false;
+  }
+  return true;
+}
+
+type Elements = Pick<readonly (number | bigint)[], number | "length">;
+
+function sameElements(a: Elements, b: Elements): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
+}
+
 export type StepListener = (step: Step, milliseconds: number) => void;
 
 export class GraphRunner {
@@ -69,6 +99,7 @@ export class GraphRunner {
   /** Elements of them that were met. */
   private readonly variants = new Set<string>();
   private readonly loops = new Map<GraphNode, LoopRunner>();
+  private recent: Recent | undefined;
 
   constructor(graph: Graph, context: RunnerContext) {
     this.graph = graph;
@@ -129,6 +160,9 @@ export class GraphRunner {
 
   /** The stage that a run begins with: by shapes, and by elements of small inputs that shapes and branches depend on. */
   private async firstStage(given: ReadonlyMap<string, Tensor>): Promise<Planned> {
+    // Most runs are like the one before, and a small model runs in less time than its key is written.
+    if (this.recent && isLike(given, this.recent)) return this.recent.planned;
+    this.recent = undefined;
     for (;;) {
       const parts: string[] = [];
       const told = new Map<string, Tensor>();
@@ -152,7 +186,13 @@ export class GraphRunner {
       const more = [...sourcesOf(planned)].filter(
         (name) => !this.telling.has(name) && isSmall(given.get(name)),
       );
-      if (more.length === 0) return planned;
+      if (more.length === 0) {
+        if (told.size === this.telling.size) {
+          const shapes = [...given].map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
+          this.recent = { given: new Map(shapes), told, planned };
+        }
+        return planned;
+      }
       for (const name of more) this.telling.add(name);
       planned.loaded.dispose();
       this.first.delete(key);

@@ -114,7 +114,8 @@ export class LoadedStage {
       places.set(value, placed(pools[memory.poolOf.get(value)!]!, value, offset));
     const constants = new Map(sites.map((site) => [site, new Map<Value, Tensor>()]));
     const loaded: LoadedStep[] = [];
-    for (const [at, step] of steps.entries()) {
+    for (const step of steps) {
+      if (memory.joined.has(step)) continue;
       const site = chosen.get(step)!;
       const own = constants.get(site)!;
       const roots = new Set(inputsOf(step).map(({ value }) => rootOf(value)));
@@ -122,7 +123,7 @@ export class LoadedStage {
         if (root.fixed && !own.has(root))
           own.set(root, await site.weights.upload(await folder.evaluate(root)));
       const given = [...roots].filter((root) => !places.has(root) && !root.fixed);
-      loaded.push({ step, site, ...prepared[at]!, given, args: undefined, run: undefined });
+      loaded.push({ step, site, ...prepared.get(step)!, given, args: undefined, run: undefined });
     }
     return new LoadedStage(memory, loaded, nodes.size, intermediates, places, constants, pools);
   }
@@ -211,28 +212,30 @@ export class LoadedStage {
 async function arranged(
   steps: readonly Step[],
   wanted: readonly Value[],
-  { sites, byTime }: StageContext,
-): Promise<{ memory: MemoryPlan; chosen: ReadonlyMap<Step, Site>; prepared: readonly Prepared[] }> {
+  { sites, byTime, fusion }: StageContext,
+): Promise<{ memory: MemoryPlan; chosen: ReadonlyMap<Step, Site>; prepared: ReadonlyMap<Step, Prepared> }> {
   const refused = new Map<Step, Set<Site>>();
   for (;;) {
     const chosen = sitesOf(steps, sites, byTime, refused);
     const memory = planMemory(steps, new Set(wanted), {
+      join: fusion,
       groupOf: (step) => sites.indexOf(chosen.get(step)!),
       // A shader may not see a buffer twice, of which it writes a part.
       apart: (group) => sites[group]!.device.name === "webgpu",
     });
-    const prepared: Prepared[] = [];
-    for (const step of steps) {
+    const prepared = new Map<Step, Prepared>();
+    const launched = steps.filter((step) => !memory.joined.has(step));
+    for (const step of launched) {
       const site = chosen.get(step)!;
       try {
-        prepared.push(await prepare(step, site.cache, memory.inPlace.get(step)));
+        prepared.set(step, await prepare(step, site.cache, memory.inPlace.get(step)));
       } catch (error) {
         if (site === sites.at(-1) || !isRefusal(error)) throw error;
         refused.set(step, (refused.get(step) ?? new Set()).add(site));
         break;
       }
     }
-    if (prepared.length === steps.length) return { memory, chosen, prepared };
+    if (prepared.size === launched.length) return { memory, chosen, prepared };
   }
 }
 

@@ -128,12 +128,12 @@ export class Model {
     const sizes = new Map<string, number>();
     for (const port of this.graph.inputs) {
       const tensor = inputs[port.name];
-      const expected = portText(port);
+      const refuse = (given: string) =>
+        modelError("K1006", { input: port.name, expected: portText(port), given });
       if (tensor === undefined) {
         if (this.graph.constants.has(port.name)) continue;
-        throw modelError("K1006", { input: port.name, expected, given: "nothing" });
+        throw refuse("nothing");
       }
-      const refuse = (what: string) => modelError("K1006", { input: port.name, expected, given: what });
       if (!(tensor instanceof Tensor)) throw refuse("something that isn’t a tensor");
       if (tensor.dtype !== port.dtype || !fits(port.shape, tensor.shape, sizes)) throw refuse(`a ${tensor}`);
       given.set(port.name, tensor);

@@ -20,7 +20,8 @@ export function sizeOf(shape: readonly number[]): number {
 
 /** Row-major strides. */
 export function contiguousStrides(shape: readonly number[]): number[] {
-  const strides: number[] = Array.from({ length: shape.length });
+  // A copy of numbers: quicker than holes to fill, and this runs with every tensor.
+  const strides = shape.slice();
   let step = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     strides[axis] = step;

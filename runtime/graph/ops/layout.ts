@@ -207,6 +207,7 @@ export function concatenate(node: NodeContext, values: readonly Value[], axis: n
       outputs: [{ name: "y", dims: ["A", lengths.join(" + "), ...behind] }],
       scalars: [],
       body,
+      joins: before === 1,
     },
     parts.map((value) =>
       b.reshape(value, [before, value.shape[axis]!, ...(behind.length === 0 ? [] : [after])]),

@@ -38,8 +38,11 @@ interface Cell {
   }) => string[];
 }
 
-/** `g[k, j]` is what gate k takes from the input, its biases included; `hidden(k, j)` what it takes from the step before. */
-const hidden = (gate: number, of = "h"): string => `sum(${of}[n] * r[${gate}, j, n] for n in range(H))`;
+/** What gate k takes from the step before; `r[n, k, j]` are its weights. */
+const hidden = (gate: number, of = "h"): string => `sum(${of}[n] * r[n, ${gate}, j] for n in range(H))`;
+
+/** Elements of the state stand in the lanes: sums and activations of several at a time. */
+const each = ["@wasm.vectorize(width=16)", "for j in range(H):"] as const;
 const bound = (text: string, clip: boolean): string => (clip ? `clamp(${text}, 0 - limit, limit)` : text);
 
 const cells: Readonly<Record<string, Cell>> = {
@@ -47,22 +50,19 @@ const cells: Readonly<Record<string, Cell>> = {
     gates: 1,
     functions: ["Tanh"],
     hasState: false,
-    step: ({ clip }) => [
-      "for j in range(H):",
-      `    next[j] = f(${bound(`x[at, i, 0, j] + ${hidden(0)}`, clip)})`,
-    ],
+    step: ({ clip }) => [...each, `    next[j] = f(${bound(`x[at, i, 0, j] + ${hidden(0)}`, clip)})`],
   },
   GRU: {
     gates: 3,
     functions: ["Sigmoid", "Tanh"],
     hasState: false,
     step: ({ linearBeforeReset, clip }) => [
-      "for j in range(H):",
+      ...each,
       `    update[j] = f(${bound(`x[at, i, 0, j] + ${hidden(0)}`, clip)})`,
       `    reset[j] = f(${bound(`x[at, i, 1, j] + ${hidden(1)}`, clip)})`,
-      "for j in range(H):",
+      ...each,
       "    masked[j] = reset[j] * h[j]",
-      "for j in range(H):",
+      ...each,
       linearBeforeReset
         ? `    let inner = x[at, i, 2, j] + reset[j] * (${hidden(2)} + rb[2, j])`
         : `    let inner = x[at, i, 2, j] + ${hidden(2, "masked")}`,
@@ -78,7 +78,7 @@ const cells: Readonly<Record<string, Cell>> = {
       const peep = (gate: number, state: string) => (peepholes ? ` + p[${gate}, j] * ${state}` : "");
       const input = `f(${bound(`x[at, i, 0, j] + ${hidden(0)}${peep(0, "c[j]")}`, clip)})`;
       return [
-        "for j in range(H):",
+        ...each,
         `    let enter = ${input}`,
         coupled
           ? "    let keep = 1 - enter"
@@ -186,7 +186,7 @@ async function oneDirection(
     code,
     [
       gateInputs,
-      b.reshape(ofDirection(node, node.in(2), d), [gates, size, size]),
+      b.transpose(b.reshape(ofDirection(node, node.in(2), d), [gates, size, size]), [2, 0, 1]),
       start(5),
       ...(cell.hasState ? [start(6)] : []),
       ...(lengths ? [lengths] : []),
@@ -245,7 +245,8 @@ function kernelOf(
     `    let at = ${has.backwards ? "clamp(length - 1 - t, 0, S - 1) if live else t" : "t"}`,
     ...step.map((line) => `    ${line}`),
     "    for j in range(H):",
-    "        y[at, i, j] = next[j] if live else 0",
+    `        let result = next[j] if live else ${dtype}(0)`,
+    "        y[at, i, j] = POST(result, at, i, j)",
     "        h[j] = next[j] if live else h[j]",
     ...(state ? ["        c[j] = state[j] if live else c[j]"] : []),
     "for j in range(H):",
@@ -256,7 +257,7 @@ function kernelOf(
     name: `recurrent_${node.node.op.toLowerCase()}`,
     inputs: [
       { name: "x", dims: ["S", "N", "G", "H"] },
-      { name: "r", dims: ["G", "H", "H"] },
+      { name: "r", dims: ["H", "G", "H"] },
       { name: "h0", dims: ["N", "H"] },
       ...(state ? [{ name: "c0", dims: ["N", "H"] }] : []),
       ...(has.lengths ? [{ name: "lengths", dims: ["N"] }] : []),
@@ -275,6 +276,7 @@ function kernelOf(
       .join("\n\n"),
     body: ["@parallel", "for i in range(N):", ...inner.map((line) => `    ${line}`)],
     uses: functions.flatMap(({ uses }) => uses),
+    hook: { indices: 3 },
   };
 }
 
