@@ -3,12 +3,14 @@
 import { checkModule } from "../lang/check/index.ts";
 import { DiagnosticSink, type Diagnostic } from "../lang/diagnostics/diagnostic.ts";
 import { renderPretty } from "../lang/diagnostics/index.ts";
+import { nearest } from "../lang/diagnostics/nearest.ts";
 import { internalError } from "../lang/diagnostics/internal-error.ts";
 import type { InstanceRequest, TKernel, TypedModule } from "../lang/typed.ts";
 import { libraryHost } from "../stdlib/index.ts";
 import type { Artifact, TargetName } from "./artifact.ts";
 import { instanceRequests } from "./instances.ts";
 import { addLevels, emitOrUndo, type EmittedTarget } from "./emission.ts";
+import { optionMistakes } from "./option-mistakes.ts";
 import type { CompileOptions, Source } from "./options.ts";
 import { sharedPasses } from "./passes/index.ts";
 import {
@@ -64,6 +66,8 @@ export class CompileError extends Error {
  * `CompileError` if anything is wrong.
  */
 export async function compile(source: Source, options: CompileOptions = {}): Promise<Compiled> {
+  const mistakes = optionMistakes(source, options);
+  if (mistakes.length > 0) throw new CompileError(mistakes);
   const proved = provedSource(source, options);
   await loadTargets(options.target);
   return emitted(proved);
@@ -90,6 +94,8 @@ async function loadTargets(wanted: CompileOptions["target"] = "wasm"): Promise<v
  * annotations included.
  */
 export function check(source: Source, options: CompileOptions = {}): readonly Diagnostic[] {
+  const mistakes = optionMistakes(source, options);
+  if (mistakes.length > 0) return mistakes;
   const sink = new DiagnosticSink();
   const module = checked(source, options, sink);
   const sound = !sink.hasErrors;
@@ -143,6 +149,15 @@ interface Proved {
 function provedSource(source: Source, options: CompileOptions): Proved {
   const sink = new DiagnosticSink();
   const module = checked(source, options, sink);
+  const names = module.kernels.map(({ name }) => name);
+  for (const name of options.kernels ?? [])
+    if (!sink.hasErrors && !names.includes(name)) {
+      const near = nearest(name, names);
+      sink.report("K0804", { name, file: module.file.path }, undefined, {
+        notes: names.length > 0 ? [`it has ${names.join(", ")}`] : [],
+        fix: near === undefined ? undefined : { text: `did you mean \`${near}\`?` },
+      });
+    }
   const instances = module.kernels
     .filter((template) => !options.kernels || options.kernels.includes(template.name))
     .flatMap((template) =>

@@ -195,13 +195,33 @@ function powerOf(cx: Cx, left: Value, right: Value, span: Span, opSpan: Span): V
   return typed({ kind: "binary", op: "pow", left: base, right: power, type: base.type, span });
 }
 
-/** Operands of two types: the sentence, and the conversion that would mend it. */
-export function reportMixed(cx: Cx, op: string, left: Value, right: Value, span: Span): void {
+/**
+ * Operands of two types: the sentence, and the conversion that would mend it. What is `updated`, as the left side of `+=` is, can't be
+ * converted: a variable that takes floats is better declared as one.
+ */
+export function reportMixed(
+  cx: Cx,
+  op: string,
+  left: Value,
+  right: Value,
+  span: Span,
+  updated?: { readonly variable: string | undefined },
+): void {
   const a = left.kind === "typed" ? left.expr.type : undefined;
   const b = right.kind === "typed" ? right.expr.type : undefined;
   if (!a || !b || a.kind === "error" || b.kind === "error") return;
-  const wider =
-    isLanes(a) && isLanes(b) ? (isFloat(b.dtype) && !isFloat(a.dtype) ? b.dtype : a.dtype) : undefined;
+  const floats = isLanes(a) && isLanes(b) && isFloat(b.dtype) && !isFloat(a.dtype);
+  if (floats && updated?.variable !== undefined) {
+    cx.report("K0301", { op, left: typeName(a), right: typeName(b) }, span, {
+      related: [
+        { span: left.span, text: typeName(a) },
+        { span: right.span, text: typeName(b) },
+      ],
+      fix: { text: `declare it with that type: \`var ${updated.variable}: ${typeName(b)} = …\`` },
+    });
+    return;
+  }
+  const wider = isLanes(a) && isLanes(b) ? (floats && !updated ? b.dtype : a.dtype) : undefined;
   const other = wider && isLanes(a) && a.dtype === wider ? right : left;
   const lanes = isLanes(a) && isLanes(b) && a.dtype === b.dtype;
   cx.report("K0301", { op, left: typeName(a), right: typeName(b) }, span, {

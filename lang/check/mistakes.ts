@@ -106,6 +106,8 @@ kernel k(x: Tensor[f32, N], n: Tensor[i32, N], h: Tensor[f16, N], out y: Tensor[
         y[i] = x[i] + n[i]  # error[K0301]
         y[i] = x[i] * i  # error[K0301]
         y[i] += h[i]  # error[K0301]
+        var total = 0
+        total += x[i]  # error[K0301]
         y[i] = max(x[i], h[i])  # error[K0301]
         y[i] = x[i] if h[i] > x[i] else n[i]  # error[K0301] error[K0301]
 `,

@@ -243,7 +243,8 @@ function checkAssign(cx: Cx, stmt: AssignStmt): TStmt[] {
   const common = value.kind === "typed" || value.kind === "exact" || value.kind === "flex";
   const operand = common ? meet(cx, value, type) : settle(cx, value);
   if (!operand) {
-    reportMixed(cx, `${stmt.op}=`, typed(target), value, stmt.span);
+    const variable = stmt.target.kind === "name" ? stmt.target.text : undefined;
+    reportMixed(cx, `${stmt.op}=`, typed(target), value, stmt.span, { variable });
     return [];
   }
   if (

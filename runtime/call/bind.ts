@@ -9,6 +9,7 @@ import {
   type TensorParam,
 } from "../../compiler/artifact.ts";
 import { dtypeInfo, isFloat, isWide, type Dtype } from "../../lang/dtypes.ts";
+import { describeGiven } from "../../lang/diagnostics/given.ts";
 import { nearest } from "../../lang/diagnostics/nearest.ts";
 import { kernError, spanOfPlace, suggestion } from "../error.ts";
 import { checkShape, sizeOf, type Layout } from "../tensor/layout.ts";
@@ -107,20 +108,14 @@ function checkTensor(kernel: string, param: TensorParam, given: unknown): Tensor
   const refuse = (what: string, notes: string[] = []) =>
     kernError("K0701", { kernel, argument, expected, given: what }, { notes });
   if (!(given instanceof Tensor))
-    throw refuse(describeValue(given), ["`tensor(data, shape)` makes one of a typed array"]);
+    throw refuse(described(given), ["`tensor(data, shape)` makes one of a typed array"]);
   if (given.dtype !== param.dtype)
     throw refuse(`a ${given}`, [`the dtypes differ: ${param.dtype} and ${given.dtype}`]);
   if (given.storage.disposed) throw kernError("K0713", { what: `the tensor given as \`${argument}\`` });
   return given;
 }
 
-function describeValue(value: unknown): string {
-  if (Array.isArray(value)) return "an array";
-  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`;
-  if (typeof value === "bigint") return `${value}n`;
-  if (value === null || typeof value === "number" || typeof value === "boolean") return String(value);
-  return value instanceof Tensor ? `a ${value}` : `a value of type ${typeof value}`;
-}
+const described = (value: unknown): string => (value instanceof Tensor ? `a ${value}` : describeGiven(value));
 
 function bindDims(
   signature: Signature,
@@ -173,7 +168,7 @@ function checkScalar(
         ? `a number (${dtype})`
         : `an integer${range} (${dtype})`;
   if (given === undefined) throw kernError("K0702", { kernel, argument, expected });
-  const refuse = () => kernError("K0701", { kernel, argument, expected, given: describeValue(given) });
+  const refuse = () => kernError("K0701", { kernel, argument, expected, given: described(given) });
   if (info.kind === "bool") {
     if (typeof given !== "boolean") throw refuse();
     return Number(given);

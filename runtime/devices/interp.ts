@@ -11,7 +11,7 @@ import { copyElements } from "../tensor/copy.ts";
 import { contiguousStrides, layoutEnd, sizeOf } from "../tensor/layout.ts";
 import { bytesOf, HostStorage, viewAs } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { tensor } from "../tensor/tensor.ts";
+import { checkTensor, tensor } from "../tensor/tensor.ts";
 
 type Interpreted = CompiledSource["kernels"][number];
 
@@ -64,7 +64,10 @@ export async function openInterpDevice(options: InterpretOptions = {}): Promise<
       return instancesOf(await compilation());
     },
     instancesSync: (source) => instancesOf(source as CompiledSource),
-    upload: async (given) => tensor(await given.data(), given.shape, given.dtype),
+    upload: async (given) => {
+      checkTensor("upload", given);
+      return tensor(await given.data(), given.shape, given.dtype);
+    },
     close() {},
   };
   return device;

@@ -12,7 +12,7 @@ import { compilationOf, type KernelSource } from "../source.ts";
 import { copyElements } from "../tensor/copy.ts";
 import { contiguousStrides, sizeOf } from "../tensor/layout.ts";
 import type { HostStorage } from "../tensor/storage.ts";
-import { tensor, type Tensor } from "../tensor/tensor.ts";
+import { checkTensor, tensor, type Tensor } from "../tensor/tensor.ts";
 import { dataOf, valuesOf } from "../tensor/values.ts";
 
 /** Opens the simulated TSP, with the delays of `groqchip-cal`. */
@@ -73,7 +73,10 @@ export async function openTspDevice(): Promise<Device> {
         run: (call) => run(ir, call),
       }));
     },
-    upload: async (given) => tensor(await given.data(), given.shape, given.dtype),
+    upload: async (given) => {
+      checkTensor("upload", given);
+      return tensor(await given.data(), given.shape, given.dtype);
+    },
     close() {},
   };
   return device;

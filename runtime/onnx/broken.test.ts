@@ -88,3 +88,12 @@ test("files that lead out of the folder are not even asked for", () => {
   expect(externalFiles(external("../secrets.bin"))).toEqual([]);
   expect(externalFiles(external("part/w.bin"))).toEqual(["part/w.bin"]);
 });
+
+test("what is no model, and no device", async () => {
+  const wrong = (bytes: unknown, options: unknown) =>
+    loadModel(bytes as Uint8Array, options as { device: Device });
+  await expect(wrong(undefined, { device })).rejects.toThrow("K0719: `loadModel` takes the bytes of a model");
+  await expect(wrong(whole, undefined)).rejects.toThrow("K0719: `device` takes a device");
+  await expect(wrong(whole, { device: "wasm" })).rejects.toThrow('was given "wasm"');
+  await expect(device.upload(new Float32Array(2) as never)).rejects.toThrow("K0719: `upload` takes a tensor");
+});

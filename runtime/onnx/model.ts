@@ -2,6 +2,8 @@
 
 import type { CompileCache } from "../cache/cache.ts";
 import type { Device } from "../device.ts";
+import { describeGiven } from "../../lang/diagnostics/given.ts";
+import { kernError, type KernError } from "../error.ts";
 import { modelError } from "../graph/error.ts";
 import type { Way } from "../graph/builder.ts";
 import type { Dim, Graph, GraphPort } from "../graph/graph.ts";
@@ -171,10 +173,17 @@ export function portText({ dtype, shape }: GraphPort): string {
   return `a Tensor[${[dtype, ...(shape?.map((dim) => dim ?? "?") ?? ["…"])].join(", ")}]`;
 }
 
+const badOption = (option: string, expected: string, given: unknown): KernError =>
+  kernError("K0719", { option, expected, given: describeGiven(given) });
+
 /** Reads an ONNX model. Its kernels are compiled when it first runs, for the shapes that it is given. */
 export async function loadModel(bytes: Uint8Array, options: ModelOptions): Promise<Model> {
+  if (!(bytes instanceof Uint8Array))
+    throw badOption("loadModel", "the bytes of a model, a Uint8Array", bytes);
+  const devices = [options?.device ?? []].flat();
+  if (devices.length === 0 || devices.some((each) => typeof each?.load !== "function"))
+    throw badOption("device", "a device, `await openDevice(…)`, or several", options?.device);
   const graph = importOnnx(bytes, options.externalData);
-  const devices = [options.device].flat();
   // The interpreter can do everything, too.
   if (!devices.some(({ name }) => name === "wasm" || name === "interp"))
     devices.push(await (await import("../devices/wasm/device.ts")).openWasmDevice());

@@ -2,6 +2,7 @@
 // nothing; kernels take them as they are.
 
 import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
+import { describeGiven } from "../../lang/diagnostics/given.ts";
 import { isDtype } from "../../lang/dtypes.ts";
 import { kernError } from "../error.ts";
 import { gather } from "./copy.ts";
@@ -255,4 +256,14 @@ function convertArray(
         throw kernError("K0709", { why: `element ${at}, ${String(value)}, is not a value of ${dtype}` });
     });
   return dataOf(data, dtype);
+}
+
+/** For callers without types: refuses what is no tensor, as the argument of `option`. */
+export function checkTensor(option: string, value: unknown): asserts value is Tensor {
+  if (!(value instanceof Tensor))
+    throw kernError(
+      "K0719",
+      { option, expected: "a tensor", given: describeGiven(value) },
+      { notes: ["`tensor(data, shape)` makes one of a typed array"] },
+    );
 }

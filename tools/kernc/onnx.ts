@@ -61,7 +61,9 @@ export const onnx: Command = {
   async run(given, terminal) {
     const [action, path, ...more] = given.positionals;
     if (action === undefined) throw new UsageError("say what to do: run, inspect or quantize");
-    const wanted = oneOf("action", action, actions);
+    const wanted = actions.find((each) => each === action);
+    if (!wanted)
+      throw new UsageError(`say what to do: run, inspect or quantize, not ${JSON.stringify(action)}`);
     if (path === undefined || more.length > 0) throw new UsageError("name one model");
     const target = oneOf("target", given.get("target") ?? "wasm", ["wasm", "interp"] as const);
     const threads = wholeNumber("threads", given.get("threads") ?? "1", 1, 64);

@@ -95,7 +95,10 @@ read, as u8 or u16 tensors [H, W] or [H, W, C]. Written are u8, u16 and bool ten
     `Compiled code never traps for what a caller gives it. This is a bug in kernc, please report it with
 the kernel and the shapes.`,
   ),
-  K0719: explained("K0719", `An option of a runtime function has a value that it can't have.`),
+  K0719: explained(
+    "K0719",
+    `A function of the package was given something that it doesn't take, or an option a value that it can't have.`,
+  ),
   K0720: explained(
     "K0720",
     `A pack \`*S\` stands for any number of dimensions, but for the same ones in every argument of a

@@ -9,7 +9,7 @@ import { artifactOf, type KernelSource } from "../../source.ts";
 import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/layout.ts";
 import { bytesOf, HostStorage } from "../../tensor/storage.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { DeviceMemory, Scratch, type DeviceStorage, type Heap } from "./memory.ts";
 import { wasmFeatures } from "./features.ts";
 import { fitMemoryImport } from "./module.ts";
@@ -192,6 +192,7 @@ export class WasmDevice implements Backend, Machine {
   }
 
   async upload(tensor: Tensor): Promise<Tensor> {
+    checkTensor("upload", tensor);
     const data = await tensor.data();
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     const storage = await this.allocate(bytes.byteLength, `a copy of a ${tensor}`);

@@ -11,7 +11,7 @@ import { loadKernels } from "../../load.ts";
 import { artifactOf, type KernelSource } from "../../source.ts";
 import { checkShape, contiguousStrides, layoutEnd } from "../../tensor/layout.ts";
 import { bytesOf } from "../../tensor/storage.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import { checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { Turns } from "../turns.ts";
 import { openGpu, usefulLimits, type WebgpuOptions } from "./adapter.ts";
 import { bufferUsage } from "./constants.ts";
@@ -156,6 +156,7 @@ export class WebgpuDevice implements Backend, Machine {
   }
 
   async upload(tensor: Tensor): Promise<Tensor> {
+    checkTensor("upload", tensor);
     const data = await tensor.data();
     const context = await this.context();
     const buffer = await context.buffers.take(data.byteLength, `a copy of a ${tensor}`);

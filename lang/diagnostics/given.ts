@@ -1,0 +1,13 @@
+// How a sentence names a value of JavaScript that a caller gave in the place of something else. Apart from the catalogue, since the
+// runtime says it as well.
+
+/** `7`, `"gpu"`, `a Float32Array`, `nothing`: what follows "but was given". */
+export function describeGiven(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return "an array";
+  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`;
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (value === null || typeof value === "number" || typeof value === "boolean") return String(value);
+  return `a value of type ${typeof value}`;
+}
