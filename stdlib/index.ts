@@ -19,11 +19,14 @@ export function libraryFile(name: string): SourceFile | undefined {
 /** Names of the library's modules: `math`, `linalg`, … */
 export const libraryModules: readonly string[] = Object.keys(sources);
 
+const modulesThere = `the modules of std are ${libraryModules.join(", ")}`;
+
 /** Resolves `std.NAME` to the library and hands every other import on to `next`. */
 export function libraryHost(next?: ModuleHost): ModuleHost {
   return {
     resolve(level, path, from) {
-      if (level === 0 && path[0] === "std") return path.length === 2 ? libraryFile(path[1]!) : undefined;
+      if (level === 0 && path[0] === "std")
+        return path.length === 2 ? (libraryFile(path[1]!) ?? { why: modulesThere }) : undefined;
       return next?.resolve(level, path, from);
     },
   };

@@ -164,7 +164,15 @@ function declareDims(
   const declare = (name: string, entry: Found, axis: number, show: string): TExpr => {
     const sym: Sym = { kind: "dim", name, type: indexType, span: entry.span };
     if (entry.bound) dims.push({ sym, param: entry.bound.param, axis: entry.bound.axis + axis });
-    else cx.report("K0209", { dim: show }, entry.span);
+    else
+      cx.report("K0209", { dim: show }, entry.span, {
+        notes: [
+          `a size follows from an input that has it alone in its shape, as in \`x: Tensor[f32, ${show}]\``,
+          ...(show.startsWith("*")
+            ? []
+            : [`what a caller sets is a parameter, \`kernel k[${show}: int = 1](…)\``]),
+        ],
+      });
     return { kind: "ref", sym, type: indexType, span: entry.span };
   };
   for (const [name, entry] of found) {

@@ -2,6 +2,7 @@
 
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { oneOf, type Command } from "./command.ts";
+import { DiagnosticError } from "./diagnostic-error.ts";
 import { formats, render } from "./report.ts";
 import { fileHost, findSources, readSource } from "./sources.ts";
 
@@ -20,7 +21,13 @@ export const check: Command = {
     const found: Diagnostic[] = [];
     for (const path of paths) {
       if (terminal.interactive && paths.length > 1) terminal.err(`\r\x1b[Kchecking ${path}`);
-      for (const each of checkSource(readSource(path), { host: fileHost(path) })) found.push(each);
+      // A file that can't be read is told like any other mistake, and the rest are checked all the same.
+      try {
+        for (const each of checkSource(readSource(path), { host: fileHost(path) })) found.push(each);
+      } catch (error) {
+        if (!(error instanceof DiagnosticError)) throw error;
+        found.push(error.diagnostic);
+      }
     }
     if (terminal.interactive && paths.length > 1) terminal.err("\r\x1b[K");
     const unique = withoutRepeats(found);

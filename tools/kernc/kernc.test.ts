@@ -119,6 +119,15 @@ describe("check", () => {
     expect(sarif.version).toBe("2.1.0");
   });
 
+  test.each(["pretty", "short", "json", "sarif"])("a file that is no text, in %s", async (format) => {
+    writeFileSync("noise.kern", Uint8Array.of(0xff, 0xfe, 0x80));
+    const result = await kernc("check", "noise.kern", "bad.kern", "--format", format);
+    expect(result.code).toBe(1);
+    expect(result.out).toContain("K0801");
+    expect(result.out).toContain("bad.kern");
+    if (format === "json" || format === "sarif") JSON.parse(result.out);
+  });
+
   test("looks through folders, and has nothing to say about good files", async () => {
     mkdirSync("deep/er", { recursive: true });
     writeFileSync("deep/er/ok.kern", single);
@@ -134,7 +143,7 @@ describe("check", () => {
     mkdirSync("empty", { recursive: true });
     writeFileSync("latin.kern", Uint8Array.of(0x23, 0xe9, 0x0a));
     const result = await kernc(...args);
-    expect(result.err).toContain(expected);
+    expect(result.out + result.err).toContain(expected);
     expect(result.code).toBe(1);
   });
 
