@@ -27,6 +27,9 @@ export interface MapOptions {
 /** How a node is carried out other than its operator says: on integers, or not at all. */
 export type Way = "integers" | "4-bit weights" | "nothing";
 
+/** When quantized factors are multiplied as integers: always, or where that is expected to be faster than as floats. */
+export type WhenIntegers = "always" | "faster";
+
 export class Builder {
   /** By the name of the node. */
   readonly notes = new Map<string, Way>();
@@ -38,11 +41,13 @@ export class Builder {
   readonly target: DeviceName;
   /** Whether operators may pass images on with their channels last, or each has to compute what the model says by itself. */
   readonly reorders: boolean;
+  readonly integers: WhenIntegers;
   private count = 0;
 
-  constructor(target: DeviceName, reorders = false) {
+  constructor(target: DeviceName, reorders = false, integers: WhenIntegers = "always") {
     this.target = target;
     this.reorders = reorders;
+    this.integers = integers;
   }
 
   /** A value that is given when the program runs. */

@@ -5,7 +5,7 @@
 import { KernError } from "../error.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
-import { Builder, ShapeConflict } from "./builder.ts";
+import { Builder, ShapeConflict, type WhenIntegers } from "./builder.ts";
 import { customRow, missingOp } from "./custom.ts";
 import { badNode } from "./error.ts";
 import type { Folder } from "./fold.ts";
@@ -33,6 +33,7 @@ export interface PlanContext {
   readonly devices: readonly Device[];
   /** Whether patterns of nodes may be computed by other nodes. */
   readonly fusion: boolean;
+  readonly integers: WhenIntegers;
 }
 
 /** The steps of a stage, and what is left for the next. */
@@ -60,7 +61,7 @@ export async function planStage(
   kept: ReadonlySet<string>,
   context: PlanContext,
 ): Promise<Stage> {
-  const builder = new Builder(context.devices[0]!.name, context.fusion);
+  const builder = new Builder(context.devices[0]!.name, context.fusion, context.integers);
   const values = new Map<string, Value>();
   for (const [name, { dtype, shape, constant }] of known)
     values.set(name, constant ? builder.constant(constant, name) : builder.input(name, dtype, shape));

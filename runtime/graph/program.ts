@@ -29,8 +29,17 @@ export interface Value {
   name?: string;
   /** The same elements with axis 1, the channels, behind the others, where something computes them in that order. */
   last?: Value;
+  /** What its elements were rounded from, where a node quantized them. */
+  rounded?: Rounded;
   /** The integers that its elements stand for, where a node dequantized them: products and convolutions take these. */
   integers?: Integers;
+}
+
+/** What integers were rounded from: x / scale + zero. */
+export interface Rounded {
+  readonly x: Value;
+  readonly scale: Value;
+  readonly zero: Value | undefined;
 }
 
 /** Small integers q that stand for (q - zero) · scale. */
@@ -42,6 +51,8 @@ export interface Integers {
   readonly axis: number | undefined;
   /** Places of the axis that share a scale, where that is more than one. */
   readonly block?: number;
+  /** The same numbers as floats that never were integers, where that has been asked for. */
+  floats?: Value;
 }
 
 /** A value as a step reads it: whole, or the part of its elements that a layout shows. */

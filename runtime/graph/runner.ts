@@ -13,6 +13,7 @@ import { LoopRunner } from "./loops.ts";
 import { planStage, type Known, type Stage } from "./plan.ts";
 import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
 import type { Site } from "./sites.ts";
+import type { WhenIntegers } from "./builder.ts";
 import { LoadedStage } from "./stage.ts";
 import { Weights } from "./weights.ts";
 
@@ -25,9 +26,10 @@ export interface RunnerContext {
   readonly folder: Folder;
   readonly registry: OpRegistry;
   readonly fusion: boolean;
+  readonly integers: WhenIntegers;
 }
 
-export interface RunnerOptions extends Pick<RunnerContext, "byTime" | "registry" | "fusion"> {
+export interface RunnerOptions extends Pick<RunnerContext, "byTime" | "registry" | "fusion" | "integers"> {
   readonly devices: readonly Device[];
   readonly cache?: CompileCache;
 }

@@ -5,7 +5,7 @@ import type { Device } from "../device.ts";
 import { describeGiven } from "../../lang/diagnostics/given.ts";
 import { kernError, type KernError } from "../error.ts";
 import { modelError } from "../graph/error.ts";
-import type { Way } from "../graph/builder.ts";
+import type { Way, WhenIntegers } from "../graph/builder.ts";
 import type { Dim, Graph, GraphPort } from "../graph/graph.ts";
 import type { Step, Value } from "../graph/program.ts";
 import { GraphRunner, runnerContext, type RunnerContext, type StepListener } from "../graph/runner.ts";
@@ -28,6 +28,11 @@ export interface ModelOptions {
   readonly cache?: CompileCache;
   /** `false` runs each operator by a kernel of its own: for finding faults. */
   readonly fusion?: boolean;
+  /**
+   * Products and convolutions between QuantizeLinear and DequantizeLinear mean the same on integers and on the floats that these stand for.
+   * `faster`, if nothing is said, takes the integers where their kernels are expected to be faster; `always` takes them wherever it can.
+   */
+  readonly integers?: WhenIntegers;
 }
 
 export interface ModelStatistics {
@@ -73,12 +78,19 @@ export class Model {
   constructor(
     graph: Graph,
     devices: readonly Device[],
-    { device, registry = ops, fusion = true, cache }: ModelOptions,
+    { device, registry = ops, fusion = true, integers = "faster", cache }: ModelOptions,
   ) {
     this.graph = graph;
     this.inputs = graph.inputs.filter(({ name }) => !graph.constants.has(name));
     this.outputs = graph.outputs;
-    this.context = runnerContext({ devices, byTime: Array.isArray(device), registry, fusion, cache });
+    this.context = runnerContext({
+      devices,
+      byTime: Array.isArray(device),
+      registry,
+      fusion,
+      integers,
+      cache,
+    });
     this.runner = new GraphRunner(graph, this.context);
   }
 

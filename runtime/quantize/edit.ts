@@ -174,7 +174,17 @@ export function intOf({ attribute }: NodeProto, name: string, otherwise: number)
   return found ? Number(found.i) : otherwise;
 }
 
-/** An attribute of a node: a decimal. */
+/** Whole numbers, if they are given. */
+export function intsOf({ attribute }: NodeProto, name: string): readonly number[] | undefined {
+  return attribute.find((each) => each.name === name)?.ints.map(Number);
+}
+
+/** A text, empty where there is none. */
+export function textOf({ attribute }: NodeProto, name: string): string {
+  return new TextDecoder().decode(attribute.find((each) => each.name === name)?.s);
+}
+
+/** A decimal. */
 export function floatOf({ attribute }: NodeProto, name: string, otherwise: number): number {
   return attribute.find((each) => each.name === name)?.f ?? otherwise;
 }

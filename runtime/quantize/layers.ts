@@ -3,8 +3,11 @@
 
 import type { NodeProto } from "onnx-buf";
 import { sizeOf } from "../tensor/layout.ts";
+import { numberOf } from "../onnx/tensors.ts";
 import { tensor, type Tensor } from "../tensor/tensor.ts";
 import { floatOf, intOf, type ModelEdit } from "./edit.ts";
+import type { WhenIntegers } from "../graph/builder.ts";
+import { multipliesIntegers } from "./placement.ts";
 import type { Range, Ranges } from "./ranges.ts";
 import { eightBits, floatsOf, fourBits, roundToEven, transposed, type QuantizedWeights } from "./weights.ts";
 
@@ -15,6 +18,8 @@ export interface LayerContext {
   readonly edit: ModelEdit;
   readonly activations: Activations;
   readonly ranges: Ranges;
+  /** Whether all layers multiply integers, or those that are faster by it; the others have small weights alone. */
+  readonly integers: WhenIntegers;
   /** Numbers of a 4-bit weight that share a scale; 0 for weights of eight bits. */
   readonly block: number;
   /** Quantized activations by the name of the value. */
@@ -28,6 +33,8 @@ export interface Made {
   readonly bits: 4 | 8;
   /** Bytes of what the weights became. */
   readonly bytes: number;
+  /** Activations are taken as they are, since that is faster. */
+  readonly floats?: boolean;
 }
 
 /** Why a node is left as it is. */
@@ -37,7 +44,7 @@ export interface Refusal {
 
 export type Layer = (node: NodeProto, weights: Tensor, context: LayerContext) => Made | Refusal;
 
-const bytesFor = ({ q, scale }: QuantizedWeights): number => q.size + 4 * scale.size;
+const bytesFor = ({ q, scale, halves }: QuantizedWeights): number => q.size + (halves ? 2 : 4) * scale.size;
 
 /** Where weights and activations stand in products and convolutions. */
 export const layers: Readonly<Record<string, { readonly weight: number; readonly build: Layer }>> = {
@@ -47,17 +54,25 @@ export const layers: Readonly<Record<string, { readonly weight: number; readonly
   Gather: { weight: 0, build: table },
 };
 
+/** Whether a node with known ranges is faster on floats. */
+const keepsFloats = (node: NodeProto, w: Tensor, { integers, ranges }: LayerContext): boolean =>
+  integers === "faster" && !multipliesIntegers(node, w.shape, ranges.get(node.input[0]!)?.shape);
+
 function convolution(node: NodeProto, w: Tensor, context: LayerContext): Made | Refusal {
   const { edit, activations, block } = context;
   if (block > 0) return { why: "weights of four bits are for matrix products" };
   if (activations === "none") return { why: "a convolution’s activations are quantized too" };
-  const weights = eightBits(w, 0);
+  const weights = eightBits(w, 0, activations === "static");
   const [x, , bias = ""] = node.input as [string, string, string?];
   const made = { weights, bits: 8 as const, bytes: bytesFor(weights) };
   if (activations === "static") {
+    const [weightNodes, weight] = dequantizedWeights(node, weights, 0, context);
+    if (keepsFloats(node, w, context)) {
+      const plain = edit.rewired(node, [x, weight, ...(bias === "" ? [] : [bias])]);
+      return { ...made, floats: true, nodes: [...weightNodes, plain] };
+    }
     const before = activation(x, context);
     if ("why" in before) return before;
-    const [weightNodes, weight] = dequantizedWeights(node, weights, 0, context);
     const [biasNodes, sum] = dequantizedBias(bias, before.scale, weights.scale, context);
     const inputs = [before.name, weight, ...(sum === "" ? [] : [sum])];
     return { ...made, nodes: [...before.nodes, ...weightNodes, ...biasNodes, edit.rewired(node, inputs)] };
@@ -99,12 +114,13 @@ function product(node: NodeProto, w: Tensor, context: LayerContext): Made | Refu
   if (activations === "static" && block === 0) {
     const axis = turned ? 0 : 1;
     const weights = eightBits(w, axis);
-    const before = activation(x, context);
+    const floats = keepsFloats(node, w, context);
+    const before = floats ? { nodes: [], name: x } : activation(x, context);
     if ("why" in before) return before;
     const [weightNodes, weight] = dequantizedWeights(node, weights, axis, context);
     const inputs = [before.name, weight, ...(bias === "" ? [] : [bias])];
     const nodes = [...before.nodes, ...weightNodes, edit.rewired(node, inputs)];
-    return { nodes, weights, bits: 8, bytes: bytesFor(weights) };
+    return { nodes, weights, bits: 8, floats, bytes: bytesFor(weights) };
   }
   const scales = gemm ? [floatOf(node, "alpha", 1), floatOf(node, "beta", 1)] : [1, 1];
   if (scales[0] !== 1 || (scales[1] !== 1 && bias !== ""))
@@ -251,20 +267,23 @@ const quantizingDomain = ({ version }: ModelEdit): string => (version >= 13 ? ""
 
 function dequantizedWeights(
   node: NodeProto,
-  { q, scale }: QuantizedWeights,
+  { q, scale, halves }: QuantizedWeights,
   axis: number,
   { edit }: LayerContext,
   known?: string,
 ): [NodeProto[], string] {
   const base = node.input[1]!;
-  const inputs = [known ?? edit.weight(`${base}_quantized`, q), edit.weight(`${base}_scale`, scale)];
+  const steps = edit.weight(`${base}_scale`, halves ?? scale);
+  const inputs = [known ?? edit.weight(`${base}_quantized`, q), halves ? edit.fresh(`${base}_wide`) : steps];
   const domain = quantizingDomain(edit);
   // That domain's operator always takes a zero point.
   if (domain !== "")
     inputs.push(edit.weight(`${base}_zero`, tensor(new Int8Array(scale.size), [scale.size])));
   const name = edit.fresh(`${base}_dequantized`);
   const made = edit.node("DequantizeLinear", `${base}_DequantizeLinear`, inputs, [name], { axis }, domain);
-  return [[made], name];
+  if (!halves) return [[made], name];
+  const widened = edit.node("Cast", `${base}_wide`, [steps], [inputs[1]!], { to: numberOf("f32")! });
+  return [[widened, made], name];
 }
 
 /** A bias in steps of what it is added to; as it is where that would overflow. */

@@ -102,8 +102,9 @@ const ways: readonly [
   layers: number,
   least: number,
 ][] = [
-  ["static, int8", 18, { activations: "static" }, 6, 28],
-  ["static, int8, before version 13", 11, { activations: "static" }, 6, 28],
+  ["static, int8", 18, { activations: "static", integers: "always" }, 6, 28],
+  ["static, int8, before version 13", 11, { activations: "static", integers: "always" }, 6, 28],
+  ["static, int8, on integers where it is faster", 18, { activations: "static" }, 6, 28],
   ["dynamic, int8", 18, { activations: "dynamic" }, 6, 28],
   ["dynamic, int8, before version 11", 9, { activations: "dynamic" }, 6, 28],
   ["int4", 18, { bits: 4, activations: "none", block: 64 }, 3, 15],
@@ -129,7 +130,8 @@ describe("a quantized model is near, and the same to onnxruntime", () => {
     expect(made.layers).toHaveLength(layers);
     expect(made.layers.length + made.left.length).toBe(6);
     const inputs = sample(3);
-    const small = await (await loadModel(made.bytes, { device })).run(inputs);
+    const { integers } = options;
+    const small = await (await loadModel(made.bytes, { device, integers })).run(inputs);
     const reference = await openReference(made.bytes);
     const theirs = await reference.run(inputs);
     await reference.close();
@@ -164,6 +166,56 @@ test(
     expect(await quality(results[1]!, results[0]!)).toBeGreaterThan(35);
   },
 );
+
+test("many scales of short windows are halves, in onnxruntime too", { timeout: 300_000 }, async () => {
+  const bytes = modelBytes({
+    inputs: [["x", "f32", 1, 64, 5, 4]],
+    outputs: [["y", "f32", 1, 64, 3, 2]],
+    nodes: [{ op: "Conv", inputs: ["x", "w"], outputs: ["y"], attributes: { group: 64 } }],
+    constants: { w: floats([64, 1, 3, 3], 31, 0.2) },
+  });
+  const x = floats([1, 64, 5, 4], 32);
+  const plain = await (await loadModel(bytes, { device })).run({ x });
+  for (const integers of ["faster", "always"] as const) {
+    const ranges = new Map([["x", { low: -1, high: 1, shape: x.shape }]]);
+    const made = quantizeModel(bytes, { activations: "static", ranges, integers });
+    expect(made.layers[0]!.after).toBe(64 * 9 + 64 * 2);
+    const [y] = Object.values(await (await loadModel(made.bytes, { device, integers })).run({ x }));
+    const reference = await openReference(made.bytes);
+    expect(await quality(y!, plain["y"]!)).toBeGreaterThan(40);
+    expect(await quality(y!, (await reference.run({ x }))["y"]!)).toBeGreaterThan(70);
+    await reference.close();
+  }
+  // Halves have too few digits for numbers so small.
+  const { halves } = eightBits(floats([64, 1, 3, 3], 33, 1e-4), 0, true);
+  expect(halves).toBeUndefined();
+});
+
+test("layers that are slower on integers take activations as they are", () => {
+  const spec: ModelSpec = {
+    inputs: [["x", "f32", 1, 128, 20, 20]],
+    outputs: [["z", "f32", 1, 8, 20, 20]],
+    nodes: [
+      { op: "Conv", name: "wide", inputs: ["x", "v"], outputs: ["y"] },
+      { op: "Conv", name: "narrow", inputs: ["y", "w"], outputs: ["z"] },
+    ],
+    constants: { v: floats([128, 128, 1, 1], 1), w: floats([8, 128, 1, 1], 2) },
+  };
+  const range = { low: -1, high: 1, shape: [1, 128, 20, 20] };
+  const chosen = (known: typeof range | { low: number; high: number }) =>
+    quantizeModel(modelBytes(spec), {
+      activations: "static",
+      ranges: new Map([
+        ["x", known],
+        ["y", known],
+      ]),
+    }).layers.map(({ floats: kept }) => kept);
+  expect(chosen(range)).toEqual([false, true]);
+  // One pixel: few products, and weights that are read once.
+  expect(chosen({ ...range, shape: [1, 128, 1, 1] })).toEqual([true, true]);
+  // Nothing is known of the shapes.
+  expect(chosen({ low: -1, high: 1 })).toEqual([false, false]);
+});
 
 test("nodes to be kept are, and nothing to do is told", () => {
   const bytes = modelBytes(network(18));

@@ -12,6 +12,8 @@ import { withOutputs } from "./edit.ts";
 export interface Range {
   readonly low: number;
   readonly high: number;
+  /** The shape of the value on a sample, if it was seen. */
+  readonly shape?: readonly number[];
 }
 
 export type Ranges = ReadonlyMap<string, Range>;
@@ -40,9 +42,10 @@ export async function rangesOf(
   { device, method = "minmax", externalData }: CalibrationOptions,
 ): Promise<Ranges> {
   const model = await loadModel(withOutputs(bytes, names), { device, externalData });
-  const seen = new Map(names.map((name) => [name, { low: 0, high: 0 }]));
-  await visit(async (name, data) => {
+  const seen = new Map(names.map((name) => [name, { low: 0, high: 0, shape: [] as readonly number[] }]));
+  await visit(async (name, data, shape) => {
     const range = seen.get(name)!;
+    range.shape = shape;
     for (const x of data) {
       if (x < range.low) range.low = x;
       if (x > range.high) range.high = x;
@@ -60,14 +63,18 @@ export async function rangesOf(
         histogram[Math.min(bins - 1, Math.floor(((x - low) / (high - low)) * bins))]! += 1;
   });
   const rangeOf = method === "mse" ? leastError : leastDivergence;
-  return new Map(names.map((name) => [name, rangeOf(histograms.get(name)!, seen.get(name)!)]));
+  return new Map(
+    names.map((name) => [name, { ...seen.get(name)!, ...rangeOf(histograms.get(name)!, seen.get(name)!) }]),
+  );
 
-  async function visit(use: (name: string, data: Float32Array) => Promise<void>): Promise<void> {
+  async function visit(
+    use: (name: string, data: Float32Array, shape: readonly number[]) => Promise<void>,
+  ): Promise<void> {
     for (const sample of samples) {
       const results = await model.run(sample);
       for (const name of names) {
         const value = results[name] ?? sample[name];
-        if (value?.dtype === "f32") await use(name, (await value.data()) as Float32Array);
+        if (value?.dtype === "f32") await use(name, (await value.data()) as Float32Array, value.shape);
       }
     }
   }

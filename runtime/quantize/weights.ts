@@ -4,12 +4,15 @@
 
 import { contiguousStrides, sizeOf } from "../tensor/layout.ts";
 import { HostStorage } from "../tensor/storage.ts";
+import { narrowBits, roundNarrow } from "../tensor/narrow.ts";
 import { tensor, Tensor } from "../tensor/tensor.ts";
 
 /** Integers, scales, and how far they are from the weights. */
 export interface QuantizedWeights {
   readonly q: Tensor;
   readonly scale: Tensor;
+  /** The scales once more in half the bytes, where these are exactly them. */
+  readonly halves?: Tensor;
   /** Signal to noise in decibels; Infinity where nothing is lost. */
   readonly quality: number;
 }
@@ -27,8 +30,16 @@ export function decibels(signal: number, noise: number): number {
   return signal === 0 ? -Infinity : 10 * Math.log10(signal / noise);
 }
 
-/** q[…, i, …] = round(w / scale[i]) along `axis`. */
-export function eightBits(w: Tensor, axis: number): QuantizedWeights {
+/** Fewer numbers to a scale than this, and the scales are a part of the bytes that counts. */
+const shortRow = 64;
+/** So many scales save more bytes than a node that widens them takes. */
+const manyScales = 64;
+
+/** Whether halves have all their digits for a number. */
+const isNormalHalf = (x: number): boolean => x >= 2 ** -14 && x <= 65504;
+
+/** q[…, i, …] = round(w / scale[i]) along `axis`. With `short`, many scales of short rows are rounded to halves before. */
+export function eightBits(w: Tensor, axis: number, short = false): QuantizedWeights {
   const values = floatsOf(w);
   const count = w.shape[axis]!;
   const behind = sizeOf(w.shape.slice(axis + 1));
@@ -36,6 +47,9 @@ export function eightBits(w: Tensor, axis: number): QuantizedWeights {
   const peaks = new Float64Array(count);
   values.forEach((x, at) => (peaks[place(at)] = Math.max(peaks[place(at)]!, Math.abs(x))));
   const scales = Float32Array.from(peaks, (peak) => (peak > 0 ? peak / 127 : 1));
+  const rounded =
+    short && values.length < shortRow * count && count >= manyScales && scales.every(isNormalHalf);
+  if (rounded) scales.forEach((scale, at) => (scales[at] = roundNarrow(scale, "f16")));
   const q = new Int8Array(values.length);
   let [signal, noise] = [0, 0];
   values.forEach((x, at) => {
@@ -44,7 +58,18 @@ export function eightBits(w: Tensor, axis: number): QuantizedWeights {
     signal += x * x;
     noise += (x - q[at] * scale) ** 2;
   });
-  return { q: tensor(q, [...w.shape]), scale: tensor(scales, [count]), quality: decibels(signal, noise) };
+  return {
+    q: tensor(q, [...w.shape]),
+    scale: tensor(scales, [count]),
+    halves: rounded
+      ? tensor(
+          Uint16Array.from(scales, (scale) => narrowBits(scale, "f16")),
+          [count],
+          "f16",
+        )
+      : undefined,
+    quality: decibels(signal, noise),
+  };
 }
 
 /** w [K, N] as N rows of blocks: q [N, blocks, block / 2] two to a byte, the first lower; scales [N · blocks]. */

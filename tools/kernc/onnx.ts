@@ -56,6 +56,7 @@ export const onnx: Command = {
     time: { kind: "flag", help: "Measure the run, and each of its steps" },
     cache: { kind: "value", value: "DIR", help: "Keep compiled kernels there, for the next time" },
     picture: { kind: "value", value: "FILE.svg", help: "inspect: draw the graph, before and after fusion" },
+    integers: { kind: "value", value: "faster|always", help: "When quantized layers multiply integers" },
     fusion: { kind: "value", value: "on|off", help: "off: a kernel for each operator, for finding faults" },
   },
   async run(given, terminal) {
@@ -68,6 +69,7 @@ export const onnx: Command = {
     const target = oneOf("target", given.get("target") ?? "wasm", ["wasm", "interp"] as const);
     const threads = wholeNumber("threads", given.get("threads") ?? "1", 1, 64);
     const fusion = oneOf("fusion", given.get("fusion") ?? "on", ["on", "off"] as const) === "on";
+    const integers = oneOf("integers", given.get("integers") ?? "faster", ["faster", "always"] as const);
     for (const spec of given.all("in")) namedValue("in", spec);
     if (wanted === "quantize") {
       const { quantize } = await import("./quantizing/command.ts");
@@ -80,7 +82,7 @@ export const onnx: Command = {
     try {
       const directory = given.get("cache");
       const cache = directory === undefined ? undefined : await openCache({ directory, limit: 1024 });
-      const model = await load(path, { device, fusion, cache });
+      const model = await load(path, { device, fusion, integers, cache });
       for (const { name, path: file } of outputs)
         if (!model.outputs.some((port) => port.name === name))
           throw mistake("K0808", {

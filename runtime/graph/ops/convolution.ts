@@ -5,7 +5,7 @@ import { reduce } from "./reduction.ts";
 import type { Value } from "../program.ts";
 
 import { convolveLast } from "./channels-last.ts";
-import { convolutionOfIntegers } from "./integers.ts";
+import { asFloats, convolutionOfIntegers } from "./integers.ts";
 import { convolveNarrow } from "./narrow.ts";
 import { product } from "./matmul.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
@@ -24,7 +24,8 @@ import {
 
 const conv: Build = async (node) => {
   const y =
-    (await convolutionOfIntegers(node, node.in(0), node.in(1))) ?? convolveNode(node, node.in(0), node.in(1));
+    (await convolutionOfIntegers(node, node.in(0), node.in(1))) ??
+    convolveNode(node, asFloats(node, node.in(0)), node.in(1));
   return node.has(2) ? addBias(node, y, node.in(2)) : y;
 };
 

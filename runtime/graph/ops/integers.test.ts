@@ -330,7 +330,7 @@ describe("as onnxruntime", () => {
     const reference = await openReference(bytes);
     const expected = await reference.run(inputs);
     await reference.close();
-    const model = await loadModel(bytes, { device });
+    const model = await loadModel(bytes, { device, integers: "always" });
     const results = await model.run(inputs);
     const { ways } = await model.statistics();
     expect([...ways.values()].filter((how) => how === "integers")).toHaveLength(integers);
@@ -350,12 +350,31 @@ describe("as onnxruntime", () => {
   });
 });
 
+test("floats in place of integers are rounded and cut as these are", async () => {
+  const { spec, inputs } = convolutions();
+  const bytes = modelBytes(spec);
+  const run = async (integers: "always" | "faster") => {
+    const model = await loadModel(bytes, { device, integers });
+    const result = await model.run(inputs);
+    return { result, ways: [...(await model.statistics()).ways.values()] };
+  };
+  const [a, b] = [await run("always"), await run("faster")];
+  expect(b.ways.filter((way) => way === "integers").length).toBeLessThan(
+    a.ways.filter((way) => way === "integers").length,
+  );
+  const [x, y] = [await valuesOf(a.result["y_real"]!), await valuesOf(b.result["y_real"]!)];
+  const most = Math.max(...x.map((value) => Math.abs(Number(value))));
+  const apart = x.filter((value, at) => Math.abs(Number(value) - Number(y[at])) > 1e-4 * most);
+  // A sum that lies between two steps may be rounded to either.
+  expect(apart.length / x.length).toBeLessThan(0.02);
+});
+
 test("without fusion the results are the same", async () => {
   const { spec, inputs } = convolutions();
   const bytes = modelBytes(spec);
   const [fused, single] = [
-    await loadModel(bytes, { device }),
-    await loadModel(bytes, { device, fusion: false }),
+    await loadModel(bytes, { device, integers: "always" }),
+    await loadModel(bytes, { device, integers: "always", fusion: false }),
   ];
   const [a, b] = [await fused.run(inputs), await single.run(inputs)];
   expect(await valuesOf(a["y_real"]!)).toEqual(await valuesOf(b["y_real"]!));

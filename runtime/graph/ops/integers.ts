@@ -12,8 +12,10 @@ import {
   isPointwise,
   spatialShape,
   windowOf,
+  type Pair,
   type Window,
 } from "./window.ts";
+import { convolutionPays, productPays } from "./integer-costs.ts";
 import type { NodeContext } from "./node.ts";
 
 /** Whole numbers q - zero. */
@@ -185,11 +187,11 @@ function allChannels(node: NodeContext, x: Bytes, outside: Value, w: Value, wind
   const [batch, channels] = x.q.shape as [number, number];
   const features = w.shape[0]!;
   const size = window.kernel[0] * window.kernel[1] * channels;
-  const rows = b.transpose(x.q, [0, 2, 3, 1]);
+  const rows = b.last(x.q);
   const seen = isPointwise(window) ? rows : patches(node, rows, outside, window);
   const right = b.reshape(b.transpose(w, [0, 2, 3, 1]), [features, size]);
   const sums = sumsOf(node, b.reshape(seen, [sizeOf(seen.shape) / size, size]), right, x.zero);
-  return b.transpose(b.reshape(sums, [batch, ...window.out, features]), [0, 3, 1, 2]);
+  return b.first(b.reshape(sums, [batch, ...window.out, features]));
 }
 
 /** What each window of an image [batch, height, width, channels] sees, in a row. */
@@ -247,11 +249,15 @@ function eachChannel(
       uses: [`std.bytes.${kernel}`],
       hook: { indices: 4, converts: true },
     },
-    [last ? b.transpose(x, [0, 2, 3, 1]) : x, zero, last ? b.transpose(windows, [1, 2, 0]) : windows],
+    [last ? b.last(x) : x, zero, last ? b.transpose(windows, [1, 2, 0]) : windows],
     [{ dtype: "i32", shape: order(batch, channels, window.out) }],
   );
-  return last ? b.transpose(sums!, [0, 3, 1, 2]) : sums!;
+  return last ? b.first(sums!) : sums!;
 }
+
+/** Whether it is left open what dequantized factors are multiplied as, and there are figures to choose by: those of one device. */
+const chooses = ({ b }: NodeContext, w: Value): boolean =>
+  b.integers === "faster" && b.target === "wasm" && w.fixed;
 
 /** The product of two dequantized matrices by their integers, or undefined. */
 export async function productOfIntegers(node: NodeContext, a: Value, w: Value): Promise<Value | undefined> {
@@ -259,6 +265,8 @@ export async function productOfIntegers(node: NodeContext, a: Value, w: Value): 
   if (!left || !right || left.axis !== undefined || right.block !== undefined) return undefined;
   if (left.scale.dtype !== "f32" || right.scale.dtype !== "f32") return undefined;
   if (right.axis !== undefined && right.axis !== 1) return undefined;
+  const [k, n] = w.shape.slice(-2) as [number, number];
+  if (chooses(node, w) && !productPays(sizeOf(a.shape) / k, k, n)) return undefined;
   const sums = await byteProduct(node, left, right);
   return sums && scaled(node, sums, left.scale, right.scale, []);
 }
@@ -273,8 +281,34 @@ export async function convolutionOfIntegers(
   if (!image || !weights || image.axis !== undefined || weights.block !== undefined) return undefined;
   if (image.scale.dtype !== "f32" || weights.scale.dtype !== "f32") return undefined;
   if (weights.axis !== undefined && weights.axis !== 0) return undefined;
+  const [batch, channels] = x.shape as [number, number];
+  const [features, each] = w.shape as [number, number];
+  const kernel = asImage(node, w).shape.slice(2) as unknown as Pair;
+  const depthwise = channels > 1 && each === 1 && features === channels;
+  const sizes = [batch, channels, features] as const;
+  if (chooses(node, w) && !convolutionPays(windowOf(node, x, kernel), sizes, depthwise)) return undefined;
   const sums = await byteConvolution(node, image, weights);
   return sums && scaled(node, sums, image.scale, weights.scale, spatialShape(x, [1, 1]));
+}
+
+/**
+ * What was quantized and dequantized, as floats alone: rounded and cut as the integers are, which fuses with the arithmetic around. The
+ * value itself where it isn't known what was quantized.
+ */
+export function asFloats({ b }: NodeContext, value: Value): Value {
+  const { integers } = value;
+  const from = integers?.q.rounded;
+  if (!from || from.scale !== integers.scale || from.zero !== integers.zero || sizeOf(from.scale.shape) > 1)
+    return value;
+  const [least, most] = integers.q.dtype === "u8" ? [0, 255] : [-128, 127];
+  const shift = integers.zero ? b.cast(b.reshape(integers.zero, []), "f32") : b.scalar("f32", 0);
+  // Numbers that are none become 0, as integers of them do.
+  integers.floats ??= b.map(
+    `(clamp(round($0 / $1) + $2, ${least}.0, ${most}.0) - $2) * $1`,
+    [from.x, b.reshape(from.scale, []), shift],
+    { dtype: "f32" },
+  );
+  return integers.floats;
 }
 
 /** Sums times both scales; the second may be one for each place of the axis before `behind`. */

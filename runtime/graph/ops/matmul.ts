@@ -3,12 +3,13 @@
 import { sizeOf } from "../../tensor/layout.ts";
 import { broadcast, isFloating } from "../builder.ts";
 import type { Value } from "../program.ts";
-import { productOfIntegers } from "./integers.ts";
+import { asFloats, productOfIntegers } from "./integers.ts";
 import { expandTo } from "./layout.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
 
 const matmul: Build = async (node) =>
-  (await productOfIntegers(node, node.in(0), node.in(1))) ?? product(node, node.in(0), node.in(1));
+  (await productOfIntegers(node, node.in(0), node.in(1))) ??
+  product(node, asFloats(node, node.in(0)), node.in(1));
 
 /** `a @ b` as NumPy has it. */
 export function product(node: NodeContext, a: Value, b: Value): Value {
@@ -127,7 +128,7 @@ const gemm: Build = async (node) => {
   const turned = (at: number, flag: string) =>
     node.flag(flag) ? b.transpose(node.in(at), [1, 0]) : node.in(at);
   const [left, right] = [turned(0, "transA"), turned(1, "transB")];
-  let result = (await productOfIntegers(node, left, right)) ?? product(node, left, right);
+  let result = (await productOfIntegers(node, left, right)) ?? product(node, asFloats(node, left), right);
   const alpha = node.float("alpha", 1);
   const beta = node.float("beta", 1);
   const { dtype } = result;

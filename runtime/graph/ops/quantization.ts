@@ -60,7 +60,9 @@ const quantizeLinear: Build = async (node) => {
     }
   const named = node.int("output_dtype", 0);
   const dtype = zero?.dtype ?? (named === 0 ? "u8" : dtypeOf(named, "what a QuantizeLinear makes"));
-  return quantized(node, x, scale, zero, dtype);
+  const q = quantized(node, x, scale, zero, dtype);
+  if (x.dtype === "f32" && (dtype === "u8" || dtype === "i8") && !q.fixed) q.rounded = { x, scale, zero };
+  return q;
 };
 
 /** Whether both are the same single number, known now. */

@@ -25,6 +25,7 @@ export interface Request {
   readonly dynamic: boolean;
   readonly method: "minmax" | "entropy" | "mse";
   readonly keep: ReadonlySet<string>;
+  readonly integers: "faster" | "always";
 }
 
 /** Reads inputs that were given by name, for a model. */
@@ -50,6 +51,7 @@ export async function quantize(
     dynamic: given.has("dynamic"),
     method: oneOf("method", given.get("method") ?? "minmax", ["minmax", "entropy", "mse"] as const),
     keep: new Set(given.all("keep")),
+    integers: oneOf("integers", given.get("integers") ?? "faster", ["faster", "always"] as const),
   };
   for (const file of [out, picture]) if (file !== undefined) checkWritable(file);
   if (picture !== undefined && !picture.endsWith(".svg"))
@@ -100,7 +102,7 @@ export async function quantize(
 
 /** The quantized model that a request asks for. */
 export async function quantized(
-  { bytes, externalData, bits, block, dynamic, method, keep }: Request,
+  { bytes, externalData, bits, block, dynamic, method, keep, integers }: Request,
   samples: readonly Tensors[],
   device: Device,
 ): Promise<Quantized> {
@@ -114,7 +116,7 @@ export async function quantized(
         externalData,
       });
   const activations = dynamic ? "dynamic" : bits === 4 ? "none" : "static";
-  return quantizeModel(bytes, { bits, block, activations, ranges, keep, externalData });
+  return quantizeModel(bytes, { bits, block, activations, ranges, keep, integers, externalData });
 }
 
 /** Classes by row of the first output, over all samples. */

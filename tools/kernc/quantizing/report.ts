@@ -11,11 +11,11 @@ export function report(
   figures: Figures | undefined,
   colors: Colors,
 ): string {
-  const rows = made.layers.map(({ node, op, shape, bits, before, after, quality, output }) => [
+  const rows = made.layers.map(({ node, op, shape, bits, before, after, quality, floats, output }) => [
     op,
     node,
     `[${shape.join(", ")}]`,
-    `${bits} bits`,
+    `${bits} bits${floats ? "" : ", on integers"}`,
     `${kilobytes(before)} → ${kilobytes(after)}`,
     decibel(quality),
     figures ? decibel(figures.quality.get(output) ?? NaN) : "",
@@ -32,6 +32,7 @@ export function report(
     "",
     ...[...reasons].map(([why, count]) => `left as they are: ${count} × ${why}`),
     `weights of ${made.layers.length} nodes: ${ratio(before, after)}`,
+    `${made.layers.filter(({ floats }) => !floats).length} of them multiply integers`,
     `the whole file: ${ratio(bytes.byteLength, made.bytes.byteLength)}`,
     ...(figures ? [`outputs: ${decibel(figures.outputs)} signal to noise`] : []),
     ...(figures?.accuracy
