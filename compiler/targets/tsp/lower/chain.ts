@@ -57,19 +57,19 @@ const inOrder: readonly number[] = Array.from({ length: alus }, (_, alu) => alu)
 
 /**
  * Places a graph; `hold` is the cycles between levels, `slowest` the largest interval tried, `preferred` the order in which
- * ALUs are tried first. Throws `Unfit`.
+ * ALUs are tried first, `turn` the row of ALUs whose stream groups are taken first. Throws `Unfit`.
  */
-export function chainOf(dag: Dag, hold: number, slowest = 64, preferred = inOrder): Chain {
+export function chainOf(dag: Dag, hold: number, slowest = 64, preferred = inOrder, turn = 0): Chain {
   const plain = build(dag, false, 1);
   const carry = bytesOf(plain.streams) > streamsOfSide;
   const first = carry ? build(dag, true, 1) : plain;
   for (let interval = Math.ceil(first.items.length / alus); interval <= slowest; interval++) {
     if (interval > 1 && hold > 1 && interval % hold === 0) continue;
     const built = dag.carried ? build(dag, carry, interval) : first;
-    allot(built.streams);
+    allot(built.streams, turn);
     if (
-      assign(built.items, interval, hold, everything(dag, preferred)) ||
-      assign(built.items, interval, hold, everything(dag, inOrder))
+      assign(built.items, interval, hold, everything(dag, preferred, turn)) ||
+      assign(built.items, interval, hold, everything(dag, inOrder, turn))
     ) {
       const { items, streams, depth, givers } = built;
       return { interval, items, streams, period: depth * hold, givers };
@@ -261,10 +261,11 @@ function levelsOf(order: readonly Alu[], stored: readonly Alu[]): ReadonlyMap<Al
  * Neighbouring groups for operands of one instruction: any two neighbours are within some ALU's reach. A group has streams
  * of one direction: no ALU takes one group from both.
  */
-function allot(streams: readonly Stream[]): void {
+function allot(streams: readonly Stream[], turn: number): void {
   let next = 0;
   /** By direction: the next stream of the group that is begun. */
   const begun = { E: 0, W: 0 };
+  const turned = (first: number): number => (first + turn * streamsOfRow) % streamsOfSide;
   for (const each of streams) {
     const side = each.access.westward ? "W" : "E";
     const width = widths[each.type];
@@ -276,9 +277,12 @@ function allot(streams: readonly Stream[]): void {
     if (first + width > streamsOfSide)
       throw new Unfit("more operands than the 32 streams of one direction carry");
     begun[side] = first + width;
-    each.first = stream(side, first);
+    each.first = stream(side, turned(first));
   }
 }
+
+/** Streams by which the reach of one row of ALUs lies beside that of the row before it: two groups. */
+const streamsOfRow = 8;
 
 interface AluPlan {
   /** By cycle modulo the interval: what is issued then. */
@@ -366,13 +370,16 @@ export function constantOfItem({ operands }: Item): number | undefined {
 }
 
 /** All ALUs; results leave on the first free streams that one reaches, in the direction of their store. */
-const everything = ({ stores }: Dag, order: readonly number[]): Room => ({
+const everything = ({ stores }: Dag, order: readonly number[], turn: number): Room => ({
   alus: order,
   exit(alu, { gives, store }, leaving) {
     const width = widths[gives];
-    for (let first = 0; first < streamsOfSide; first += width)
+    const begin = turn * streamsOfRow;
+    for (let at = begin; at < begin + streamsOfSide; at += width) {
+      const first = at % streamsOfSide;
       if (reaches(alu, first) && !leaving.slice(first, first + width).includes(true))
         return stream(stores[store!]!.access.westward ? "W" : "E", first);
+    }
     return undefined;
   },
 });

@@ -71,11 +71,15 @@ export function demandRows(operations: readonly Operation[], kept: Iterable<Fami
     for (const row of rows) if (row.places.every((at) => at === undefined)) demand(row, 0);
 }
 
-/** Chooses slices for all regions. Throws `Unfit` where they don't fit. */
+/**
+ * Chooses slices for all regions: the nearest to the VXM, or (`spread`) those that fewest others lie in. Throws `Unfit` where they
+ * don't fit.
+ */
 export function allocate(
   regions: readonly Region[],
   operations: readonly Operation[],
   delays: Delays,
+  spread = false,
 ): Memory {
   const apart = conflicts(operations);
   const used = { W: new Float64Array(slicesOfSide), E: new Float64Array(slicesOfSide) };
@@ -93,9 +97,15 @@ export function allocate(
     const sets: Places[] = [];
     for (let from = 0; from < rows; from += usable) {
       const words = Math.min(usable, rows - from);
+      const order = Array.from({ length: slicesOfSide }, (_, slice) => slice);
+      if (spread) order.sort((a, b) => tenants[side][a]!.length - tenants[side][b]!.length || a - b);
       const taken: number[] = [];
-      for (let slice = 0; slice < slicesOfSide && taken.length < widths[region.type]; slice++)
-        if (used[side][slice]! + words <= usable && !tenants[side][slice]!.some((each) => others.has(each)))
+      for (const slice of order)
+        if (
+          taken.length < widths[region.type] &&
+          used[side][slice]! + words <= usable &&
+          !tenants[side][slice]!.some((each) => others.has(each))
+        )
           taken.push(slice);
       if (taken.length < widths[region.type]) throw new Unfit(tooMuch(side));
       // All bytes of a row have one address.

@@ -45,7 +45,8 @@ export const rowOf = ({ rows }: Family, tile: number): Row => rows[rows.length =
 export interface Template {
   readonly key: string;
   readonly dag: Dag;
-  readonly chain: Chain;
+  /** Streams and ALUs: others may be tried. */
+  chain: Chain;
   /** The cycle of the last issue: instances follow each other. */
   last: number;
   issued: number;

@@ -204,6 +204,21 @@ export class Operations {
     return chain;
   }
 
+  /** Gives a pattern other streams and ALUs, beginning with a row of them; false if that isn't as fast. */
+  shift(template: Template, turn: number): boolean {
+    const { chain, dag } = template;
+    const order = this.taken.map((_, at) => (at + 4 * turn) % alus);
+    try {
+      const found = chainOf(dag, this.hold, slowest, order, turn);
+      if (found.interval !== chain.interval || found.period !== chain.period) return false;
+      template.chain = found;
+      return true;
+    } catch (error) {
+      if (error instanceof Unfit) return false;
+      throw error;
+    }
+  }
+
   private count(rows: number): void {
     this.work += rows;
     if (this.work > limit) throw new Unfit(`more than ${limit} rows to stream`);

@@ -44,6 +44,11 @@ export class Schedule {
   /** Of an item: in first steps or later ones, with a result that is stored or not. */
   private readonly variants = new Map<Item, Instruction[]>();
   private readonly lines = new Map<Span, KernLine>();
+  /** The last cycle in which something is issued. */
+  ends = 0;
+  /** Cycles that patterns wait for queues and streams, whose operands would be there: in all, and of each one. */
+  waiting = 0;
+  readonly waits = new Map<Template, number>();
 
   constructor(memory: Memory, profile: Profile) {
     this.memory = memory;
@@ -156,10 +161,13 @@ export class Schedule {
     let start = Math.max(template.last + 1, 1);
     for (const { at, instance } of group) start = Math.max(start, this.earliest(instance) - at);
     let tries = 0;
+    const asked = start;
     while (!group.every(({ at, instance }) => this.fits(instance, start + at))) {
       start += 1;
       if (++tries > 1_000_000) internalError("tsp-schedule", "a pattern of instructions finds no room");
     }
+    this.waiting += start - asked;
+    this.waits.set(template, (this.waits.get(template) ?? 0) + start - asked);
     for (const { at, instance } of group) this.commit(instance, start + at);
     template.last = start + group.at(-1)!.at;
     template.issued += group.length;
@@ -310,6 +318,7 @@ export class Schedule {
     from: KernLine | undefined,
   ): void {
     this.reservations.issue(queue, cycle);
+    this.ends = Math.max(this.ends, cycle);
     const list = this.issues.get(queue);
     if (list) list.push({ cycle, given, address, from });
     else this.issues.set(queue, [{ cycle, given, address, from }]);
