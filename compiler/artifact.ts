@@ -2,6 +2,9 @@
 // for every target. The runtime imports this file and nothing else of the compiler.
 
 import type { Dtype } from "../lang/dtypes.ts";
+import type { OpInputs } from "../lang/typed.ts";
+
+export type { OpInputs } from "../lang/typed.ts";
 
 export type TargetName = "wasm" | "wgsl" | "tsp";
 
@@ -83,6 +86,8 @@ export interface Signature {
   readonly instance: string;
   /** `kern::softmax` */
   readonly op?: string;
+  /** Which inputs of a node the tensors are, where they aren't the first ones in order. */
+  readonly opInputs?: OpInputs;
   readonly doc?: string;
   /** Compile-time parameters of this instance, printed: `{ T: "f32", relu: "true" }`. */
   readonly comptime: Readonly<Record<string, string>>;

@@ -54,6 +54,7 @@ export function signatureOf(kernel: TKernel, ir: IrKernel, asserts: readonly Ass
     name: kernel.name,
     instance: kernel.instance,
     op: kernel.op,
+    opInputs: kernel.opInputs,
     doc: kernel.doc,
     comptime: Object.fromEntries([...kernel.comptime].map(([name, value]) => [name, printComptime(value)])),
     packs: Object.fromEntries(kernel.packs),

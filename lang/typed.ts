@@ -469,6 +469,14 @@ export type ComptimeValue =
   | { readonly kind: "string"; readonly value: string }
   | { readonly kind: "function"; readonly fn: TFunction };
 
+/** Which inputs of a node the tensors of an op's kernel are, where they aren't the first ones in order. */
+export interface OpInputs {
+  /** By tensor: the number of the input, ascending from 0. The node leaves all others out. */
+  readonly numbers?: readonly number[];
+  /** The node may have more than two inputs: the result takes the place of the first, and the next one that of the second. */
+  readonly fold?: true;
+}
+
 /** An instance of a kernel. */
 export interface TKernel {
   /** The name in the source. */
@@ -477,6 +485,7 @@ export interface TKernel {
   readonly instance: string;
   /** `kern::softmax`, from `@op`. */
   readonly op?: string;
+  readonly opInputs?: OpInputs;
   readonly doc?: string;
   readonly module: SourceFile;
   readonly comptime: ReadonlyMap<string, ComptimeValue>;

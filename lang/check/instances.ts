@@ -283,7 +283,7 @@ function elaborateKernel(
   return {
     name: decl.name.text,
     instance: instanceName(cx, template, values, ranks),
-    op: opOf(cx, decl),
+    ...opOf(cx, decl, signature.params),
     doc: decl.doc?.value,
     module: module.file,
     comptime,

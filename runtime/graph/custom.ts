@@ -23,23 +23,30 @@ export function customRow(node: GraphNode, found: NodeContext, context: PlanCont
 }
 
 async function built(call: NodeCall, node: NodeContext): Promise<readonly Value[]> {
+  let results = await once(
+    call,
+    node,
+    call.numbers.map((number) => node.in(number)),
+  );
+  for (const number of call.further) results = await once(call, node, [results[0]!, node.in(number)]);
+  return results;
+}
+
+/** One call of the kernel on values. */
+async function once(call: NodeCall, { b }: NodeContext, inputs: readonly Value[]): Promise<readonly Value[]> {
   const { kernel, signature, given, results, scalars } = call;
   // Sizes of results are made of dimensions of inputs and of numbers.
   const values = new Map<string, number>(Object.entries(scalars));
   for (const { name, param, axis } of signature.dims) {
     const at = given.findIndex((each) => each === signature.params[param]);
-    values.set(name, node.in(at).shape[axis]!);
+    values.set(name, inputs[at]!.shape[axis]!);
   }
   const outputs = results.map(({ dtype, shape }) => ({
     dtype,
     shape: shape.map((dim) => evaluateShape(dim, (name) => values.get(name) ?? NaN)),
   }));
   const names = (list: typeof given) => list.map(({ name }) => name);
-  return node.b.call(
-    { kernel, parameters: names(given), results: names(results), scalars },
-    given.map((_, at) => node.in(at)),
-    outputs,
-  );
+  return b.call({ kernel, parameters: names(given), results: names(results), scalars }, inputs, outputs);
 }
 
 /** A node that there is neither a row nor a kernel for. */

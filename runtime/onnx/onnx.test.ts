@@ -159,6 +159,52 @@ kernel twice(a: Tensor[f32, N], out b: Tensor[f32, N]):
   expect(await values((await model.run({ x }))["y"])).toEqual([-0, -4, -0, -8]);
 });
 
+test("a user’s op may leave inputs out, or have any number of them", async () => {
+  const source = `
+@op("test::Affine")
+kernel affine(x: Tensor[f32, N], a: Tensor[f32, N], b: Tensor[f32, N], out y: Tensor[f32, N]):
+    for i in range(N):
+        y[i] = x[i] * a[i] + b[i]
+
+@op("test::Affine", inputs=[0, 2])
+kernel shifted(x: Tensor[f32, N], b: Tensor[f32, N], out y: Tensor[f32, N]):
+    for i in range(N):
+        y[i] = x[i] + b[i]
+
+@op("test::Joined", fold=True)
+kernel joined(a: Tensor[f32, M], b: Tensor[f32, N], out y: Tensor[f32, M + N]):
+    for i in range(M):
+        y[i] = a[i]
+    for i in range(N):
+        y[M + i] = b[i]
+`;
+  const registry = new OpRegistry();
+  for (const kernel of Object.values(await device.load(await compile(source)))) registry.register(kernel);
+  const spec = (affine: string[], joined: string[]): ModelSpec => ({
+    inputs: [["x", "f32", 2]],
+    outputs: [["y", "f32", "n"]],
+    nodes: [
+      { op: "Affine", domain: "test", inputs: affine, outputs: ["m"] },
+      { op: "Joined", domain: "test", inputs: joined, outputs: ["j"] },
+      { op: "Neg", inputs: ["j"], outputs: ["y"] },
+    ],
+    constants: { a: tensor([3, 5]), b: tensor([10, 20]) },
+    domains: { test: 1 },
+  });
+  const x = tensor([1, 2]);
+  const result = async (affine: string[], joined: string[]) =>
+    values((await (await load(spec(affine, joined), registry)).run({ x }))["y"]);
+  expect(await result(["x", "a", "b"], ["m", "x"])).toEqual([-13, -30, -1, -2]);
+  expect(await result(["x", "", "b"], ["m", "x", "x", "b"])).toEqual([-11, -22, -1, -2, -1, -2, -10, -20]);
+  await expect(result(["x", "a"], ["m", "x"])).rejects.toThrow(
+    /`affine`: it takes 3 tensors, and the node has 2 inputs; `shifted`: it takes the inputs 0, 2/,
+  );
+  await expect(result(["", "a", "b"], ["m", "x"])).rejects.toThrow("`x` is left out");
+  await expect(result(["x", "a", "b"], ["m"])).rejects.toThrow(
+    "it takes 2 tensors or more, and the node has 1",
+  );
+});
+
 test("calls at the same time wait for each other", async () => {
   const model = await load({
     inputs: [["x", "f32", "n"]],

@@ -15,7 +15,10 @@ export async function find(registry: OpRegistry, op: string, args: OpArguments):
   const rivals = verdicts.filter(({ outcome }) => outcome === "ambiguous");
   if (rivals.length > 0)
     throw kernError("K0723", { op, kernels: rivals.map((each) => describe(each)).join(" and ") });
-  const given = valuesOf(args).map(String).join(", ") || "no arguments";
+  const given =
+    valuesOf(args)
+      .map((value) => (value === undefined ? "nothing" : String(value)))
+      .join(", ") || "no arguments";
   const near = registry.candidatesFor(op).length > 0 ? undefined : nearest(op, registry.names);
   const notes = verdicts.map((each) => `${describe(each)}: ${each.why}`);
   throw kernError(
@@ -77,18 +80,52 @@ function namesOf(args: OpArguments): Arguments | undefined {
   return args.length === 1 && typeof first === "object" && !(first instanceof Tensor) ? first : undefined;
 }
 
-/** Positional arguments by the kernel's names; those beyond its parameters get names that no parameter has. */
-export function namedArguments(kernel: Kernel, args: OpArguments): Arguments {
+/** Calls a kernel, more than once where it folds. */
+export async function carriedOut(kernel: Kernel, args: OpArguments): Promise<Record<string, Tensor>> {
+  let results = await kernel(namedArguments(kernel, args));
+  for (const more of furtherTensors(kernel, args)) {
+    const before = Object.values(results)[0]!;
+    results = await kernel(namedArguments(kernel, [before, more, ...othersOf(args)]));
+    before.dispose();
+  }
+  return results;
+}
+
+/** Tensors behind those of the first call. */
+function furtherTensors(kernel: Kernel, args: OpArguments): Tensor[] {
+  if (namesOf(args) || !kernel.instances[0]!.opInputs?.fold) return [];
+  return args.filter((value) => value instanceof Tensor).slice(2);
+}
+
+const othersOf = (args: OpArguments): (Arguments[string] | undefined)[] =>
+  (args as readonly Arguments[string][]).filter((value) => !(value instanceof Tensor));
+
+/**
+ * Positional arguments by the kernel's names, those of the first call where it folds; arguments beyond its parameters get names that no
+ * parameter has.
+ */
+function namedArguments(kernel: Kernel, args: OpArguments): Arguments {
   const named = namesOf(args);
   if (named) return named;
-  const params = kernel.instances[0]!.params.filter(
-    (param) => param.kind !== "tensor" || param.mode !== "out",
-  );
+  const { params: all, opInputs } = kernel.instances[0]!;
+  let count = 0;
+  const given = args.filter((value) => !opInputs?.fold || !(value instanceof Tensor) || ++count <= 2);
+  const params = all.filter((param) => param.kind !== "tensor" || param.mode !== "out");
+  // Inputs that the kernel doesn't take have places too.
+  const names = new Map<number, string>();
+  let tensors = 0;
+  let skipped = 0;
+  params.forEach(({ kind, name }, at) => {
+    if (kind === "tensor") {
+      skipped = (opInputs?.numbers?.[tensors] ?? tensors) - tensors;
+      tensors++;
+    }
+    names.set(at + skipped, name);
+  });
   return Object.fromEntries(
-    (args as readonly Arguments[string][]).map((value, at) => [
-      params[at]?.name ?? `argument ${at + 1}`,
-      value,
-    ]),
+    given.flatMap((value, at) =>
+      value === undefined ? [] : [[names.get(at) ?? `argument ${at + 1}`, value as Arguments[string]]],
+    ),
   );
 }
 

@@ -1,10 +1,12 @@
 // A model's node as a call of a kernel: inputs go to tensor parameters in order, attributes to numbers by name, and the attributes that
-// are compile-time parameters of an instance must have the values that it was compiled for. Graphs and adapters share it.
+// are compile-time parameters of an instance must have the values that it was compiled for. A kernel may say which inputs it takes, all
+// others being left out, or that it folds any number of them two at a time. Graphs and adapters share it.
 
 import type { Signature, TensorParam } from "../../compiler/artifact.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
 import type { Device, Kernel } from "../device.ts";
-import type { OpRegistry } from "./registry.ts";
+import type { Candidate, OpRegistry } from "./registry.ts";
+import { preferred } from "./specificity.ts";
 
 /** What a choice among kernels needs to know of a node. */
 export interface NodeDescription {
@@ -27,6 +29,10 @@ export interface NodeCall {
   readonly signature: Signature;
   /** Parameters of the inputs, in order. */
   readonly given: readonly TensorParam[];
+  /** By such parameter, the number of the node's input. */
+  readonly numbers: readonly number[];
+  /** Numbers of inputs that further calls fold into the result, one each: the result comes first, the input second. */
+  readonly further: readonly number[];
   /** Parameters of the outputs, in order. */
   readonly results: readonly TensorParam[];
   /** Arguments that come from attributes. */
@@ -45,16 +51,24 @@ export function userKernels(registry: OpRegistry, name: string, device: Device):
     .flatMap(({ kernel, builtin }) => (!builtin && kernel.device === device ? [kernel] : []));
 }
 
-/** The first kernel that takes a node; else, of each, why it doesn't. */
+/** The most specific kernel that takes a node; else, of each, why it doesn't, or which of them can't be told apart. */
 export function nodeCall(kernels: readonly Kernel[], node: NodeDescription): NodeCall | readonly string[] {
   const reasons: string[] = [];
+  const calls: NodeCall[] = [];
   for (const kernel of kernels)
     for (const signature of kernel.instances) {
       const found = callOf(kernel, signature, node);
-      if (typeof found !== "string") return found;
-      reasons.push(`\`${signature.instance}\`: ${found}`);
+      if (typeof found === "string") reasons.push(`\`${signature.instance}\`: ${found}`);
+      else if (calls.every((call) => call.kernel !== kernel)) calls.push(found);
     }
-  return [...new Set(reasons)];
+  const candidate = ({ kernel }: NodeCall): Candidate => ({ kernel, builtin: false });
+  const best = calls.filter(
+    (call) => !calls.some((other) => preferred(candidate(other), candidate(call), new Set())),
+  );
+  const [only] = best;
+  if (only && best.length === 1) return only;
+  const rivals = best.map(({ kernel }) => `\`${kernel.kernelName}\``);
+  return only ? [`${rivals.join(" and ")} both do, and neither is more specific`] : [...new Set(reasons)];
 }
 
 function callOf(kernel: Kernel, signature: Signature, node: NodeDescription): NodeCall | string {
@@ -62,13 +76,22 @@ function callOf(kernel: Kernel, signature: Signature, node: NodeDescription): No
   const given = tensors.filter(({ mode }) => mode !== "out");
   const results = tensors.filter(({ mode }) => mode === "out");
   if (tensors.some(({ mode }) => mode === "mut")) return "it changes an argument, which a node can’t do";
-  if (given.length !== node.inputs.length)
-    return `it takes ${counted(given.length, "tensor")}, and the node has ${counted(node.inputs.length, "input")}`;
+  const { numbers = given.map((_, at) => at), fold } = signature.opInputs ?? {};
+  const there = node.inputs.flatMap((input, at) => (input ? [at] : []));
+  const further = fold ? there.slice(given.length) : [];
+  const taken = there.slice(0, there.length - further.length);
+  const absent = numbers.findIndex((number) => !taken.includes(number));
+  if (absent >= 0 && numbers[absent]! < node.inputs.length) return `\`${given[absent]!.name}\` is left out`;
+  if (absent >= 0 || taken.length !== given.length)
+    return `it takes ${inputsText(signature, given.length)}, and the node has ${counted(there.length, "input")}`;
   if (node.outputs > results.length)
     return `it gives ${counted(results.length, "tensor")}, and the node has ${counted(node.outputs, "output")}`;
-  for (const [at, param] of given.entries()) {
-    const input = node.inputs[at];
-    if (!input) return `\`${param.name}\` is left out`;
+  const meetings = [
+    ...given.map((param, at) => [param, numbers[at]!] as const),
+    ...further.map((number) => [given[1]!, number] as const),
+  ];
+  for (const [param, number] of meetings) {
+    const input = node.inputs[number]!;
     const rank = input.rank ?? param.shape.length;
     if (input.dtype !== param.dtype || rank !== param.shape.length)
       return `\`${param.name}\` is a tensor of ${param.dtype} with ${counted(param.shape.length, "dimension")}, not of ${input.dtype} with ${rank}`;
@@ -88,7 +111,12 @@ function callOf(kernel: Kernel, signature: Signature, node: NodeDescription): No
     if (!same(compiled, value))
       return `it was compiled for \`${name}\` = ${compiled}, and the node says ${String(value)}`;
   }
-  return { kernel, signature, given, results, scalars };
+  return { kernel, signature, given, numbers, further, results, scalars };
+}
+
+function inputsText({ opInputs }: Signature, count: number): string {
+  if (opInputs?.numbers) return `the inputs ${opInputs.numbers.join(", ")}`;
+  return opInputs?.fold ? `${count} tensors or more` : counted(count, "tensor");
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { compile } from "../../compiler/index.ts";
-import { openDevice, OpRegistry, tensor, type Device, type Kernels } from "../index.ts";
+import { openDevice, OpRegistry, tensor, type Device, type Kernels, type Tensor } from "../index.ts";
 
 const scale = (head: string, factor: number): string => `@op("test::scale")
 kernel ${head}:
@@ -107,6 +107,57 @@ test("arguments come in order or by name; results have names", async () => {
   expect(Object.keys(results)).toEqual(["b"]);
   const { y } = await ops.dispatch("test::scale", tensor([2]));
   expect(await y!.data()).toEqual(Float32Array.of(14));
+});
+
+describe("inputs that are left out, and any number of them", () => {
+  const several = `
+@op("test::Affine")
+kernel affine(x: Tensor[f32, N], a: Tensor[f32, N], b: Tensor[f32, N], out y: Tensor[f32, N]):
+    for i in range(N):
+        y[i] = x[i] * a[i] + b[i]
+
+@op("test::Affine", inputs=[0, 2])
+kernel shifted(x: Tensor[f32, N], b: Tensor[f32, N], out y: Tensor[f32, N]):
+    for i in range(N):
+        y[i] = x[i] + b[i]
+
+@op("test::Affine")
+kernel scaled(x: Tensor[f32, N], a: Tensor[f32, N], out y: Tensor[f32, N]):
+    for i in range(N):
+        y[i] = x[i] * a[i]
+
+@op("test::Joined", fold=True)
+kernel joined(a: Tensor[f32, M], b: Tensor[f32, N], s: f32, out y: Tensor[f32, M + N]):
+    for i in range(M):
+        y[i] = a[i]
+    for i in range(N):
+        y[M + i] = b[i] * s
+
+@op("test::Joined")
+kernel three(a: Tensor[f32, N], b: Tensor[f32, N], c: Tensor[f32, N], s: f32, out y: Tensor[f32, N]):
+    for i in range(N):
+        y[i] = a[i] + b[i] + c[i] + s
+`;
+  const [x, a, b] = [tensor([1, 2]), tensor([3, 5]), tensor([10, 20])];
+  const y = async (op: string, ...args: (Tensor | number | undefined)[]) =>
+    (await ops.dispatch(op, ...args))["y"]!.data();
+  beforeEach(async () => {
+    for (const kernel of Object.values(await wasm.load(await compile(several)))) ops.register(kernel);
+  });
+
+  test("the kernel whose inputs are there is taken", async () => {
+    expect(await y("test::Affine", x, a, b)).toEqual(Float32Array.of(13, 30));
+    expect(await y("test::Affine", x, undefined, b)).toEqual(Float32Array.of(11, 22));
+    expect(await y("test::Affine", x, a)).toEqual(Float32Array.of(3, 10));
+    await expect(y("test::Affine", undefined, a)).rejects.toThrow(/K0722.*takes nothing, Tensor/);
+  });
+
+  test("one that folds takes any number, the same twice too, but after one for that number", async () => {
+    expect(await y("test::Joined", x, a, 2)).toEqual(Float32Array.of(1, 2, 6, 10));
+    expect(await y("test::Joined", x, a, b, 2)).toEqual(Float32Array.of(16, 29));
+    expect(await y("test::Joined", x, x, tensor([4]), x, 2)).toEqual(Float32Array.of(1, 2, 2, 4, 8, 2, 4));
+    await expect(y("test::Joined", x, 2)).rejects.toThrow("K0722");
+  });
 });
 
 test("the report tells of every candidate", async () => {

@@ -14,8 +14,11 @@ export interface Candidate {
   readonly builtin: boolean;
 }
 
-/** Arguments in the order of the parameters that aren't `out`, or by name in one object. */
-export type OpArguments = readonly Arguments[string][] | readonly [Arguments];
+/**
+ * Arguments in the order of the parameters that aren't `out`, `undefined` for inputs that are left out, or by name in one object. A
+ * kernel that folds takes any number of tensors.
+ */
+export type OpArguments = readonly (Arguments[string] | undefined)[] | readonly [Arguments];
 
 export interface RegisterOptions {
   /** The name to register under, instead of the one that `@op` gives. */
@@ -98,9 +101,8 @@ export class OpRegistry {
 
   /** Carries out an op with the most specific kernel that fits. Gives every `out` and `mut` tensor by name. */
   async dispatch(op: string, ...args: OpArguments): Promise<Record<string, Tensor>> {
-    const { find, namedArguments } = await choice();
-    const kernel = await find(this, op, args);
-    return kernel(namedArguments(kernel, args));
+    const { find, carriedOut } = await choice();
+    return carriedOut(await find(this, op, args), args);
   }
 
   /** The kernel that `dispatch` would call. */
@@ -124,7 +126,8 @@ const choice = () => import("./choice.ts");
 /** Equal for kernels that no call could tell apart. */
 function identityOf({ kernel, builtin }: Candidate): string {
   const { features, open, instances } = kernel;
-  const shapes = instances.map(({ params, constraints }) => [
+  const shapes = instances.map(({ params, constraints, opInputs }) => [
+    opInputs,
     params.map((param) => (param.kind === "tensor" ? [param.mode, param.dtype, param.shape] : param.dtype)),
     constraints.map(({ expr }) => expr),
   ]);

@@ -19,6 +19,7 @@ const tiers: readonly { readonly rank: Tier; readonly why: string }[] = [
     rank: ({ kernel }) => -deviceOrder.indexOf(kernel.device.name),
     why: "its device comes first for arguments on the host",
   },
+  { rank: ({ kernel }) => Number(!kernel.instances[0]!.opInputs?.fold), why: "it takes all inputs at once" },
 ];
 
 /** Demands that count together: one kernel is more specific if it asks for no less anywhere, and for more somewhere. */

@@ -70,12 +70,23 @@ export async function callNode(
   weights: ReadonlyMap<string, Handed>,
   handover: Handover,
 ): Promise<void> {
-  const args: Record<string, Tensor | number> = { ...call.scalars };
-  for (const [at, { name: parameter }] of call.given.entries()) {
-    const name = node.input[at]!;
-    args[parameter] = await handover.toKern(weights.get(name) ?? values.get(name)!, name);
+  const taken = (number: number): Promise<Tensor> => {
+    const name = node.input[number]!;
+    return handover.toKern(weights.get(name) ?? values.get(name)!, name);
+  };
+  const once = (tensors: readonly Tensor[]): Promise<Record<string, Tensor>> =>
+    call.kernel({
+      ...call.scalars,
+      ...Object.fromEntries(call.given.map(({ name }, at) => [name, tensors[at]!])),
+    });
+  const inputs: Tensor[] = [];
+  for (const number of call.numbers) inputs.push(await taken(number));
+  let results = await once(inputs);
+  for (const number of call.further) {
+    const before = results[call.results[0]!.name]!;
+    results = await once([before, await taken(number)]);
+    before.dispose();
   }
-  const results = await call.kernel(args);
   for (const [at, { name: parameter }] of call.results.entries()) {
     const name = node.output[at] ?? "";
     if (name === "") results[parameter]!.dispose();

@@ -163,7 +163,12 @@ function register(tf: Tfjs, signature: Signature, kernels: UserKernels, options:
       const value = attrs[name];
       return typeof value === "number" || typeof value === "boolean" ? [[name, value]] : [];
     });
-    const results = Object.values(op(given, Object.fromEntries(scalars)));
+    let results = Object.values(op(given, Object.fromEntries(scalars)));
+    if (signature.opInputs?.fold) {
+      const [first, second] = inputsOf(signature).map(({ name }) => name) as [string, string];
+      for (const more of inputs.slice(2))
+        results = Object.values(op({ [first]: results[0]!, [second]: more }, Object.fromEntries(scalars)));
+    }
     return results.length === 1 ? results[0]! : results;
   });
   return op;
