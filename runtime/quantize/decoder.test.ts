@@ -1,4 +1,5 @@
-// A language model writes the same tokens as in onnxruntime, and goes on writing when its weights are small integers.
+// A language model writes the same tokens as in onnxruntime, and goes on writing when its weights are small integers: those that the
+// interpreter writes.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { decoderModel, generate } from "../../testing/onnx/decoder.ts";
@@ -30,6 +31,11 @@ test("a decoder with a cache of keys and values", { timeout: 300_000 }, async ()
     await reference.close();
     return tokens;
   };
+  const interp = await openDevice("interp");
+  const interpreted = async (model: Uint8Array) => {
+    const loaded = await loadModel(model, { device: interp });
+    return generate((inputs) => loaded.run(inputs), size, prompt, count);
+  };
   const plain = await written(bytes);
   expect(plain.tokens).toEqual(await theirs(bytes));
   expect(new Set(plain.tokens).size).toBeGreaterThan(3);
@@ -39,12 +45,15 @@ test("a decoder with a cache of keys and values", { timeout: 300_000 }, async ()
   expect(eight.layers).toHaveLength(2 * 7 + 2);
   expect([...small.statistics.ways.values()].filter((way) => way === "integers")).toHaveLength(2 * 7 + 1);
   expect(small.tokens).toEqual(await theirs(eight.bytes));
+  expect(small.tokens).toEqual(await interpreted(eight.bytes));
   const four = quantizeModel(bytes, { bits: 4, activations: "none" });
   const least = await written(four.bytes);
   expect([...least.statistics.ways.values()].filter((way) => way === "4-bit weights")).toHaveLength(
     2 * 7 + 1,
   );
   expect(least.tokens).toEqual(await theirs(four.bytes));
+  expect(least.tokens).toEqual(await interpreted(four.bytes));
+  interp.close();
   expect(least.statistics.weights).toBeLessThan(small.statistics.weights);
   expect(small.statistics.weights).toBeLessThan(0.5 * plain.statistics.weights);
 });
