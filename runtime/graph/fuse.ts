@@ -58,8 +58,8 @@ class Fusion {
   /** Whether a step's only output is read by one step and nobody else. */
   private onlyFor(producer: Step, reader: Step): boolean {
     if (producer.outputs.length !== 1 || this.wanted.has(producer.outputs[0]!)) return false;
-    const readers = this.readers(producer.outputs[0]!);
-    return readers.length === 1 && readers[0] === reader;
+    const readers = this.read.get(producer.outputs[0]!);
+    return readers?.size === 1 && readers.has(reader);
   }
 
   private replace(gone: readonly Step[], made: Step): void {
