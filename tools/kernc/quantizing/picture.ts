@@ -4,8 +4,9 @@
 import { decibel, percent } from "./report.ts";
 import type { Point } from "./sweep.ts";
 
-const size = { width: 860, height: 500, left: 76, right: 230, top: 64, bottom: 62 } as const;
+const size = { width: 860, height: 536, left: 76, right: 230, top: 100, bottom: 62 } as const;
 const colours = ["#33415c", "#0b6e4f", "#3f8efc", "#e0a458", "#b5446e"] as const;
+/** The radius of the largest disc, which fits between the highest quality and the words above. */
 const largest = 34;
 
 export function picture(points: readonly Point[], labelled: boolean): string {
@@ -36,12 +37,7 @@ export function picture(points: readonly Point[], labelled: boolean): string {
     ),
     ...(high > steps.at(-1)! ? [text(size.left - 8, y(high) + 4, "end", "exact")] : []),
     text(size.left + room.x / 2, size.height - 18, "middle", "milliseconds a run"),
-    text(
-      size.left - 56,
-      size.top - 18,
-      "start",
-      labelled ? "right classes" : "signal to noise of the outputs, dB",
-    ),
+    text(size.left - 56, 46, "start", labelled ? "right classes" : "signal to noise of the outputs, dB"),
   ];
   // Large ones first, so that none hides another.
   const discs = Array.from(points.entries())
