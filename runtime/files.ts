@@ -26,7 +26,7 @@ export async function loadFiles(device: Device, { manifest, code, levels }: File
   const text = new TextDecoder();
   if (levels) {
     // Which file is the one says the manifest.
-    const list = JSON.parse(text.decode(await readAddress(manifest))) as Manifest;
+    const list = parsed(manifest, text.decode(await readAddress(manifest)));
     const file = bestFor(list.artifacts, target, device.features)?.file ?? "";
     const level = levels[file];
     if (level) return device.load({ manifest: list, code: {}, levels: { [file]: await readAddress(level) } });
@@ -34,9 +34,20 @@ export async function loadFiles(device: Device, { manifest, code, levels }: File
   }
   const [json, bytes] = await Promise.all([readAddress(manifest), readAddress(address)]);
   return device.load({
-    manifest: JSON.parse(text.decode(json)) as Manifest,
+    manifest: parsed(manifest, text.decode(json)),
     code: { [target]: target === "wasm" ? bytes : text.decode(bytes) },
   });
+}
+
+/** A manifest's text as data; whether it is one, loading finds out. */
+function parsed(address: URL, text: string): Manifest {
+  try {
+    return JSON.parse(text) as Manifest;
+  } catch (error) {
+    throw kernError("K0714", {
+      why: `${address.href} is not JSON: ${error instanceof Error ? error.message : String(error)}`,
+    });
+  }
 }
 
 async function readAddress(address: URL): Promise<Uint8Array> {
