@@ -77,6 +77,22 @@ it("rejects a source that is wrong", async () => {
   await expect(explain(source.replace("y[i] =", "y[i + 1] ="))).rejects.toBeInstanceOf(CompileError);
 });
 
+it("says in which form a GPU computes f16", async () => {
+  const text = `kernel twice[T: Float](x: Tensor[T, N], out y: Tensor[T, N]):
+    @parallel
+    for i in range(N):
+        y[i] = x[i] + x[i]
+`;
+  const formOf = async (T: string, features: readonly string[]): Promise<string | undefined> => {
+    const [kernel] = (await explain(text, { target: "wgsl", set: { T }, features })).kernels;
+    const [wgsl] = kernel!.targets;
+    return wgsl?.refused ? wgsl.refused[0]?.code : wgsl?.gpu?.halves;
+  };
+  expect(await formOf("f16", ["shader-f16"])).toBe("native");
+  expect(await formOf("f16", [])).toBe("in f32");
+  expect(await formOf("f32", ["shader-f16"])).toBeUndefined();
+});
+
 it("says what a kernel takes of a GPU, and which accesses are coalesced", async () => {
   const text = `kernel turn(x: Tensor[f32, M, N], at: Tensor[i32, N], out y: Tensor[f32, N, M], out z: Tensor[f32, M]):
     @parallel

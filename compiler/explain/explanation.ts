@@ -78,6 +78,7 @@ export type TargetExplanation =
       readonly gpu?: {
         readonly phases: GpuReport["phases"];
         readonly wide: GpuReport["wide"];
+        readonly halves?: GpuReport["halves"];
         readonly accesses: readonly (Omit<GpuAccess, "span"> & { readonly place?: SourcePlace })[];
       };
     };

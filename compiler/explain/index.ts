@@ -107,6 +107,7 @@ async function explainTarget(
         gpu: {
           phases: kernel!.gpu.phases,
           wide: kernel!.gpu.wide,
+          ...(kernel!.gpu.halves && { halves: kernel!.gpu.halves }),
           accesses: kernel!.gpu.accesses.map(({ span, ...access }) => ({ ...access, place: placeOf(span) })),
         },
       }),

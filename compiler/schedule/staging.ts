@@ -19,6 +19,7 @@ import {
   isExtent,
   marked,
   stateOf,
+  valuesOf,
   withState,
   type Context,
   type Panel,
@@ -98,6 +99,8 @@ export function stage(
     subscripts.length > 1 &&
     new Set(subscripts.map((each) => each.map(({ constant }) => constant).join())).size > 1;
   const local = declaredIn(body);
+  // Loops of reductions stand in the body; those that run outside of this place have their values here.
+  for (const { loop } of band.reductionAxes) if (valuesOf(cx).has(loop.name)) local.delete(loop.name);
   for (const { fixed } of subscripts.flat())
     if (fixed.some(([part]) => [...namesIn(part)].some((name) => local.has(name))))
       throw new CannotApply(`where \`${buffer.name}\` is read isn't known before the body runs`);

@@ -73,6 +73,8 @@ export interface GpuReport {
     readonly combines?: "by subgroups" | "by trees" | "by subgroups and by trees";
   }[];
   readonly accesses: readonly GpuAccess[];
+  /** How it computes with f16: with WGSL's own, behind the feature `shader-f16`, or held in f32; absent where it has none. */
+  readonly halves?: "native" | "in f32";
   /** Tensor arguments that are accessed in vectors of four elements, where all of them lie so that they can be. */
   readonly wide: readonly string[];
 }

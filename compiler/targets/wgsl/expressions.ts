@@ -5,7 +5,7 @@ import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import { rangeOf, type Ranges } from "../../ir/ranges.ts";
 import { valueDtype } from "../../ir/op-types.ts";
 import { i32, int, ref, type Buffer, type Expr, type LoadExpr, type OpExpr } from "../../ir/ir.ts";
-import { operandsOf } from "../../ir/walk.ts";
+import { operandsOf, someExpr } from "../../ir/walk.ts";
 import { add, mul } from "../../passes/fold.ts";
 import { isUnfit } from "./fold.ts";
 import type { HelperSet } from "./helpers.ts";
@@ -239,26 +239,44 @@ function emitCellOfArgument(
   return { cell: at, lane: binary("&", emitExpr(first, scope, out), primary(String(lanes - 1))) };
 }
 
-function plainLoad(expr: LoadExpr, scope: Scope, out: Lines): Text {
+/** `instead`: gives for the place of an element, or of a vector, the one that is read. */
+function plainLoad(expr: LoadExpr, scope: Scope, out: Lines, instead = (at: Text): Text => at): Text {
   const place = placeOf(expr.buffer, scope);
   if (place.storage.lanes !== undefined) {
     const { cell, lane } = emitCell(place, expr.index, scope, out);
-    const vector = element(place.storage.name, cell);
+    const vector = element(place.storage.name, instead(cell));
     if (!lane) return vector;
     return /^[0-3]$/.test(lane.text)
       ? primary(`${vector.text}.${"xyzw"[Number(lane.text)]}`)
       : element(vector.text, lane);
   }
-  return place.storage.load(emitAddress(place, expr.index, scope, out));
+  return place.storage.load(instead(emitAddress(place, expr.index, scope, out)));
 }
 
+/**
+ * What is read only where the guard holds. An argument of numbers has a first element always, which is read elsewhere instead
+ * of branching; other memory, and subscripts that read memory themselves, stand in an `if`.
+ */
 function guardedLoad(expr: LoadExpr, guard: Expr, scope: Scope, out: Lines): Text {
   const dtype = valueDtype(placeOf(expr.buffer, scope).buffer.dtype);
   const type = typeText({ dtype, lanes: expr.type.lanes }, scope.helpers.halves);
   const one = literal(dtype === "bool" ? false : 0, dtype, scope.helpers);
   const zero = expr.type.lanes === 1 ? one : call(type, one);
   const cond = emitExpr(guard, scope, out);
+  const { storage, strides } = placeOf(expr.buffer, scope);
   const name = scope.names.give(`${expr.buffer}_value`);
+  if (
+    strides &&
+    storage.isPlain &&
+    !expr.index.some((part) => someExpr(part, ({ kind }) => kind === "load"))
+  ) {
+    const named = cond.level === "primary" ? cond : primary(scope.names.give("inside"));
+    if (named !== cond) out.add(`let ${named.text} = ${cond.text};`);
+    const first = primary("0");
+    const given = plainLoad(expr, scope, out, (at) => call("select", first, at, named));
+    out.add(`let ${name} = ${call("select", zero, given, named).text};`);
+    return primary(name);
+  }
   out.add(`var ${name}: ${type} = ${zero.text};`);
   out.block(`if (${cond.text})`, () => out.add(`${name} = ${plainLoad(expr, scope, out).text};`));
   return primary(name);

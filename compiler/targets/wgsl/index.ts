@@ -61,7 +61,7 @@ export function emitModule(
       launch: code.launch,
       asserts: code.asserts,
       text: code.parts.join("\n\n"),
-      gpu: gpuReport(ready, wide?.buffers),
+      gpu: gpuReport(ready, halves, wide?.buffers),
       notHonoured: [...ready.notHonoured, ...code.notHonoured],
     };
   });

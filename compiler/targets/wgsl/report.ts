@@ -6,13 +6,14 @@ import { textOf } from "../../../lang/source.ts";
 import { dtypeInfo } from "../../../lang/dtypes.ts";
 import { declaredBy } from "../../ir/names.ts";
 import { namesIn } from "../../ir/names.ts";
-import type { Expr, Stmt } from "../../ir/ir.ts";
-import { blocksOf, exprsOf, someExpr, visitBlock, visitExpr, type Block } from "../../ir/walk.ts";
+import type { Expr, IrKernel, Stmt } from "../../ir/ir.ts";
+import { blocksOf, exprsOf, someExpr, visitBlock, visitExpr, visitExprs, type Block } from "../../ir/walk.ts";
 import { intValue } from "../../passes/fold.ts";
 import type { GpuAccess, GpuReport } from "../target.ts";
 import { workgroupSize } from "./limits.ts";
 import type { Entry, Prepared } from "./prepare.ts";
 import { constantSize } from "./sizes.ts";
+import type { Halves } from "./types.ts";
 import { formOf, resolved, valuesOf, type Values } from "./workgroups/nests.ts";
 import { usesSubgroups, type Step } from "./workgroups/steps.ts";
 
@@ -20,9 +21,14 @@ import { usesSubgroups, type Step } from "./workgroups/steps.ts";
 const widest = 4;
 
 /** `wide`: the arguments that lie in vectors for the other code of the kernel. */
-export function gpuReport(prepared: Prepared, wide: ReadonlySet<string> = new Set()): GpuReport {
+export function gpuReport(
+  prepared: Prepared,
+  halves: Halves,
+  wide: ReadonlySet<string> = new Set(),
+): GpuReport {
   const { kernel, entries } = prepared;
   return {
+    ...(usesHalves(kernel) && { halves: halves === "native" ? halves : "in f32" }),
     phases: entries.map((entry) => ({
       invocations: entry.together?.size ?? (entry.axes.length > 0 ? workgroupSize : 1),
       workgroupBytes: bytesOf(prepared, (name) => entry.together?.shared.has(name) ?? false),
@@ -39,6 +45,15 @@ export function gpuReport(prepared: Prepared, wide: ReadonlySet<string> = new Se
       ),
     ),
   };
+}
+
+/** Whether anything in a kernel is an f16: an argument, an array, a value. */
+function usesHalves({ buffers, params, body }: IrKernel): boolean {
+  if (buffers.some(({ dtype }) => dtype === "f16")) return true;
+  if (params.some((param) => param.kind === "scalar" && param.dtype === "f16")) return true;
+  let found = false;
+  visitExprs(body, ({ type }) => (found ||= type.dtype === "f16"));
+  return found;
 }
 
 /** Trees are made of loops over threads that the source doesn't have. */

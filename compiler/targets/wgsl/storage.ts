@@ -84,6 +84,11 @@ export class Storage {
     return (kind === "local" || kind === "plain") && ["f32", "i32", "u32"].includes(this.dtype);
   }
 
+  /** Whether it is an array of its elements as they are, or of vectors of them. */
+  get isPlain(): boolean {
+    return this.layout.kind === "plain";
+  }
+
   /** Lanes of the vectors that a buffer is made of. */
   get lanes(): number | undefined {
     const { layout } = this;

@@ -139,9 +139,15 @@ function showTarget(target: TargetExplanation, options: ShowOptions, terminal: T
   }
 }
 
+/** How f16 is computed. */
+const halfForms = {
+  native: "f16 is the GPU's own, by the feature shader-f16",
+  "in f32": "f16 is held in f32 and rounded after each operation; --features shader-f16 computes it natively",
+} as const;
+
 /** Workgroups, registers, and each access of a tensor by neighbouring invocations. */
 function showGpu(
-  { phases, accesses, wide }: NonNullable<Extract<TargetExplanation, { refused?: undefined }>["gpu"]>,
+  { phases, accesses, wide, halves }: NonNullable<Extract<TargetExplanation, { refused?: undefined }>["gpu"]>,
   { out, colors: { dim, green, yellow, cyan } }: Terminal,
 ): void {
   phases.forEach(({ invocations, workgroupBytes, registers, combines }, at) => {
@@ -150,6 +156,7 @@ function showGpu(
     out(dim(`  ${name}${invocations} invocations a workgroup${memory}, about ${registers} registers each\n`));
     if (combines) out(dim(`  ${name}values of a workgroup are combined ${combines}\n`));
   });
+  if (halves) out(dim(`  ${halfForms[halves]}\n`));
   if (wide.length > 0)
     out(dim(`  in vectors of 4 where rows are multiples of 4 long and apart: ${wide.join(", ")}\n`));
   for (const { subject, write, coalesced, why, place } of accesses) {
