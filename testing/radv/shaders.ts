@@ -48,7 +48,7 @@ const subjects: readonly Subject[] = [
   },
   { file: "linalg", kernel: "matmul", set: { T: "f16" }, bounds: { ...tiles, productsPerRead: 8 } },
   { file: "quantized", kernel: "int8_matmul", bounds: tiles },
-  { file: "convolution", kernel: "conv2d", set: { P: "1" }, bounds: tiles },
+  { file: "convolution", kernel: "conv2d", set: { P: "1" }, bounds: { ...tiles, perProduct: 3 } },
   { file: "normalization", kernel: "softmax", bounds: bySubgroups },
   { file: "normalization", kernel: "softmax", ...byTree },
   { file: "normalization", kernel: "layer_norm", bounds: bySubgroups },

@@ -104,22 +104,28 @@ function alongReductions(facts: BandFacts): Candidate[] {
 
 /** Tiles of a workgroup: operands staged, accumulators in the registers of its invocations. */
 function tiled(facts: BandFacts): Candidate[] {
-  const [reduction, ...more] = facts.band.reductionAxes;
+  const reductions = facts.band.reductionAxes.map(({ loop }) => loop.name);
+  // The longest is taken in steps, each of which is copied; the others, such as those over a window, run around it.
+  const most = Math.max(...reductions.map((loop) => facts.trips(loop)));
+  const reduction = reductions.find((loop) => facts.trips(loop) === most);
   const column = facts.vectorAxes.at(-1);
-  if (!reduction || !facts.plain || column === undefined || !facts.axes.every(facts.independent)) return [];
+  if (reduction === undefined || !facts.plain || column === undefined || !facts.axes.every(facts.independent))
+    return [];
   const rows = facts.axes.filter((loop) => loop !== column && facts.apart(loop, column));
   const found: Candidate[] = [];
   for (const row of rows)
     for (const [edge, own] of tiles) {
       if (facts.trips(row) < edge / 2 || facts.trips(column) < edge / 2) continue;
-      const depth = more.length === 0 && facts.trips(reduction.loop.name) >= 32 ? 16 : undefined;
+      const depth = facts.trips(reduction) >= 32 ? 16 : undefined;
       const operands =
         depth === undefined
           ? []
-          : facts.operands().filter((name) => facts.movedBy(name, reduction.loop.name));
+          : [...new Set([...facts.operands(), ...facts.guarded()])].filter((name) =>
+              facts.movedBy(name, reduction),
+            );
       found.push(
         candidate(
-          tileOf(facts, row, column, edge, own, depth, operands),
+          tileOf(facts, row, column, edge, own, reduction, depth, operands),
           tileCost(facts, row, column, edge, own, operands.length > 0),
         ),
       );
@@ -133,10 +139,10 @@ function tileOf(
   column: string,
   edge: number,
   own: number,
+  inner: string,
   depth: number | undefined,
   operands: readonly string[],
 ): Directive[] {
-  const inner = facts.band.reductionAxes[0]!.loop.name;
   const pair = facts.axes.filter((loop) => loop === row || loop === column);
   const sizes = [
     ...pair.map((loop) => ({ loop, sizes: [edge, own] })),
@@ -144,8 +150,21 @@ function tileOf(
   ];
   const others = facts.axes.filter((loop) => !pair.includes(loop)).map((loop): LoopRef => ({ loop }));
   const level = (at: number): LoopRef[] => pair.map((loop) => ({ loop, level: at }));
+  const around = facts.band.reductionAxes.flatMap(({ loop: { name } }): LoopRef[] =>
+    name === inner ? [] : [{ loop: name }],
+  );
+  const order: LoopRef[] = [
+    ...others,
+    ...level(0),
+    ...around,
+    { loop: inner, level: 0 },
+    ...level(1),
+    { loop: inner },
+    ...pair.map((loop) => ({ loop })),
+  ];
   return [
     { kind: "tile", sizes },
+    ...(depth === undefined || around.length === 0 ? [] : [{ kind: "order", loops: order } as const]),
     { kind: "parallel", loops: [...others, ...level(0)] },
     { kind: "threads", loops: level(1) },
     ...(operands.length === 0

@@ -130,11 +130,16 @@ function apart(loop: ForLoop, accesses: readonly Access[]): boolean {
 /** The value of a length, sizes that nobody knows guessed and loops at their beginning. */
 function sizeOf(poly: Poly): { readonly size: number; readonly exact: boolean } {
   if (poly.isConstant) return { size: poly.constant, exact: true };
-  const guess = (atom: Atom): number | undefined => {
-    if (atom.kind !== "name" || atom.origin !== "param") return 0;
-    return Math.min(Math.max(assumedSize, atom.lo), atom.hi);
-  };
-  const size = evaluate(poly, guess) ?? assumedSize;
-  // A difference of two guesses says nothing.
-  return { size: size > 1 ? size : assumedSize, exact: false };
+  let free = false;
+  const guess =
+    (assumed: number) =>
+    (atom: Atom): number | undefined => {
+      if (atom.kind !== "name" || atom.origin !== "param") return 0;
+      free ||= atom.hi > assumed;
+      return Math.min(Math.max(assumed, atom.lo), atom.hi);
+    };
+  const size = evaluate(poly, guess(assumedSize)) ?? assumedSize;
+  // A difference of two guesses says nothing: it is the same whatever they are.
+  const same = free && evaluate(poly, guess(2 * assumedSize)) === size;
+  return { size: size > 1 && !same ? size : assumedSize, exact: false };
 }
