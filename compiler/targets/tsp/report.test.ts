@@ -17,7 +17,10 @@ const program = vectorAdd(groqchipCal, {
 });
 
 test("cycles, what bounds them, and use", () => {
-  const { cycles, bound, uses, issued } = reportOf(program);
+  const { cycles, bound, uses, issued, sram } = reportOf(program);
+  // As rows of z come, rows of x and y go: two of each are on their way.
+  expect(sram.words).toBe(300);
+  expect(sram.peak).toBeLessThan(220);
   expect([cycles, bound.busiest, issued]).toEqual([99 + 12 + 5 + 10, 100, 400]);
   expect(uses.map(({ name, busiest, done }) => [name, busiest, done])).toEqual([
     ["SRAM reads", 100, 200],

@@ -6,6 +6,7 @@ import { checkProgram } from "./assemble/check.ts";
 import { criticalPath, type PathStep } from "./critical-path.ts";
 import { edge, planes, queues, slicesOfSide, streams } from "./machine/geometry.ts";
 import type { Program } from "./machine/program.ts";
+import { sramOf, type SramUse } from "./sram.ts";
 
 /** A resource that can do one thing a cycle, and how much the busiest and all of its kind have to do. */
 export interface Use {
@@ -25,6 +26,7 @@ export interface ProgramReport {
   readonly uses: readonly Use[];
   /** The use whose busiest resource needs most cycles: no program that does the same on these units is shorter. */
   readonly bound: Use;
+  readonly sram: SramUse;
   /** Instructions by `.kern` line, those of most first. */
   readonly lines: readonly { readonly place: string; readonly issued: number }[];
 }
@@ -60,6 +62,7 @@ export function reportOf(program: Program): ProgramReport {
     lastTile,
     issued,
     uses,
+    sram: sramOf(program, cycles, events),
     // Of two with as much to do, the kind that is busier as a whole.
     bound: uses.reduce(
       (a, b) => ((b.busiest - a.busiest || b.done / b.width - a.done / a.width) > 0 ? b : a),

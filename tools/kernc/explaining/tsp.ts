@@ -10,6 +10,7 @@ import { UsageError, type Given } from "../command.ts";
 import type { Outcome } from "../../../compiler/targets/tsp/lower/steering.ts";
 import type { TKernel } from "../../../lang/typed.ts";
 import { mistake } from "../diagnostic-error.ts";
+import { addresses, slicesOfSide } from "../../../compiler/targets/tsp/machine/geometry.ts";
 import { settingsOf, type Opened } from "../kernels.ts";
 import { refusal } from "../tsp-files.ts";
 import { fileHost } from "../sources.ts";
@@ -63,7 +64,7 @@ export async function explainTsp(
       terminal.out(`${typed.name}: not for the TSP, it has ${lowered.why}\n`);
       continue;
     }
-    const { cycles, lastTile, profile, uses, bound, lines } = reportOf(lowered.program);
+    const { cycles, lastTile, profile, uses, bound, lines, sram } = reportOf(lowered.program);
     terminal.out(
       `${typed.name} (TSP, simulated, ${profile}): ${cycles} cycles, ${lastTile} at the last tile; ` +
         `${lowered.rows} rows, one every ${lowered.interval}\n` +
@@ -73,6 +74,9 @@ export async function explainTsp(
       terminal.out(
         `  ${name.padEnd(11)} busiest ${String(busiest).padStart(7)} cycles, ${((100 * done) / width / cycles).toFixed(1)} % of all\n`,
       );
+    terminal.out(
+      `  SRAM: ${sram.peak} words of 320 bytes at most at once, ${sram.words} in all, of ${2 * slicesOfSide * addresses}\n`,
+    );
     terminal.out("  the critical path’s cycles:\n");
     for (const step of pathOf(lowered.program).slice(0, 8)) terminal.out(`  ${pathLine(step)}\n`);
     terminal.out("  instructions:\n");

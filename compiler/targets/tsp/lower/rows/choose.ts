@@ -67,7 +67,7 @@ export function chosen(
   ]);
   if (families.abreast > 1) operations.narrow ??= "rows that data choose come one after the other";
   const store = families.stored(`chosen of ${name}`, type, "W", table.uniform);
-  operations.list.push({ kind: "gather", map: map!, table, store });
+  operations.list.push({ kind: "gather", map: map!, table, store, span });
   return store;
 }
 

@@ -14,10 +14,9 @@ import { noThreads, Steering, WrongAnnotation } from "../steering.ts";
 import { coordinatesOf, Families, tensorOf, type Tensor } from "./families.ts";
 import { choicesOf, type Choice } from "./lanes.ts";
 import { demandRows, placeOf, usable, type Memory } from "./memory.ts";
-import { rowOf, type Region, type Row } from "./model.ts";
+import { finalFamilies, rowOf, type Region, type Row } from "./model.ts";
 import { Operations } from "./operations.ts";
 import { withSweeps } from "./recurrences.ts";
-import { finalFamilies } from "./schedule.ts";
 import { bestSchedule } from "./search.ts";
 import { withoutStrips } from "./strips.ts";
 import { Trace } from "./trace.ts";
@@ -29,7 +28,14 @@ const widest = 8;
 /** Terms of a reduction in one step: fewer need fewer copies of rows. */
 const termsTried = [4, 1];
 
-export const lowerRows: Lowering = (kernel, known, profile) => {
+export const lowerRows: Lowering = (kernel, known, profile) =>
+  lowerRowsWithin(usable, kernel, known, profile);
+
+/** The same with so many words of each slice, for tests. */
+export function lowerRowsWithin(
+  words: number,
+  ...[kernel, known, profile]: Parameters<Lowering>
+): ReturnType<Lowering> {
   const fixed = simplify(withoutStrips(simplify(withKnown(kernel, known))));
   try {
     const steering = new Steering(kernel);
@@ -38,7 +44,7 @@ export const lowerRows: Lowering = (kernel, known, profile) => {
     const ways = choices.slice(0, tried).flatMap((choice) => termsTried.map((terms) => ({ choice, terms })));
     for (const { choice, terms } of ways) {
       try {
-        return lowered(fixed, choice, profile, terms, steering);
+        return lowered(fixed, choice, profile, terms, steering, words);
       } catch (error) {
         if (!(error instanceof Unfit) || error instanceof WrongAnnotation) throw error;
         refused ??= error;
@@ -49,7 +55,7 @@ export const lowerRows: Lowering = (kernel, known, profile) => {
     if (error instanceof Unfit) return refusedFor(error);
     throw error;
   }
-};
+}
 
 /** Why annotations mean nothing here. */
 const reasons = {
@@ -99,6 +105,7 @@ function lowered(
   profile: Profile,
   terms: number,
   steering: Steering,
+  words: number,
 ): Lowered {
   const tensors = tensorsOf(kernel);
   const unrolled = steering.all("unroll");
@@ -113,7 +120,7 @@ function lowered(
   withSweeps(operations, final);
   const { list } = operations;
   demandRows(list, final);
-  const { memory, schedule } = bestSchedule(operations, families.allRegions, profile);
+  const { memory, schedule } = bestSchedule(operations, families.allRegions, final, profile, words);
   const builder = programBuilder(profile);
   schedule.write(builder);
   const kept = new Set(final.flatMap(({ rows }) => rows.map(({ region }) => region)));

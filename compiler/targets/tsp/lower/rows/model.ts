@@ -1,9 +1,10 @@
 // What lowering by rows passes on: rows of 320 lanes that lie somewhere or are made once, and operations that take rows and
 // make rows. A row is never overwritten: what a kernel stores again is another row.
 
+import type { Span } from "../../../../../lang/source.ts";
 import type { Side } from "../../machine/geometry.ts";
 import type { TspType } from "../../machine/values.ts";
-import type { Chain } from "../chain.ts";
+import type { Chain, Stream } from "../chain.ts";
 import type { Access, Dag } from "../dag.ts";
 
 /** Rows that an operation may take or make side by side: they share slices. */
@@ -74,6 +75,7 @@ export interface Gathered {
   /** The table's rows, from address 0 on. */
   readonly table: Family;
   readonly store: Family;
+  readonly span: Span | undefined;
 }
 
 export type Streamed =
@@ -107,3 +109,12 @@ export interface Space {
   readonly count: number;
   readonly tiles: number;
 }
+
+export const finalFamilies = (families: Iterable<ReadonlyMap<string, Family>>): readonly Family[] =>
+  [...families].flatMap((each) => [...each.values()]);
+
+/** What causes a stream's reads: the instruction that takes it, or else what becomes of it. */
+export const spanOfStream = ({ chain, dag }: Template, stream: Stream): Span | undefined =>
+  chain.items.find(
+    ({ operands, span }) => span && operands.some((each) => "stream" in each && each.stream === stream),
+  )?.span ?? dag.stores[0]?.span;

@@ -10,7 +10,7 @@ import { alus, streamsOfSide } from "../../machine/geometry.ts";
 import { widths } from "../../machine/values.ts";
 import { Unfit, type Node } from "../dag.ts";
 import { selected, tspType } from "../selection.ts";
-import { sizeOf, typeOfStored } from "./operations.ts";
+import { sizeOf, typeOfStored } from "./graphs.ts";
 import type { Trace } from "./trace.ts";
 import { known, ofNode, type Value } from "./values.ts";
 

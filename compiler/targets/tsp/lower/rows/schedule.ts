@@ -2,20 +2,18 @@
 // ALU instructions and writes, put at the earliest cycle behind what it takes where nothing is in its way: so operations
 // overlap where they can.
 
-import type { Span } from "../../../../../lang/source.ts";
 import { internalError } from "../../../../../lang/diagnostics/internal-error.ts";
-import { alus, isWestward, stream, streamsOfSide, vxmQueue } from "../../machine/geometry.ts";
-import { constantOperand, firstAlu, noResult } from "../../machine/instruction.ts";
+import { addresses, alus, isWestward, vxmQueue } from "../../machine/geometry.ts";
 import { delaysOf, type Delays, type Profile } from "../../machine/profile.ts";
-import { lineOf } from "../line.ts";
 import type { KernLine, ProgramBuilder } from "../../machine/program.ts";
-import { instruction, type Instruction } from "../../machine/table.ts";
-import { types, widths } from "../../machine/values.ts";
+import type { Instruction } from "../../machine/table.ts";
+import { widths } from "../../machine/values.ts";
 import { constantOfItem, type Item } from "../chain.ts";
 import { Constants, Reservations } from "../reserve.ts";
+import { gatherMap, Instructions } from "./instructions.ts";
 import { writeIssues, type Issue } from "./issues.ts";
 import { placeOf, sourcesOf, type Memory, type Source } from "./memory.ts";
-import { rowOf, type Family, type Gathered, type Operation, type Row, type Template } from "./model.ts";
+import { rowOf, spanOfStream, type Gathered, type Operation, type Row, type Template } from "./model.ts";
 
 /** One instance of a pattern: a row of a map, or a step of a sweep. */
 interface Instance {
@@ -31,26 +29,24 @@ interface Instance {
 /** Cycles before a pattern's start in which its constants may be set. */
 const patience = 16;
 
-/** The last westward streams: maps on the last one, what is gathered on those before it. */
-const gatherMap = stream("W", streamsOfSide - 1);
-
 export class Schedule {
   private readonly memory: Memory;
   private readonly delays: Delays;
   private readonly reservations = new Reservations();
   private readonly constants = new Constants(alus);
   private readonly issues = new Map<number, Issue[]>();
-  private readonly made = new Map<string, Instruction>();
-  /** Of an item: in first steps or later ones, with a result that is stored or not. */
-  private readonly variants = new Map<Item, Instruction[]>();
-  private readonly lines = new Map<Span, KernLine>();
+  private readonly instructions = new Instructions();
   /** The last cycle in which something is issued. */
   ends = 0;
   /** Cycles that patterns wait for queues and streams, whose operands would be there: in all, and of each one. */
   waiting = 0;
   readonly waits = new Map<Template, number>();
 
-  constructor(memory: Memory, profile: Profile) {
+  /** By slice and address: the last cycle in which it is accessed, where words are used again. */
+  private readonly accessed: Map<number, number> | undefined;
+
+  constructor(memory: Memory, profile: Profile, reuse: boolean) {
+    this.accessed = reuse ? new Map() : undefined;
     this.memory = memory;
     this.delays = delaysOf(profile);
   }
@@ -112,7 +108,8 @@ export class Schedule {
   }
 
   /** A map's beat flows west over the table's slices, and what they give on to where it is kept. */
-  private gather({ map, table, store }: Gathered, tile: number): void {
+  private gather({ map, table, store, span }: Gathered, tile: number): void {
+    const line = this.instructions.line(span);
     const { read, write, gather } = this.delays;
     const { reservations, memory } = this;
     const row = rowOf(map, tile);
@@ -134,21 +131,31 @@ export class Schedule {
         ({ queue, hops }, byte) =>
           reservations.idle(queue, time + hops) && reservations.clear(W - 1 - byte, "W", given(time)),
       ) &&
-      targets.every(({ slices }) =>
-        slices.every(({ queue, hops }) => reservations.idle(queue, given(time) + hops)),
+      targets.every(({ slices, address }) =>
+        slices.every(
+          ({ queue, hops }) =>
+            reservations.idle(queue, given(time) + hops) &&
+            !this.stillRead(queue, address, given(time) + hops),
+        ),
       );
     let time = Math.max(row.ready - 2 * source.hops, read - source.hops, 0);
     while (!free(time)) time += 1;
     reservations.put(W, "W", time);
-    this.issue(source.queue, asked(time), this.instruction("read", W, 0), from.address, undefined);
+    this.issue(source.queue, asked(time), this.instructions.simple("read", W, 0), from.address, line);
     for (const [byte, { queue, hops }] of chosen.entries()) {
       const s = W - 1 - byte;
       reservations.put(s, "W", given(time));
-      this.issue(queue, time + hops, this.instruction("gather", s, 0), 0, undefined);
+      this.issue(queue, time + hops, this.instructions.simple("gather", s, 0), 0, line);
     }
     for (const { slices, address } of targets)
       for (const [byte, { queue, hops }] of slices.entries()) {
-        this.issue(queue, given(time) + hops, this.instruction("write", W - 1 - byte, 0), address, undefined);
+        this.issue(
+          queue,
+          given(time) + hops,
+          this.instructions.simple("write", W - 1 - byte, 0),
+          address,
+          line,
+        );
         kept.ready = Math.max(kept.ready, given(time) + 2 * hops + write + read);
       }
   }
@@ -218,8 +225,9 @@ export class Schedule {
         if (!reservations.clear(item.out + byte, half, done)) return false;
       for (const [copy, index] of row.places.entries()) {
         if (index === undefined) continue;
-        for (const { queue: own, hops } of placeOf(memory, row, copy, index).slices)
-          if (!reservations.idle(own, done + hops)) return false;
+        const { slices, address } = placeOf(memory, row, copy, index);
+        for (const { queue: own, hops } of slices)
+          if (!reservations.idle(own, done + hops) || this.stillRead(own, address, done + hops)) return false;
       }
     }
     for (const [at, { first: id, type, level }] of streams.entries()) {
@@ -234,6 +242,11 @@ export class Schedule {
         if (!reservations.idle(queue, there - hops - read)) return false;
     }
     return true;
+  }
+
+  /** Whether a word can't be written yet, since what lay there before is read then or later. */
+  private stillRead(queue: number, address: number, cycle: number): boolean {
+    return this.accessed !== undefined && (this.accessed.get(queue * addresses + address) ?? -1) >= cycle;
   }
 
   /** The cycle in which an item's constant is set: as late as the queue allows, and as the pattern itself does. */
@@ -269,28 +282,28 @@ export class Schedule {
     for (const item of items) {
       const cycle = start + item.level * alu;
       const queue = vxmQueue(item.alu);
-      const from = this.line(item.span);
+      const from = this.instructions.line(item.span);
       const bits = constantOfItem(item);
       if (bits !== undefined) {
         const set = this.setting(template, item, start, bits);
         if (set === "never") internalError("tsp-schedule", "a constant finds no room");
         const when = set === "nothing" ? undefined : set;
-        if (when !== undefined) this.issue(queue, when, this.instruction("config", bits, 0), 0, from);
+        if (when !== undefined) this.issue(queue, when, this.instructions.simple("config", bits, 0), 0, from);
         constants.use(item.alu, cycle, bits, item.configured, when);
       }
       const row = item.store === undefined ? undefined : results[item.store];
       const stored = row?.places.some((place) => place !== undefined) ?? false;
-      this.issue(queue, cycle, this.ofItem(template, item, first, stored), 0, from);
+      this.issue(queue, cycle, this.instructions.ofItem(template, item, first, stored), 0, from);
       if (!row || !stored) continue;
       const done = cycle + aluEntry + alu;
       const half = isWestward(item.out) ? "W" : "E";
       for (let byte = 0; byte < widths[item.gives]; byte++) reservations.put(item.out + byte, half, done);
-      const line = this.line(template.dag.stores[item.store!]!.span);
+      const line = this.instructions.line(template.dag.stores[item.store!]!.span);
       for (const [copy, index] of row.places.entries()) {
         if (index === undefined) continue;
         const { slices, address } = placeOf(memory, row, copy, index);
         for (const [byte, { queue: own, hops }] of slices.entries()) {
-          this.issue(own, done + hops, this.instruction("write", item.out + byte, 0), address, line);
+          this.issue(own, done + hops, this.instructions.simple("write", item.out + byte, 0), address, line);
           row.ready = Math.max(row.ready, done + 2 * hops + write + read);
         }
       }
@@ -303,8 +316,9 @@ export class Schedule {
       const { family, copy } = sources[at]!;
       const row = rowOf(family, tile);
       const { slices, address } = placeOf(memory, row, copy, row.places[copy]!);
+      const from = this.instructions.line(spanOfStream(template, streams[at]!));
       for (const [byte, { queue, hops }] of slices.entries())
-        this.issue(queue, there - hops - read, this.instruction("read", id + byte, 0), address, undefined);
+        this.issue(queue, there - hops - read, this.instructions.simple("read", id + byte, 0), address, from);
     }
   }
 
@@ -319,64 +333,13 @@ export class Schedule {
   ): void {
     this.reservations.issue(queue, cycle);
     this.ends = Math.max(this.ends, cycle);
+    if (this.accessed && (given.op === "read" || given.op === "write")) {
+      const key = queue * addresses + address;
+      this.accessed.set(key, Math.max(this.accessed.get(key) ?? -1, cycle));
+    }
     const list = this.issues.get(queue);
     if (list) list.push({ cycle, given, address, from });
     else this.issues.set(queue, [{ cycle, given, address, from }]);
-  }
-
-  /** Instructions that are equal are one object. */
-  private instruction(
-    op: "read" | "write" | "config" | "gather",
-    operand: number,
-    address: number,
-  ): Instruction {
-    const key = `${op} ${operand} ${address}`;
-    const found = this.made.get(key);
-    if (found) return found;
-    const made =
-      op === "read"
-        ? instruction("read", { a: address, s: operand })
-        : op === "write"
-          ? instruction("write", { s: operand, a: address })
-          : op === "gather"
-            ? instruction("gather", { map: gatherMap, s: operand })
-            : instruction("config", { value: operand });
-    this.made.set(key, made);
-    return made;
-  }
-
-  private ofItem({ chain }: Template, item: Item, first: boolean, stored: boolean): Instruction {
-    const variants = this.variants.get(item) ?? [];
-    this.variants.set(item, variants);
-    const variant = (first ? 1 : 0) + (stored ? 2 : 0);
-    const found = variants[variant];
-    if (found) return found;
-    const [x = constantOperand, y] = item.operands.map((each) => {
-      if (each.kind === "constant") return constantOperand;
-      if (each.kind === "stream") return each.stream.first;
-      if (each.kind === "item") return firstAlu + each.item.alu;
-      return first ? each.stream.first : firstAlu + chain.givers[each.index]!.alu;
-    });
-    const out = stored ? item.out : noResult;
-    const type = types.indexOf(item.type);
-    const fields =
-      item.op === "convert"
-        ? { from: type, to: types.indexOf(item.gives), rounding: item.rounding, x, out }
-        : y === undefined
-          ? { type, x, out }
-          : { type, x, y, out };
-    const made = { op: item.op, fields } as unknown as Instruction;
-    variants[variant] = made;
-    return made;
-  }
-
-  private line(span: Span | undefined): KernLine | undefined {
-    if (!span) return undefined;
-    const found = this.lines.get(span);
-    if (found) return found;
-    const made = lineOf(span)!;
-    this.lines.set(span, made);
-    return made;
   }
 
   /** Gives the issues to a program. */
@@ -384,6 +347,3 @@ export class Schedule {
     writeIssues(builder, this.issues);
   }
 }
-
-export const finalFamilies = (families: Iterable<ReadonlyMap<string, Family>>): readonly Family[] =>
-  [...families].flatMap((each) => [...each.values()]);

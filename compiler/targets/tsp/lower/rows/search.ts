@@ -6,7 +6,7 @@
 import type { Profile } from "../../machine/profile.ts";
 import { delaysOf } from "../../machine/profile.ts";
 import { Unfit } from "../dag.ts";
-import { allocate, type Memory } from "./memory.ts";
+import { allocate, shareRows, type Memory } from "./memory.ts";
 import type { Family, Operation, Region, Template } from "./model.ts";
 import type { Operations } from "./operations.ts";
 import { Schedule } from "./schedule.ts";
@@ -25,33 +25,38 @@ export interface Timed {
 }
 
 /** The shortest schedule found for operations whose rows have their places. */
-export function bestSchedule(operations: Operations, regions: readonly Region[], profile: Profile): Timed {
+export function bestSchedule(
+  operations: Operations,
+  regions: readonly Region[],
+  kept: readonly Family[],
+  profile: Profile,
+  words: number,
+): Timed {
   const { list } = operations;
   const delays = delaysOf(profile);
   let apart = false;
+  let lives: ReturnType<typeof shareRows> | undefined;
   const run = (): Timed => {
     reset(list);
-    const memory = allocate(regions, list, delays, apart);
-    const schedule = new Schedule(memory, profile);
+    const memory = allocate(regions, list, delays, { spread: apart, words, lives });
+    const schedule = new Schedule(memory, profile, lives !== undefined);
     for (const operation of list) schedule.add(operation);
     return { memory, schedule };
   };
-  let best = run();
+  // Words are used again only where there are too few: who writes them again waits for their readers.
+  const first = attempt(run);
+  if (!first) lives = shareRows(regions, list, kept);
+  let best = first ?? run();
   const instances = templatesOf(list).reduce((sum, { issued }) => sum + issued, 0);
   const budget = { left: Math.min(tries, Math.floor(effort / Math.max(1, instances))) };
   /** Runs again; false where it isn't shorter, or there is no try left. */
   const shorter = (): boolean => {
     if (budget.left <= 0) return false;
     budget.left -= 1;
-    try {
-      const found = run();
-      if (found.schedule.ends >= best.schedule.ends) return false;
-      best = found;
-      return true;
-    } catch (error) {
-      if (error instanceof Unfit) return false;
-      throw error;
-    }
+    const found = attempt(run);
+    if (!found || found.schedule.ends >= best.schedule.ends) return false;
+    best = found;
+    return true;
   };
   /** Lets patterns of different slices lie apart, if that is shorter. */
   const spread = (): boolean => {
@@ -81,6 +86,15 @@ export function bestSchedule(operations: Operations, regions: readonly Region[],
   }
   // Rows and patterns remember the last run.
   return run();
+}
+
+function attempt(run: () => Timed): Timed | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof Unfit) return undefined;
+    throw error;
+  }
 }
 
 function longestWaits(schedule: Schedule, templates: readonly Template[]): readonly Template[] {
