@@ -55,8 +55,11 @@ export function convolutionTime(window: Window, channels: number, features: numb
   return blocks ? blockTime(window, channels, features, blocks) : directTime(window, channels, features);
 }
 
-const directTime = ({ out, kernel }: Window, channels: number, features: number): number =>
-  sizeOf(out) * kernel[0] * kernel[1] * channels * features * time.convolution;
+function directTime({ out, kernel }: Window, channels: number, features: number): number {
+  // The last places of a row take as long as a whole tile.
+  const places = out[0] * Math.ceil(out[1] / tile) * tile;
+  return places * kernel[0] * kernel[1] * channels * features * time.convolution;
+}
 
 function blockTime({ out }: Window, channels: number, features: number, [rows, columns]: Blocks): number {
   const count = Math.ceil(out[0] / rows) * Math.ceil(out[1] / columns);
