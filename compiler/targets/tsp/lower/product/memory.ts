@@ -3,7 +3,7 @@
 // where both fall into one cycle, `repeat` wherever they go on by steps.
 
 import { addresses, memQueue, reservedWords, wordsOfBank, type Side } from "../../machine/geometry.ts";
-import type { ProgramBuilder } from "../../machine/program.ts";
+import type { KernLine, ProgramBuilder } from "../../machine/program.ts";
 import { instruction, type Instruction } from "../../machine/table.ts";
 
 const usable = addresses - reservedWords;
@@ -16,11 +16,13 @@ const longestPeriod = 1023;
 class Ports {
   reads = new Int32Array(4096);
   writes = new Int32Array(4096);
+  /** The line that causes what happens in a cycle: its number, from 1 on. */
+  lines = new Int32Array(4096);
 
   grow(cycle: number): void {
     if (cycle < this.reads.length) return;
     const length = 2 * Math.max(cycle, this.reads.length);
-    for (const name of ["reads", "writes"] as const) {
+    for (const name of ["reads", "writes", "lines"] as const) {
       const wider = new Int32Array(length);
       wider.set(this[name]);
       this[name] = wider;
@@ -58,6 +60,14 @@ export class Memory {
   /** The next free address in the slices of rows and of weights, by queue. */
   private readonly next = new Map<number, number>();
 
+  private readonly lines: (KernLine | undefined)[] = [undefined];
+  /** The line that reads and writes are noted for from now on. */
+  set from(line: KernLine | undefined) {
+    const known = this.lines.findIndex((each) => each?.file === line?.file && each?.line === line?.line);
+    this.line = known >= 0 ? known : this.lines.push(line) - 1;
+  }
+  private line = 0;
+
   private port(queue: number, cycle: number): Ports {
     let found = this.ports.get(queue);
     if (!found) this.ports.set(queue, (found = new Ports()));
@@ -77,11 +87,15 @@ export class Memory {
   }
 
   read(queue: number, cycle: number, address: number, stream: number): void {
-    this.port(queue, cycle).reads[cycle] = address * streamBits + stream + 1;
+    const port = this.port(queue, cycle);
+    port.reads[cycle] = address * streamBits + stream + 1;
+    port.lines[cycle] = this.line;
   }
 
   write(queue: number, cycle: number, address: number, stream: number): void {
-    this.port(queue, cycle).writes[cycle] = address * streamBits + stream + 1;
+    const port = this.port(queue, cycle);
+    port.writes[cycle] = address * streamBits + stream + 1;
+    port.lines[cycle] = this.line;
   }
 
   /** Takes `words` addresses of a bank in the slices of words of a hemisphere; undefined if there are none. */
@@ -124,7 +138,7 @@ export class Memory {
 
   /** Puts all reads and writes into the program. */
   emit(builder: ProgramBuilder): void {
-    for (const [queue, { reads, writes }] of this.ports) emitSlice(builder, queue, reads, writes);
+    for (const [queue, ports] of this.ports) emitSlice(builder, queue, ports, this.lines);
   }
 }
 
@@ -132,13 +146,19 @@ const sameBank = (entry: number, address: number): boolean =>
   entry !== 0 &&
   Math.floor(Math.floor((entry - 1) / streamBits) / wordsOfBank) === Math.floor(address / wordsOfBank);
 
-function emitSlice(builder: ProgramBuilder, queue: number, reads: Int32Array, writes: Int32Array): void {
+function emitSlice(
+  builder: ProgramBuilder,
+  queue: number,
+  { reads, writes, lines }: Ports,
+  named: readonly (KernLine | undefined)[],
+): void {
   const at: number[] = [];
   for (let cycle = 0; cycle < reads.length; cycle++) if (reads[cycle]! || writes[cycle]!) at.push(cycle);
   const follows = (a: number, b: number, table: Int32Array, step: number): boolean =>
     table[a] === 0 ? table[b] === 0 : table[b] !== 0 && step * streamBits === table[b]! - table[a]!;
   for (let first = 0; first < at.length;) {
     const cycle = at[first]!;
+    const from = named[lines[cycle]!];
     let end = first + 1;
     if (end < at.length) {
       const next = at[end]!;
@@ -149,6 +169,7 @@ function emitSlice(builder: ProgramBuilder, queue: number, reads: Int32Array, wr
         while (
           end < at.length &&
           period === at[end]! - at[end - 1]! &&
+          lines[at[end]!] === lines[cycle] &&
           follows(at[end - 1]!, at[end]!, reads, step) &&
           follows(at[end - 1]!, at[end]!, writes, step)
         )
@@ -157,12 +178,13 @@ function emitSlice(builder: ProgramBuilder, queue: number, reads: Int32Array, wr
         builder.repeated(cycle, queue, accessOf(reads[cycle]!, writes[cycle]!), end - first, {
           period,
           step,
+          from,
         });
         first = end;
         continue;
       }
     }
-    builder.at(cycle, queue, accessOf(reads[cycle]!, writes[cycle]!));
+    builder.at(cycle, queue, accessOf(reads[cycle]!, writes[cycle]!), from);
     first = end;
   }
 }

@@ -225,6 +225,8 @@ export class Stage {
       if (accesses) break;
     }
     if (last) this.pace.set(side, start);
+    const from = lineOf(of.tiling.product.span);
+    memory.from = from;
     for (const { queue, cycle, address, stream, write } of accesses)
       if (write) memory.write(queue, cycle, address, stream);
       else memory.read(queue, cycle, address, stream);
@@ -235,7 +237,6 @@ export class Stage {
         memory.read(memQueue(side, slice), first + block, tile.offset + block, stream);
     }
     const lw = instruction("lw", { float, half: tile.half, block: 0, s: weightStream(side) });
-    const from = lineOf(of.tiling.product.span);
     for (const plane of active) {
       const words = job.words[plane % 2]!;
       builder.repeated(load, mxmQueue(plane, "weights"), lw, tile.blocks, { step: 1, from });

@@ -8,6 +8,7 @@ import { instruction, type Instruction } from "../../machine/table.ts";
 import { types, widths } from "../../machine/values.ts";
 import { build, chainOf, constantOfItem, type Chain, type Item } from "../chain.ts";
 import { Unfit, type Node } from "../dag.ts";
+import { lineOf } from "../line.ts";
 import type { Chip } from "./chip.ts";
 import { queueOfWord, toVxm, wordSlice } from "./floor.ts";
 import { addressOfWord, copiesOf, sliceOfWord, type Resident } from "./resident.ts";
@@ -61,6 +62,7 @@ export function emitWindow(chip: Chip, window: Window, input: Resident, output: 
       next += (4 / abreast) * chain.interval;
       if (tries > 100_000) throw new Unfit("a window whose words can’t be read at once", window.span);
     }
+    memory.from = lineOf(window.span);
     for (const { queue, cycle, address, stream, write } of found)
       if (write) {
         memory.write(queue, cycle, address, stream);
