@@ -153,6 +153,18 @@ export interface UniformWord {
     | { readonly of: "offset"; readonly param: number }
     | { readonly of: "scalar"; readonly param: number };
 }
+/** How many cells an array of the shader has, where that depends on dimensions. */
+export interface WgslConstant {
+  readonly name: string;
+  /** As the module has it: `const NAME: i32 = DEFAULT;`. */
+  readonly default: number;
+  readonly value: ShapeExpr;
+  /** What a value may be at most; absent where the device says so itself. */
+  readonly most?: number;
+  /** The array, by its name in the source. */
+  readonly array: string;
+  readonly place?: SourcePlace;
+}
 export interface WgslLaunch {
   readonly kind: "wgsl";
   /** To be dispatched in order, one dispatch each. */
@@ -163,8 +175,24 @@ export interface WgslLaunch {
   readonly uniform: readonly UniformWord[];
   /** Features that the device must have, by their WebGPU names. */
   readonly features: readonly string[];
+  /** Constants of the module that the dimensions of a call decide; `sizedModule` gives the text with them. Absent: none. */
+  readonly constants?: readonly WgslConstant[];
   /** Entry points, one a phase, to be taken instead where the arguments for these parameters all lie in vectors (`liesInVectors`). */
   readonly wide?: { readonly params: readonly number[]; readonly entryPoints: readonly string[] };
+}
+
+/** The text of a module in which the constants of a kernel are what a call's dims make of them. */
+export function sizedModule(
+  code: string,
+  { constants = [] }: WgslLaunch,
+  names: (name: string) => number,
+): string {
+  const declared = (name: string, value: number): string => `const ${name}: i32 = ${value};\n`;
+  return constants.reduce(
+    (text, { name, default: before, value }) =>
+      text.replace(declared(name, before), declared(name, evaluateShape(value, names))),
+    code,
+  );
 }
 
 /**

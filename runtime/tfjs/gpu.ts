@@ -14,6 +14,7 @@ import type { Dtype } from "../../lang/dtypes.ts";
 import type { BoundCall } from "../call/bind.ts";
 import type { Instance } from "../device.ts";
 import { bufferUsage, computeStage } from "../devices/webgpu/constants.ts";
+import { codeFor } from "../devices/webgpu/program.ts";
 import { uniformOf } from "../devices/webgpu/uniform.ts";
 import { kernError } from "../error.ts";
 import { artifactOf, type KernelSource } from "../source.ts";
@@ -155,7 +156,12 @@ export class GpuDevice {
   instancesSync(source: KernelSource): readonly Instance[] {
     const { code, kernels } = artifactOf(source, "wgsl");
     if (typeof code !== "string") throw kernError("K0714", { why: "the code is no text in WGSL" });
-    const module = this.backend.device.createShaderModule({ code });
+    const modules = new Map<string, GPUShaderModule>();
+    const moduleOf = (text: string): GPUShaderModule => {
+      const module = modules.get(text) ?? this.backend.device.createShaderModule({ code: text });
+      modules.set(text, module);
+      return module;
+    };
     return kernels.map((kernel) => {
       const { launch, signature } = kernel;
       if (launch.kind !== "wgsl") throw kernError("K0714", { why: "it wasn’t compiled for a GPU" });
@@ -164,7 +170,7 @@ export class GpuDevice {
           what: `a result of \`${signature.name}\``,
           why: "it has run-time checks, and a GPU tells later what became of them",
         });
-      const runner = new Runner(this.backend, module, kernel, launch, this.batchSize);
+      const runner = new Runner(this.backend, code, moduleOf, kernel, launch, this.batchSize);
       const runSync = (call: BoundCall) => runner.run(call);
       return { signature, features: launch.features, run: async (call) => runSync(call), runSync };
     });
@@ -178,22 +184,25 @@ interface Pipelines {
 
 class Runner {
   private readonly backend: GpuBackend;
-  private readonly module: GPUShaderModule;
+  private readonly code: string;
+  private readonly moduleOf: (code: string) => GPUShaderModule;
   private readonly kernel: KernelArtifact;
   private readonly launch: WgslLaunch;
   private readonly batchSize: () => number;
-  /** For any strides, and for rows that lie in whole vectors. */
-  private readonly pipelines: (Pipelines | undefined)[] = [];
+  /** For any strides and for rows that lie in whole vectors, by the text with the sizes of arrays. */
+  private readonly pipelines = new Map<string, Pipelines>();
 
   constructor(
     backend: GpuBackend,
-    module: GPUShaderModule,
+    code: string,
+    moduleOf: (code: string) => GPUShaderModule,
     kernel: KernelArtifact,
     launch: WgslLaunch,
     batchSize: () => number,
   ) {
     this.backend = backend;
-    this.module = module;
+    this.code = code;
+    this.moduleOf = moduleOf;
     this.kernel = kernel;
     this.launch = launch;
     this.batchSize = batchSize;
@@ -231,7 +240,10 @@ class Runner {
       const layout = layouts.get(param)!;
       return liesInVectors({ ...layout, strides: passedStrides(layout) });
     });
-    const { layout, phases } = this.pipelinesFor(wide === true);
+    const { layout, phases } = this.pipelinesFor(
+      wide === true,
+      codeFor(this.code, this.kernel, launch, call),
+    );
     const group = backend.device.createBindGroup({ layout, entries });
     backend.ensureCommandEncoderReady();
     const pass = (backend.computePassEncoder ??= backend.commandEncoder!.beginComputePass());
@@ -263,11 +275,14 @@ class Runner {
     return buffer;
   }
 
-  private pipelinesFor(wide: boolean): Pipelines {
-    return (this.pipelines[Number(wide)] ??= this.compile(wide));
+  private pipelinesFor(wide: boolean, code: string): Pipelines {
+    const key = `${wide} ${code}`;
+    const pipelines = this.pipelines.get(key) ?? this.compile(wide, code);
+    this.pipelines.set(key, pipelines);
+    return pipelines;
   }
 
-  private compile(wide: boolean): Pipelines {
+  private compile(wide: boolean, code: string): Pipelines {
     const { device } = this.backend;
     const { bindings, phases, uniform: words } = this.launch;
     const entries = bindings.map(({ access }, binding): GPUBindGroupLayoutEntry => ({
@@ -280,12 +295,13 @@ class Runner {
     const layout = device.createBindGroupLayout({ entries });
     const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] });
     const names = wide ? this.launch.wide!.entryPoints : phases.map(({ entryPoint }) => entryPoint);
+    const module = this.moduleOf(code);
     return {
       layout,
       phases: names.map((entryPoint) =>
         device.createComputePipeline({
           layout: pipelineLayout,
-          compute: { module: this.module, entryPoint },
+          compute: { module, entryPoint },
         }),
       ),
     };

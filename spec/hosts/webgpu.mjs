@@ -4,13 +4,20 @@
 
 /** Makes the kernels of an artifact callable: `code` is the WGSL, `kernels` are those of the manifest's artifact. */
 export async function loadKernels(device, code, kernels) {
-  device.pushErrorScope("validation");
-  const module = device.createShaderModule({ code });
-  const refused = await device.popErrorScope();
-  if (refused) throw new Error(refused.message);
+  const modules = new Map();
+  const moduleOf = async (text) => {
+    if (modules.has(text)) return modules.get(text);
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ code: text });
+    const refused = await device.popErrorScope();
+    if (refused) throw new Error(refused.message);
+    modules.set(text, module);
+    return module;
+  };
+  await moduleOf(code);
   const calls = {};
   for (const kernel of kernels) {
-    const call = callOf(device, module, kernel);
+    const call = callOf(device, code, moduleOf, kernel);
     calls[kernel.signature.instance] = call;
     calls[kernel.signature.name] ??= call;
   }
@@ -36,7 +43,7 @@ export async function read(device, { buffer, dtype, shape, offset = 0 }) {
   return new Class(bytes);
 }
 
-function callOf(device, module, { signature, launch }) {
+function callOf(device, code, moduleOf, { signature, launch }) {
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
   const { params, dims, constraints, asserts, name } = signature;
   const types = launch.bindings.map(({ access }) => (access === "read" ? "read-only-storage" : "storage"));
@@ -49,8 +56,9 @@ function callOf(device, module, { signature, launch }) {
   const layout = device.createBindGroupLayout({ entries });
   const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] });
   const pipelines = {};
-  const compiled = (wide) =>
-    (pipelines[wide] ??= Promise.all(
+  const compiled = async (wide, text) => {
+    const module = await moduleOf(text);
+    return (pipelines[`${wide} ${text}`] ??= Promise.all(
       launch.phases.map(({ entryPoint }, at) =>
         device.createComputePipelineAsync({
           layout: pipelineLayout,
@@ -58,6 +66,7 @@ function callOf(device, module, { signature, launch }) {
         }),
       ),
     ));
+  };
 
   /** `encoder`: encode into it, and submit nothing. */
   return async (args, { encoder: given } = {}) => {
@@ -117,7 +126,8 @@ function callOf(device, module, { signature, launch }) {
       buffers.push(temporary.at(-1));
     }
 
-    const phases = await compiled(launch.wide?.params.every((at) => liesInVectors(tensors.get(at))) ?? false);
+    const wide = launch.wide?.params.every((at) => liesInVectors(tensors.get(at))) ?? false;
+    const phases = await compiled(wide, sized(code, launch.constants ?? [], value));
     const status = launch.bindings.findIndex(({ role }) => role.of === "status");
     if (given && status >= 0)
       throw new Error(`${name} checks at run time, so it submits its commands itself`);
@@ -169,6 +179,13 @@ const formats = {
   u2: { Class: Uint8Array, bits: 2 },
 };
 
+/** The module's text with the sizes of arrays that a call's dimensions decide. */
+const sized = (code, constants, value) =>
+  constants.reduce((text, { name, default: before, value: rule, most = Infinity, array }) => {
+    const cells = value(rule);
+    if (cells > most) throw new Error(`${array} takes ${cells} places, and a shader holds ${most}`);
+    return text.replace(`const ${name}: i32 = ${before};\n`, `const ${name}: i32 = ${cells};\n`);
+  }, code);
 const product = (shape) => shape.reduce((total, size) => total * size, 1);
 /** Whether a tensor's elements can be taken four at a time. */
 const liesInVectors = ({ shape, strides, offset }) =>

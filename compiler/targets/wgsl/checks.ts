@@ -3,7 +3,6 @@
 import type { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
 import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import type { Span } from "../../../lang/source.ts";
-import { namesIn } from "../../ir/names.ts";
 import { exprsOf, visitBlock, visitExpr, visitRoots } from "../../ir/walk.ts";
 import type { Buffer, IrKernel } from "../../ir/ir.ts";
 import type { Limits } from "./limits.ts";
@@ -98,22 +97,19 @@ function checkMemory(
 ): boolean {
   let bytes = 0;
   for (const buffer of kernel.buffers) {
-    const size = shared.has(buffer.name) ? constantSize(buffer.shape) : 0;
-    if (size === undefined) {
-      refuseSize(buffer, kernel, sink);
-      return false;
-    }
+    // What depends on dimensions is checked when a call has them.
+    const size = shared.has(buffer.name) ? (constantSize(buffer.shape) ?? 0) : 0;
     bytes += Math.ceil((size * bytesHeld(buffer.dtype, halves)) / 16) * 16;
     if (bytes <= limits.workgroupBytes) continue;
     const params = { array: buffer.name, bytes, limit: limits.workgroupBytes };
-    sink.report("K0605", params, placeOf(buffer, kernel));
+    sink.report("K0605", params, placeOfArray(buffer, kernel));
     return false;
   }
   return true;
 }
 
 /** Bytes of an element where it is held as WGSL computes with it. */
-const bytesHeld = (dtype: Dtype, halves: Halves): number =>
+export const bytesHeld = (dtype: Dtype, halves: Halves): number =>
   dtype === "f16" && halves === "native" ? 2 : Math.max(4, dtypeInfo(dtype).bits / 8);
 
 /** Tensor arguments, scratch and the status word are storage buffers. */
@@ -146,35 +142,21 @@ function checkArrays(
   let fine = true;
   for (const buffer of kernel.buffers) {
     if ((buffer.space !== "local" && buffer.space !== "panel") || shared.has(buffer.name)) continue;
-    const size = constantSize(buffer.shape);
-    if (size === undefined) {
-      refuseSize(buffer, kernel, sink);
-      fine = false;
-      continue;
-    }
-    const own = size * Math.max(4, dtypeInfo(buffer.dtype).bits / 8);
+    const own = (constantSize(buffer.shape) ?? 0) * Math.max(4, dtypeInfo(buffer.dtype).bits / 8);
     bytes += own;
     if (bytes <= limits.functionBytes) continue;
     // The array that goes over the limit; those behind it would say the same.
     if (fine) {
       const params = { array: buffer.name, bytes, limit: limits.functionBytes };
-      sink.report("K0604", params, placeOf(buffer, kernel));
+      sink.report("K0604", params, placeOfArray(buffer, kernel));
     }
     fine = false;
   }
   return fine;
 }
 
-/** The fix names the dims that the size depends on, as far as it does by itself. */
-function refuseSize(buffer: Buffer, kernel: IrKernel, sink: DiagnosticSink): void {
-  const names = new Set(buffer.shape.flatMap((extent) => [...namesIn(extent)]));
-  const dims = kernel.dims.filter(({ name }) => names.has(name)).map(({ name }) => `${name}=…`);
-  const fix = { text: `compile for the sizes of calls: \`--shape ${dims.join(",")}\`` };
-  sink.report("K0603", { array: buffer.name }, placeOf(buffer, kernel), dims.length > 0 ? { fix } : {});
-}
-
 /** The array's own span, or that of the statement that brings it to life. */
-function placeOf(buffer: Buffer, kernel: IrKernel): Span | undefined {
+export function placeOfArray(buffer: Buffer, kernel: IrKernel): Span | undefined {
   let found = buffer.span;
   visitBlock(kernel.body, (stmt) => {
     if (found || stmt.kind !== "alloc" || stmt.buffer !== buffer.name) return;

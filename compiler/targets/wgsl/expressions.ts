@@ -173,7 +173,8 @@ export function emitAddress(place: Place, index: readonly Expr[], scope: Scope, 
   const at = address(place, index);
   const text = emitExpr(at, scope, out);
   // A constant outside of the array can only be in code that never runs, but would be refused all the same.
-  const size = place.storage.localSize ?? Infinity;
+  const { localSize = Infinity } = place.storage;
+  const size = typeof localSize === "string" ? 1 : localSize;
   const outside = at.kind === "const" && !(Number(at.value) >= 0 && Number(at.value) < size);
   return outside ? atRunTime(text, at, scope) : text;
 }

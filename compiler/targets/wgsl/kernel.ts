@@ -1,7 +1,7 @@
 // One kernel as WGSL: its uniform, bindings, accessor functions and entry points, and the data that launch them.
 
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
-import type { ShapeExpr, WgslBinding, WgslLaunch, WgslPhase } from "../../artifact.ts";
+import type { ShapeExpr, WgslBinding, WgslConstant, WgslLaunch, WgslPhase } from "../../artifact.ts";
 import { int, type AssertStmt, type Buffer, type Expr, type IrKernel } from "../../ir/ir.ts";
 import { visitBlock } from "../../ir/walk.ts";
 import { add, mul } from "../../passes/fold.ts";
@@ -9,19 +9,22 @@ import { rangesOfKernel } from "../../ir/ranges.ts";
 import { toShapeExpr } from "../../shape-expr.ts";
 import { emitExpr, type Place } from "./expressions.ts";
 import type { HelperSet } from "./helpers.ts";
-import { workgroupSize } from "./limits.ts";
+import { placeOf } from "../../signature.ts";
+import { bytesHeld, placeOfArray } from "./checks.ts";
+import { limits, workgroupSize } from "./limits.ts";
 import { Lines } from "./lines.ts";
 import { NameSpace } from "./names.ts";
 import { serialLoops, totalCount } from "./phases.ts";
 import type { Entry, NotHonoured, Prepared, WidePrepared } from "./prepare.ts";
 import { emitBlock, emitComment, type FunctionScope } from "./statements.ts";
-import { constantSize } from "./sizes.ts";
+import { constantSize, sizeOf as elementsOf, type Count } from "./sizes.ts";
 import { bufferName, Storage } from "./storage.ts";
 import { binary, primary, type Text } from "./text.ts";
 import { dtypesUsed } from "./uses.ts";
 import { emitSteps } from "./workgroups/text.ts";
 import { usesSubgroups, type Cooperation } from "./workgroups/steps.ts";
 import { valuesOf, type Values } from "./workgroups/nests.ts";
+import type { Halves } from "./types.ts";
 import type { VectorArrays } from "./vector-arrays.ts";
 import { layOutUniform, offsetName, strideName, type Uniform } from "./uniform.ts";
 
@@ -51,8 +54,10 @@ export function emitKernel(
   const give = (wish: string): string => module.names.give(wish, `${kernel.name}_${wish}`);
   const asserts = assertsOf(kernel);
   const shared = new Set(entries.flatMap(({ together }) => [...(together?.shared ?? [])]));
-  const { places, variables } = placesOf(kernel, module, give, shared, arrays);
-  const inVectors = wide && placesInVectors(wide, places, module, give);
+  const constants: WgslConstant[] = [];
+  const sizing: Sizing = { kernel, halves: module.helpers.halves, give, constants };
+  const { places, variables } = placesOf(kernel, module, give, shared, arrays, sizing);
+  const inVectors = wide && placesInVectors(wide, places, module, give, sizing);
   const status = asserts.length > 0 ? give("status") : undefined;
   const uniformName = give("args");
   const uniform = layOutUniform(kernel, uniformName, module.helpers.halves);
@@ -91,6 +96,8 @@ export function emitKernel(
     declarations.push(`@group(0) @binding(${bindings.length}) var<uniform> ${uniformName}: ${struct};`);
   }
   if (declarations.length > 0) parts.push(declarations.join("\n"));
+  if (constants.length > 0)
+    parts.push(constants.map(({ name, default: value }) => `const ${name}: i32 = ${value};`).join("\n"));
   // The memory of the other code's workgroups is of the same arrays, which may lie in other vectors.
   const memoryOf = (all: ReadonlyMap<string, Place>): readonly string[] =>
     [...all.values()].flatMap(({ buffer, storage }) =>
@@ -109,6 +116,7 @@ export function emitKernel(
     bindings,
     uniform: uniform.words,
     features,
+    ...(constants.length > 0 && { constants }),
     ...(wide && { wide: { params: wideParams(kernel, wide.buffers), entryPoints: wideNames } }),
   };
   const notHonoured = entries.flatMap(serialLoops).map(({ loop, why }) => ({
@@ -147,6 +155,7 @@ function placesOf(
   give: (wish: string) => string,
   shared: ReadonlySet<string>,
   arrays: VectorArrays,
+  sizing: Sizing,
 ): { readonly places: Map<string, Place>; readonly variables: Map<string, Storage> } {
   const written = new Set(
     kernel.params.flatMap((param) => (param.kind === "tensor" && param.mode !== "in" ? [param.buffer] : [])),
@@ -161,7 +170,7 @@ function placesOf(
     const usage = {
       written: written.has(name),
       atomic: atomic.has(name),
-      size: local ? constantSize(shape) : undefined,
+      size: local ? countOf(buffer, arrays.get(name), shared.has(name), sizing) : undefined,
       shared: shared.has(name),
       lanes: arrays.get(name),
     };
@@ -182,25 +191,61 @@ function placesOf(
   return { places, variables };
 }
 
+/** What sizes of arrays become, where calls decide them. */
+interface Sizing {
+  readonly kernel: IrKernel;
+  readonly halves: Halves;
+  readonly give: (wish: string) => string;
+  readonly constants: WgslConstant[];
+}
+
+/** The cells of a local array: a number, or a new constant of the module that calls decide. */
+function countOf(
+  buffer: Buffer,
+  lanes = 1,
+  shared: boolean,
+  { kernel, halves, give, constants }: Sizing,
+): Count {
+  const known = constantSize(buffer.shape);
+  if (known !== undefined) return known / lanes;
+  const size = elementsOf(buffer.shape) ?? internalError("wgsl", `the size of ${buffer.name} is no shape`);
+  const name = give(`${buffer.name}_size`);
+  const most = Math.floor(limits.functionBytes / bytesHeld(buffer.dtype, halves) / lanes);
+  constants.push({
+    name,
+    default: Math.min(defaultCells, most),
+    value: lanes === 1 ? size : ["//", size, lanes],
+    // What a workgroup may share depends on the device, which refuses more by itself.
+    ...(!shared && { most }),
+    array: buffer.name,
+    place: placeOf(placeOfArray(buffer, kernel)),
+  });
+  return name;
+}
+
+/** So that the text is a valid module as it is: enough for the constant subscripts that it may have. */
+const defaultCells = 1024;
+
 /** The buffers as other code sees them, and by the names of the bindings, the arguments that lie in vectors there. */
 function placesInVectors(
   { kernel, entries, arrays, buffers }: WidePrepared,
   places: ReadonlyMap<string, Place>,
   module: ModuleScope,
   give: (wish: string) => string,
+  sizing: Sizing,
 ): { readonly places: Map<string, Place>; readonly arguments: ReadonlyMap<string, Storage> } {
   const shared = new Set(entries.flatMap(({ together }) => [...(together?.shared ?? [])]));
   const own = new Map(places);
   const args = new Map<string, Storage>();
   for (const buffer of kernel.buffers) {
-    const { name, space, shape } = buffer;
+    const { name, space } = buffer;
     const local = space === "local" || space === "panel";
     if (!local && !buffers.has(name)) continue;
     const before = places.get(name) ?? internalError("wgsl", `no buffer ${name}`);
     const usage = {
       written: false,
       atomic: false,
-      size: local ? constantSize(shape) : undefined,
+      size: local ? countOf(buffer, arrays.get(name), shared.has(name), sizing) : undefined,
       shared: shared.has(name),
       lanes: arrays.get(name),
     };

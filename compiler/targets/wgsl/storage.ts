@@ -9,6 +9,7 @@ import { valueDtype } from "../../ir/op-types.ts";
 import { fromBits, rawBits } from "./conversions.ts";
 import type { HelperSet } from "./helpers.ts";
 import { applyOp } from "./ops.ts";
+import type { Count } from "./sizes.ts";
 import { binary, call, element, primary, type Text } from "./text.ts";
 import { registerOf, type Halves, type Register } from "./types.ts";
 
@@ -16,11 +17,11 @@ export type AtomicOp = NonNullable<StoreStmt["atomic"]>;
 
 type Layout =
   /** `array<T, n>` of a function. */
-  | { readonly kind: "local"; readonly element: Register; readonly size: number; readonly lanes?: number }
+  | { readonly kind: "local"; readonly element: Register; readonly size: Count; readonly lanes?: number }
   /** One element a word, or an f16. */
   | { readonly kind: "plain"; readonly element: "f32" | "f16" | "i32" | "u32"; readonly lanes?: number }
   /** One element a word that is updated atomically; floats by their bits. */
-  | { readonly kind: "atomic"; readonly element: "i32" | "u32"; readonly size?: number }
+  | { readonly kind: "atomic"; readonly element: "i32" | "u32"; readonly size?: Count }
   /** Two words an element, the lower one first. */
   | { readonly kind: "pair" }
   /** Several elements a u32. */
@@ -30,8 +31,8 @@ type Layout =
 export interface Usage {
   readonly written: boolean;
   readonly atomic: boolean;
-  /** Elements of a local array. */
-  readonly size?: number;
+  /** Cells of a local array: its elements, or the vectors that it lies in. */
+  readonly size?: Count;
   /** Of an array, or an argument, that lies in vectors. */
   readonly lanes?: number;
   /** Whether it lies in workgroup memory. */
@@ -111,7 +112,7 @@ export class Storage {
   }
 
   /** The elements of a local array, or its vectors. */
-  get localSize(): number | undefined {
+  get localSize(): Count | undefined {
     return this.layout.kind === "local" || this.layout.kind === "atomic" ? this.layout.size : undefined;
   }
 
@@ -349,7 +350,7 @@ function layoutOf(buffer: Buffer, { atomic, written, size, shared, lanes }: Usag
     return {
       kind: "local",
       element: register,
-      size: (size ?? internalError("wgsl", `${buffer.name} has no size`)) / (lanes ?? 1),
+      size: size ?? internalError("wgsl", `${buffer.name} has no size`),
       ...(lanes !== undefined && { lanes }),
     };
   const { bits } = dtypeInfo(buffer.dtype);

@@ -19,14 +19,6 @@ the target has.`,
 to the next take a further one each, run-time checks one together. An entry point may see 8 of them on every device.
 Split the kernel in two, pack several arguments into one tensor with a leading dimension, or compile for another target.`,
   }),
-  K0603: entry<{ array: string }>({
-    severity: "error",
-    name: "array-sized-by-dimension",
-    message: ({ array }) =>
-      `the size of \`${array}\` depends on a dimension, and WGSL must know it when compiling`,
-    explain: `A local \`Array\` becomes a variable of the shader's function, whose size WGSL fixes at compile time.
-Give it a constant size, or fix the dimension with \`--shape\`, which turns it into a constant.`,
-  }),
   K0604: entry<{ array: string; bytes: number; limit: number }>({
     severity: "error",
     name: "local-arrays-too-large",

@@ -1,8 +1,14 @@
 // The WGSL of one artifact on one GPUDevice: its module, checked when it is loaded, and a kernel's pipelines, made by its
 // first call. What the shader compiler refuses is told with the `.kern` line that the emitted comments name.
 
-import type { KernelArtifact, WgslLaunch } from "../../../compiler/artifact.ts";
+import {
+  evaluateShape,
+  sizedModule,
+  type KernelArtifact,
+  type WgslLaunch,
+} from "../../../compiler/artifact.ts";
 import type { Span } from "../../../lang/source.ts";
+import type { BoundCall } from "../../call/bind.ts";
 import { kernError, spanOfPlace, type KernError } from "../../error.ts";
 import { computeStage } from "./constants.ts";
 import { firstLine, type GpuContext } from "./context.ts";
@@ -121,6 +127,28 @@ export function sourceOf(code: string, line: number): Span | undefined {
     if (found) return spanOfPlace({ file: found[1]!, line: Number(found[2]), column: 1, text: found[3]! });
   }
   return undefined;
+}
+
+/** The module's text for a call, whose dims decide sizes of arrays; refuses those that no shader can hold. */
+export function codeFor(
+  code: string,
+  { signature }: KernelArtifact,
+  launch: WgslLaunch,
+  call: BoundCall,
+): string {
+  for (const { array, value, most = Infinity, place } of launch.constants ?? []) {
+    const cells = evaluateShape(value, call.value);
+    if (cells > most)
+      throw kernError(
+        "K0727",
+        {
+          what: `\`${signature.name}\``,
+          why: `\`${array}\` takes ${cells} places in this call, and a shader holds ${most}`,
+        },
+        { span: place && spanOfPlace(place) },
+      );
+  }
+  return sizedModule(code, launch, call.value);
 }
 
 /** The program of this text in a context, compiled at most once. */

@@ -21,7 +21,7 @@ import { firstLine, type GpuContext } from "./context.ts";
 import { GpuStorage } from "./memory.ts";
 import { doubtful, type Outcome } from "./outcome.ts";
 import { bringBack, copyBeside, copyIn, place, type BufferCopy, type Placed } from "./placement.ts";
-import { programOf, type KernelPipelines } from "./program.ts";
+import { codeFor, programOf, type KernelPipelines } from "./program.ts";
 import { uniformOf } from "./uniform.ts";
 import { windowOf } from "./window.ts";
 
@@ -73,7 +73,7 @@ export class KernelRunner {
     try {
       // In turns, so that calls reach the GPU in the order in which they were made.
       const prepared = await this.machine.turns.take(async () => {
-        await programOf(context, this.code).check();
+        await programOf(context, codeFor(this.code, this.kernel, this.launch, call)).check();
         const ready = await this.prepare(context, call, given);
         results = await context.encode(ready.uniform.byteLength, (batch) => this.encode(ready, batch));
         return ready;
@@ -140,7 +140,8 @@ export class KernelRunner {
       const layout = layouts.get(param)!;
       return liesInVectors({ ...layout, strides: passedStrides(layout) });
     });
-    const pipelines = await programOf(context, this.code).pipelinesOf(this.kernel, this.launch, wide);
+    const code = codeFor(this.code, this.kernel, this.launch, call);
+    const pipelines = await programOf(context, code).pipelinesOf(this.kernel, this.launch, wide);
     return { context, pipelines, call, placed, copies, bindings, uniform, status };
   }
 
