@@ -1,4 +1,4 @@
-// Sizes for the library's kernels whose local arrays depend on dimensions: WGSL must know them when compiling.
+// Sizes for the library’s kernels whose local arrays depend on dimensions: shaders for other sizes are compiled anew.
 
 export const arraySizes: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   "stdlib/attention.kern": { D: 8, E: 8 },

@@ -107,6 +107,30 @@ describe.skipIf(typeof opened === "string")(`failures on the GPU ${skipReason(op
     expect(await valuesOf((await (await scaleOn(device))({ x: floats(3), s: 2 })).y!)).toEqual([6]);
   });
 
+  test("an array whose size a call decides: as many shaders as sizes, and none that is too large", async () => {
+    const reverse = `kernel reverse(x: Tensor[f32, M, N], out y: Tensor[f32, M, N]):
+    @parallel
+    for i in range(M):
+        var row = Array[f32, 2 * N]()
+        for j in range(N):
+            row[2 * j] = x[i, j]
+        for j in range(N):
+            y[i, j] = row[2 * (N - 1 - j)]
+`;
+    const made = await compile({ path: "reverse.kern", text: reverse }, device.compileOptions);
+    const call = (await device.load(made))["reverse"]!;
+    const reversed = async (...row: number[]) =>
+      valuesOf((await call({ x: tensor(Float32Array.from(row), [1, row.length]) }))["y"]!);
+    expect(await reversed(1, 2, 3)).toEqual([3, 2, 1]);
+    expect(await reversed(7)).toEqual([7]);
+    expect(await reversed()).toEqual([]);
+    const error = await errorOf(reversed(...new Float32Array(1025)));
+    expect(error.message).toMatch(
+      /K0727: .*`row` takes 2050 places in this call, and a shader holds 2048\n.*at reverse.kern:4/,
+    );
+    expect(await reversed(1, 2, 3, 4)).toEqual([4, 3, 2, 1]);
+  });
+
   test("commands that are refused leave no stale data, in what depends on them either", async () => {
     const scale = await scaleOn(device);
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
