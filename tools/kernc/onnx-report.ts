@@ -1,7 +1,7 @@
 // What `kernc onnx inspect` shows: a model's face, and what became of it for given inputs.
 
 import { dtypeInfo } from "../../lang/dtypes.ts";
-import type { Tensor } from "../../runtime/index.ts";
+import { Tensor } from "../../runtime/tensor/tensor.ts";
 import type { Way } from "../../runtime/graph/builder.ts";
 import { opName, type Graph } from "../../runtime/graph/graph.ts";
 import { portText, type Model } from "../../runtime/onnx/model.ts";
@@ -40,12 +40,14 @@ function columns(counts: readonly [string, number][]): string[] {
   return counts.map(([name, count]) => `  ${name.padEnd(width)}  ${String(count).padStart(4)}`);
 }
 
-function weightLine({ constants }: Graph): string {
-  const bytes = [...constants.values()].reduce(
-    (sum, { size, dtype }) => sum + (size * dtypeInfo(dtype).bits) / 8,
-    0,
+/** Constants of the graph, as its own or as nodes. */
+function weightLine({ constants, nodes }: Graph): string {
+  const made = nodes.flatMap(({ domain, op, attributes: { value } }) =>
+    domain === "" && op === "Constant" && value instanceof Tensor ? [value] : [],
   );
-  return `${constants.size} weights, ${(bytes / 2 ** 20).toFixed(2)} MiB`;
+  const all = [...constants.values(), ...made];
+  const bytes = all.reduce((sum, { size, dtype }) => sum + (size * dtypeInfo(dtype).bits) / 8, 0);
+  return `${all.length} weights, ${(bytes / 2 ** 20).toFixed(2)} MiB`;
 }
 
 async function runLines(model: Model, inputs: Record<string, Tensor>): Promise<string[]> {
