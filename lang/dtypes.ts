@@ -117,6 +117,9 @@ export const isInteger = (dtype: Dtype): boolean =>
   dtypes[dtype].kind === "int" || dtypes[dtype].kind === "uint";
 export const isSigned = (dtype: Dtype): boolean => dtypes[dtype].kind === "int";
 
+/** The dtype that a tensor's elements have as values: those of less than a byte are read as i32, and written from it. */
+export const valueDtype = (dtype: Dtype): Dtype => (dtypes[dtype].storageOnly ? "i32" : dtype);
+
 /** Values of 64-bit integers are bigints everywhere in the compiler; all other numbers are JS numbers. */
 export const isWide = (dtype: Dtype): boolean => isInteger(dtype) && dtypes[dtype].bits === 64;
 

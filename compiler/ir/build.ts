@@ -3,9 +3,9 @@
 
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import type { Span } from "../../lang/source.ts";
-import type { Dtype } from "../../lang/dtypes.ts";
+import { valueDtype, type Dtype } from "../../lang/dtypes.ts";
 import type { Expr, IrType, OpExpr } from "./ir.ts";
-import { resultType, valueDtype } from "./op-types.ts";
+import { resultType } from "./op-types.ts";
 import type { OpName } from "./ops.ts";
 
 /** Applies an op whose result type follows from its operands. */

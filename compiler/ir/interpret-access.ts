@@ -3,10 +3,9 @@
 
 import type { Span } from "../../lang/source.ts";
 import type { Expr, Scalar, StoreStmt } from "./ir.ts";
-import { dtypeInfo } from "../../lang/dtypes.ts";
+import { dtypeInfo, valueDtype } from "../../lang/dtypes.ts";
 import { normalise } from "./values.ts";
 import { laneFunction } from "./lane-functions.ts";
-import { valueDtype } from "./op-types.ts";
 import { Fault, type Cell, type Thunk } from "./interpret-machine.ts";
 
 type IntThunk = () => number;

@@ -1,7 +1,7 @@
 // What the op table says about types: the result type of an application, and what is wrong with one. The
 // builders, the text parser and the verifier ask here, so that the rules are read in one place.
 
-import { dtypeInfo, isFloat, isInteger, type Dtype } from "../../lang/dtypes.ts";
+import { isFloat, isInteger, type Dtype } from "../../lang/dtypes.ts";
 import { sameType, type IrType } from "./ir.ts";
 import { opInfo, type OperandClass, type OpName } from "./ops.ts";
 
@@ -91,9 +91,4 @@ export function opProblem(
   if (!expected || !sameType(expected, result))
     return `has the type ${typeText(result)}${expected ? ` instead of ${typeText(expected)}` : ""}`;
   return info.check?.(args, result, imm);
-}
-
-/** The dtype that a buffer's elements have as values: sub-byte elements are read as i32. */
-export function valueDtype(dtype: Dtype): Dtype {
-  return dtypeInfo(dtype).storageOnly ? "i32" : dtype;
 }

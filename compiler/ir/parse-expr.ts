@@ -1,9 +1,9 @@
 // Expressions of the IR's text form. Types come from the op table, the declarations in scope and the literals.
 
-import { isDtype, isFloat, isWide, type Dtype } from "../../lang/dtypes.ts";
+import { isDtype, isFloat, isWide, valueDtype, type Dtype } from "../../lang/dtypes.ts";
 import type { Expr, IrType, Scalar } from "./ir.ts";
 import { i32 } from "./ir.ts";
-import { resultType, valueDtype } from "./op-types.ts";
+import { resultType } from "./op-types.ts";
 import { isOpName, opInfo, type OpName } from "./ops.ts";
 import { infixByText } from "./text-names.ts";
 import type { Token, TokenReader } from "./text-tokens.ts";

@@ -1,10 +1,10 @@
 // The rules of well-formed IR, one function each: what is wrong with a node where it stands, or undefined. They
 // may assume that a node's operands passed already.
 
-import { dtypeInfo, isDtype } from "../../lang/dtypes.ts";
+import { dtypeInfo, isDtype, valueDtype } from "../../lang/dtypes.ts";
 import type { Expr, IrKernel, IrType, Stmt } from "./ir.ts";
 import { sameType } from "./ir.ts";
-import { opProblem, typeText, valueDtype } from "./op-types.ts";
+import { opProblem, typeText } from "./op-types.ts";
 import { isOpName } from "./ops.ts";
 import { normalise } from "./values.ts";
 import type { Scope } from "./verify-scope.ts";

@@ -2,6 +2,7 @@
 // inlined calls) are emitted before it; what the source evaluates lazily stays unevaluated, or has its loads guarded.
 
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
+import { valueDtype } from "../../lang/dtypes.ts";
 import type { TCond, TExpr, TGet, TIndex, TLogical, TSimdLoad, TView } from "../../lang/typed.ts";
 import { bool, constant, i32, int, op, type Expr, type Stmt } from "../ir/ir.ts";
 import { opInfo } from "../ir/ops.ts";
@@ -196,14 +197,14 @@ export function load(
   guard?: Expr,
 ): Expr {
   const index = bufferIndex(view, indices, lanes);
-  return { kind: "load", type: { dtype: valueDtype(view), lanes }, buffer: view.buffer, index, guard, span };
-}
-
-/** Elements of packed storage types are computed with as i32. */
-function valueDtype(view: View): Expr["type"]["dtype"] {
-  return view.dtype === "i4" || view.dtype === "u4" || view.dtype === "i2" || view.dtype === "u2"
-    ? "i32"
-    : view.dtype;
+  return {
+    kind: "load",
+    type: { dtype: valueDtype(view.dtype), lanes },
+    buffer: view.buffer,
+    index,
+    guard,
+    span,
+  };
 }
 
 function lowerGet(cx: Lowering, expr: TGet): Expr {

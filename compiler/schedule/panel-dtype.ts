@@ -2,8 +2,7 @@
 // which are summed along vectors. Those are widened to 16 bits once, when the panel is packed, instead of in every step:
 // 16 bits are what the pair products of the machine take.
 
-import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
-import { valueDtype } from "../ir/op-types.ts";
+import { dtypeInfo, valueDtype, type Dtype } from "../../lang/dtypes.ts";
 import { op, type Buffer, type Expr, type LoadExpr } from "../ir/ir.ts";
 import { visitBlock, visitExprs, type Block } from "../ir/walk.ts";
 import { narrowFactor, narrowOf, type Quads } from "../passes/vectorize/pair-sums.ts";

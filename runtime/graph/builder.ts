@@ -1,7 +1,7 @@
 // Builds a program, value by value. Operators are rows of `ops/`; each calls these few functions. What is known without running
 // anything (shapes, constants, elements of constants) is known here.
 
-import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
+import { dtypeInfo, isFloat, isSigned, valueDtype, type Dtype } from "../../lang/dtypes.ts";
 import { contiguousStrides, isContiguous, sizeOf, type Layout } from "../tensor/layout.ts";
 import { tensor, type Tensor } from "../tensor/tensor.ts";
 import { dataOf, type Value as Element } from "../tensor/values.ts";
@@ -79,7 +79,7 @@ export class Builder {
     const op: MapOp = {
       text,
       operands: inputs.map((_, input) => ({ input })),
-      dtype,
+      dtype: valueDtype(dtype),
       imports: (options.uses ?? []).map(importOf),
       origin: this.origin,
     };
@@ -173,8 +173,10 @@ export class Builder {
 
   cast(value: Value, dtype: Dtype): Value {
     if (value.dtype === dtype) return value;
-    const truth = dtype === "bool" ? "$0 != 0" : value.dtype === "bool" ? "$T(1) if $0 else $T(0)" : "$T($0)";
-    return this.map(truth, [value], { dtype });
+    if (dtype === "bool") return this.map("$0 != 0", [value], { dtype });
+    if (value.dtype === "bool") return this.map("$T(1) if $0 else $T(0)", [value], { dtype });
+    if (isFloat(value.dtype)) return this.map(saturated("$0", dtype), [value], { dtype });
+    return this.map(lowBits("i32($0)", dtype) ?? "$T($0)", [value], { dtype });
   }
 
   private add(
@@ -189,6 +191,19 @@ export class Builder {
     this.steps.push(made);
     return outputs;
   }
+}
+
+/** A number, an expression in Kern, as the nearest one that a dtype has. */
+export function saturated(number: string, dtype: Dtype): string {
+  const { min, max, storageOnly } = dtypeInfo(dtype);
+  return storageOnly ? `clamp(i32(${number}), ${min}, ${max})` : `${dtype}(${number})`;
+}
+
+/** What a dtype of less than a byte keeps of an i32, an expression in Kern; undefined for dtypes that values may have. */
+function lowBits(number: string, dtype: Dtype): string | undefined {
+  const { bits, max, storageOnly } = dtypeInfo(dtype);
+  if (!storageOnly) return undefined;
+  return isSigned(dtype) ? `(${number} << ${32 - bits}) >> ${32 - bits}` : `${number} & ${max}`;
 }
 
 function importOf(path: string): Import {

@@ -2,7 +2,7 @@
 // element is a scalar, so that the same text serves every shape that broadcasts the same way: the text is the key under
 // which a compiled kernel is kept.
 
-import type { Dtype } from "../../lang/dtypes.ts";
+import { valueDtype, type Dtype } from "../../lang/dtypes.ts";
 import { contiguousStrides, isContiguous, sizeOf, type Layout } from "../tensor/layout.ts";
 import { valueAt } from "../tensor/values.ts";
 import { HostStorage, viewAs } from "../tensor/storage.ts";
@@ -47,7 +47,7 @@ export function mapSource(step: MapStep, inPlace?: number): Launch {
     const name = `x${n}`;
     if (element !== undefined) {
       scalars[name] = element;
-      parameters.push(`${name}: ${dtype}`);
+      parameters.push(`${name}: ${valueDtype(dtype)}`);
       return name;
     }
     const axes = all.filter((axis) => nest.strides[n]![axis] !== 0);
@@ -250,7 +250,7 @@ function attached(
     const own = `${name}${n}`;
     const constant = constantElement(input);
     if (constant !== undefined) {
-      list.scalar(own, input.value.dtype, constant);
+      list.scalar(own, valueDtype(input.value.dtype), constant);
       return own;
     }
     const { shape, strides, offset } = layoutOf(input);
@@ -271,8 +271,8 @@ function attached(
     return `${own}[${axes.length === 0 ? "0" : axes.map((axis) => indices[axis]).join(", ")}]`;
   });
   const { lines, names } = operations(ops, operands);
-  const given = element === undefined ? [] : [`${element}: ${inputs[0]!.value.dtype}`];
-  const head = `def ${name}(${[...given, ...indices.map((index) => `${index}: index`)].join(", ")}) -> ${tensor.dtype}:`;
+  const given = element === undefined ? [] : [`${element}: ${valueDtype(inputs[0]!.value.dtype)}`];
+  const head = `def ${name}(${[...given, ...indices.map((index) => `${index}: index`)].join(", ")}) -> ${valueDtype(tensor.dtype)}:`;
   return [head, ...[...lines, `return ${names.at(-1)}`].map((line) => `    ${line}`)];
 }
 

@@ -8,6 +8,7 @@ import { openDevice, OpRegistry, tensor, valuesOf, type Device, type Tensor } fr
 import { random } from "../random.ts";
 import { opsetRange } from "./import.ts";
 import { loadModel } from "./index.ts";
+import { numberOf } from "./tensors.ts";
 
 interface Case {
   readonly op: string;
@@ -235,11 +236,12 @@ async function apart(
   reference: Uint8Array,
   own: Uint8Array,
   inputs: Readonly<Record<string, Tensor>>,
+  fusion = true,
 ): Promise<number> {
   const session = await openReference(reference);
   const wanted = await session.run(inputs);
   await session.close();
-  const found = await (await loadModel(own, { device, registry: new OpRegistry() })).run(inputs);
+  const found = await (await loadModel(own, { device, registry: new OpRegistry(), fusion })).run(inputs);
   let worst = 0;
   for (const [name, want] of Object.entries(wanted)) {
     expect(found[name]!.shape, name).toEqual(want.shape);
@@ -261,5 +263,41 @@ describe("results are onnxruntime's", () => {
     const version = Math.min(each.version ?? opsetRange.last, opsetRange.last);
     const own = modelBytes(modelOf({ ...each, version }));
     expect(await apart(modelBytes(modelOf(each)), own, inputs)).toBeLessThan(2e-5);
+  });
+});
+
+describe("integers of four bits are onnxruntime's", () => {
+  const columns = tensor(Float32Array.of(0.5, 0.21, 0.03), [3]);
+  const blocks = random("f32", [2, 3], { seed: seed++, low: 0.1, high: 0.5 });
+  const forms = [
+    ["i4", "one scale", [3, 5], { scale: tensor(Float32Array.of(0.3), []) }, {}],
+    ["u4", "a scale a column", [7, 3], { columns, zero: tensor(Uint8Array.of(0x83, 0x0f), [3], "u4") }, {}],
+    ["i4", "a scale a block of three", [2, 7], { blocks }, { block_size: 3 }],
+  ] as const;
+  test.each(forms)("%s, %s", async (dtype, _, shape, constants, own) => {
+    const names = Object.keys(constants);
+    const attributes: Record<string, number> = { axis: 1, ...own };
+    const named: Record<string, number> = "zero" in constants ? {} : { output_dtype: numberOf(dtype)! };
+    const model = modelBytes({
+      version: 21,
+      inputs: [["x", "f32", ...shape]],
+      outputs: [
+        ["y", "f32", ...shape],
+        ["integers", "i32", ...shape],
+      ],
+      nodes: [
+        {
+          op: "QuantizeLinear",
+          inputs: ["x", ...names],
+          outputs: ["q"],
+          attributes: { ...attributes, ...named },
+        },
+        { op: "DequantizeLinear", inputs: ["q", ...names], outputs: ["y"], attributes },
+        { op: "Cast", inputs: ["q"], outputs: ["integers"], attributes: { to: numberOf("i32")! } },
+      ],
+      constants,
+    });
+    const x = f32(...shape);
+    for (const fusion of [true, false]) expect(await apart(model, model, { x }, fusion)).toBeLessThan(1e-6);
   });
 });

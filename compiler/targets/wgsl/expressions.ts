@@ -2,8 +2,8 @@
 // variable and an `if` in front of the statement; everything else is written where it stands.
 
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
+import { valueDtype } from "../../../lang/dtypes.ts";
 import { rangeOf, type Ranges } from "../../ir/ranges.ts";
-import { valueDtype } from "../../ir/op-types.ts";
 import { i32, int, ref, type Buffer, type Expr, type LoadExpr, type OpExpr } from "../../ir/ir.ts";
 import { operandsOf, someExpr } from "../../ir/walk.ts";
 import { add, mul } from "../../passes/fold.ts";

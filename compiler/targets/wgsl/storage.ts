@@ -2,10 +2,9 @@
 // of an array, f16 is an array of f16 where a device has such; narrower ones share u32 words. A store into a shared word changes nothing
 // but the element's own bits, atomically, so that neighbours may be written at the same time.
 
-import { dtypeInfo, isFloat, type Dtype } from "../../../lang/dtypes.ts";
+import { dtypeInfo, isFloat, valueDtype, type Dtype } from "../../../lang/dtypes.ts";
 import { internalError } from "../../../lang/diagnostics/internal-error.ts";
 import type { Buffer, StoreStmt } from "../../ir/ir.ts";
-import { valueDtype } from "../../ir/op-types.ts";
 import { fromBits, rawBits } from "./conversions.ts";
 import type { HelperSet } from "./helpers.ts";
 import { applyOp } from "./ops.ts";

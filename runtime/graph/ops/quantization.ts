@@ -5,7 +5,7 @@ import type { Dtype } from "../../../lang/dtypes.ts";
 import { dtypeOf } from "../../onnx/tensors.ts";
 import { sizeOf } from "../../tensor/layout.ts";
 import { valuesOf } from "../../tensor/values.ts";
-import { isFloating } from "../builder.ts";
+import { isFloating, saturated } from "../builder.ts";
 import type { Value } from "../program.ts";
 import { addBias, convolveNode } from "./convolution.ts";
 import { byteConvolution, byteProduct, type Bytes } from "./integers.ts";
@@ -45,7 +45,7 @@ export function quantized(
     : `round(${wide}($0) / ${wide}($1))`;
   const inputs = [x, along(node, x, scale), ...(zero ? [along(node, x, zero)] : [])];
   // What is too large or too small becomes the nearest integer that there is, as conversions do.
-  return b.map(`$T(${shifted})`, inputs, { dtype });
+  return b.map(saturated(shifted, dtype), inputs, { dtype });
 }
 
 const quantizeLinear: Build = async (node) => {
@@ -167,9 +167,9 @@ function requantized(
   const { b } = node;
   const [first, second] = scales as [Value, Value];
   const factor = b.map("$0 * $1 / $2", [first, second, b.reshape(scale, [])]);
-  return b.map("$T(round(f32($0) * $1) + f32($2))", [sum, factor, b.reshape(zero, [])], {
-    dtype: zero.dtype,
-  });
+  const { dtype } = zero;
+  const number = "round(f32($0) * $1) + f32($2)";
+  return b.map(saturated(number, dtype), [sum, factor, b.reshape(zero, [])], { dtype });
 }
 
 const qLinearMatmul: Build = async (node) => {
