@@ -551,6 +551,25 @@ export interface ModuleHost {
   ): SourceFile | { readonly why: string } | undefined;
 }
 
+/** What a name means: where it is declared, as what, and its type where it has one by itself. */
+export interface Meaning {
+  readonly declared: Span;
+  /** A `SymKind`, or in words: `function`, `kernel`, `constant`. */
+  readonly what: string;
+  readonly type?: Type;
+}
+
+/**
+ * Hears what the names of a module mean, for editors: at their uses, and at declarations themselves. A generic definition is checked
+ * for each dtype, so the same name may be told several times, with other types.
+ */
+export type NameObserver = (at: Span, meaning: Meaning) => void;
+
 /** Signature of the checker. */
-export type CheckModule = (file: SourceFile, host: ModuleHost, sink: DiagnosticSink) => TypedModule;
+export type CheckModule = (
+  file: SourceFile,
+  host: ModuleHost,
+  sink: DiagnosticSink,
+  observer?: NameObserver,
+) => TypedModule;
 export type { Diagnostic };

@@ -15,7 +15,15 @@ const out = join(root, "dist");
 const input = {
   cwd: root,
   platform: "node",
-  external: [/^node:/, /^binaryen($|\/)/, /^prettier($|\/)/, /^unplugin($|\/)/, /^onnx-buf$/, /^@bufbuild\//],
+  external: [
+    /^node:/,
+    /^binaryen($|\/)/,
+    /^prettier($|\/)/,
+    /^vscode-languageserver/,
+    /^unplugin($|\/)/,
+    /^onnx-buf$/,
+    /^@bufbuild\//,
+  ],
   treeshake: {
     moduleSideEffects: [
       { test: /kernc\.ts$/, sideEffects: true },
@@ -56,13 +64,13 @@ await bundle.close();
 const program = await rolldown({
   ...input,
   input: "tools/kernc/program.ts",
-  external: [/^node:/, /^binaryen($|\/)/, /^prettier$/],
+  external: [/^node:/, /^binaryen($|\/)/, /^prettier$/, /^vscode-languageserver/],
 });
 const { output: programOutput } = await program.generate({ ...style, format: "cjs", codeSplitting: false });
 await program.close();
 // `kernc.ts` hands its own `import()` to the program.
 const code = programOutput[0].code.replaceAll(
-  /\bimport\((?=["'`](node:|binaryen|prettier)|[^)]*nodePackage\))/g,
+  /\bimport\((?=["'`](node:|binaryen|prettier|vscode-languageserver)|[^)]*nodePackage\))/g,
   "__import(",
 );
 // The last line says which compiled code is this text's.

@@ -7,6 +7,7 @@ import type { Decorator, Expr, LoopTarget, Stmt } from "../syntax/ast.ts";
 import type { AnnotationValue, LoopName, TargetName } from "../typed.ts";
 import { markUsed, suggestion, type Cx } from "./context.ts";
 import { check } from "./expressions.ts";
+import { indexType } from "./types.ts";
 
 export interface LoopTable {
   /** Where each name is bound. */
@@ -70,6 +71,7 @@ export function collectLoops(cx: Cx, stmt: Stmt, decorators: readonly Decorator[
         });
         return undefined;
       }
+      place.session.observer?.(span, { declared: spans[0]!, what: "loop", type: indexType });
       const entity = cx.scope.lookup(name);
       if (entity?.kind === "value" && entity.value.kind === "pack") {
         return entity.value.items.map((item) => (item.kind === "ref" ? item.sym.name : name));
@@ -150,7 +152,7 @@ function constantValue(cx: Cx, expr: Expr): AnnotationValue[] | undefined {
 }
 
 function operandValue(cx: Cx, name: string, span: Span, annotation: string): AnnotationValue[] | undefined {
-  const entity = cx.scope.lookup(name);
+  const entity = cx.lookup(name, span);
   if (entity?.kind === "sym" && (entity.sym.type.kind === "tensor" || entity.sym.type.kind === "array")) {
     markUsed(cx, entity.sym);
     return [{ kind: "ref", sym: entity.sym }];

@@ -3,7 +3,7 @@
 
 import type { Span, SourceFile } from "../source.ts";
 import type { Module } from "../syntax/ast.ts";
-import type { ModuleHost, Sym, TAnnotation, TFunction, Type } from "../typed.ts";
+import type { ModuleHost, NameObserver, Sym, TAnnotation, TFunction, Type } from "../typed.ts";
 import {
   diagnostic,
   nearest,
@@ -12,7 +12,7 @@ import {
   type DiagnosticSink,
 } from "../diagnostics/diagnostic.ts";
 import type { CatalogueCode, Params } from "../diagnostics/catalogue/index.ts";
-import { Scope, type Entity } from "./scope.ts";
+import { meaningOf, Scope, type Entity } from "./scope.ts";
 import type { FunctionTemplate, KernelEntry } from "./values.ts";
 
 export interface ModuleInfo {
@@ -34,6 +34,7 @@ export interface ModuleInfo {
 /** State of one `checkModule` and of the instantiations asked for afterwards. */
 export class Session {
   readonly host: ModuleHost;
+  readonly observer: NameObserver | undefined;
   readonly modules = new Map<string, ModuleInfo>();
   /** Files being loaded, outermost first; a file that appears twice is an import cycle. */
   readonly loading: SourceFile[] = [];
@@ -41,8 +42,9 @@ export class Session {
   readonly elaborating: { readonly decl: object; readonly name: string }[] = [];
   private readonly functionIds = new Map<TFunction, number>();
 
-  constructor(host: ModuleHost) {
+  constructor(host: ModuleHost, observer?: NameObserver) {
     this.host = host;
+    this.observer = observer;
   }
 
   /** A number that stands for a function instance in the key of another instance. */
@@ -132,6 +134,13 @@ export class Cx {
     this.body.sink.add(diagnostic(code, params, span, details));
   }
 
+  /** What a name means here, the nearest declaration first; `span` is where it is written. */
+  lookup(name: string, span: Span): Entity | undefined {
+    const entity = this.scope.lookup(name);
+    if (entity) this.session.observer?.(span, meaningOf(entity));
+    return entity;
+  }
+
   /** Declares a name, unless this scope has it already. */
   declare(name: string, entity: Entity): void {
     const before = this.scope.own(name);
@@ -142,6 +151,7 @@ export class Cx {
       });
     }
     this.scope.declare(name, entity);
+    this.session.observer?.(entity.span, meaningOf(entity));
   }
 
   /** Declares a Sym of this body. */

@@ -136,7 +136,7 @@ export function spread(cx: Cx, expr: Expr): Value[] {
 // ---- names ---------------------------------------------------------------------------------------
 
 function checkName(cx: Cx, expr: NameExpr): Value {
-  const entity = cx.scope.lookup(expr.text);
+  const entity = cx.lookup(expr.text, expr.span);
   if (entity) return entityValue(cx, entity, expr.span);
   return builtinValue(cx, expr.text, expr.span) ?? unknownName(cx, expr.text, expr.span);
 }

@@ -8,6 +8,7 @@ import type {
   InstanceRequest,
   KernelTemplate,
   ModuleHost,
+  NameObserver,
   TKernel,
   TTest,
   TypedModule,
@@ -33,8 +34,9 @@ export const checkModule: CheckModule = (
   file: SourceFile,
   host: ModuleHost,
   sink: DiagnosticSink,
+  observer?: NameObserver,
 ): TypedModule => {
-  const session = new Session(host);
+  const session = new Session(host, observer);
   const own = new Sink();
   const module = loadModule(session, file, file.path, isStd(file), true, own);
   resolveAll(module);

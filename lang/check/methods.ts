@@ -3,7 +3,7 @@
 
 import type { Span } from "../source.ts";
 import type { CallExpr } from "../syntax/ast.ts";
-import { isInteger, isFloat } from "../dtypes.ts";
+import { isInteger, isFloat, valueDtype } from "../dtypes.ts";
 import type { ArrayType, SimdType, TensorType, TExpr, TStore, Type } from "../typed.ts";
 import { arityError } from "./arguments.ts";
 import { coerce } from "./coercion.ts";
@@ -12,7 +12,7 @@ import { exactInt } from "./exact.ts";
 import { check, spread } from "./expressions.ts";
 import { whyNotWritable } from "./places.ts";
 import { fullIndices } from "./subscripts.ts";
-import { boolType, constant, describe, isError, readDtype, scalarType, typeName } from "./types.ts";
+import { boolType, constant, describe, isError, scalarType, typeName } from "./types.ts";
 import { errorValue, exact, typed, type BracketArg, type Value } from "./values.ts";
 
 export function callMethod(
@@ -60,7 +60,7 @@ function argumentsOf(
 }
 
 const elementOf = (type: TensorType | ArrayType): Type =>
-  type.kind === "array" ? type.elem : scalarType(readDtype(type.dtype));
+  type.kind === "array" ? type.elem : scalarType(valueDtype(type.dtype));
 
 function get(cx: Cx, base: TExpr, type: TensorType | ArrayType, expr: CallExpr): Value {
   const args = argumentsOf(cx, expr, "`get`", "default");

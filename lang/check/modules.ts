@@ -6,7 +6,7 @@ import type { ComptimeDecl, ImportDecl, Item, Module, Name } from "../syntax/ast
 import { parse } from "../syntax/index.ts";
 import { DiagnosticSink, type Diagnostic } from "../diagnostics/diagnostic.ts";
 import { Cx, makeBody, suggestion, type ModuleInfo, type Session } from "./context.ts";
-import { Scope, type Entity } from "./scope.ts";
+import { meaningOf, Scope, type Entity } from "./scope.ts";
 import { errorValue, isComptime, type FunctionTemplate, type KernelEntry, type Value } from "./values.ts";
 import { check } from "./expressions.ts";
 import { coerce } from "./coercion.ts";
@@ -181,6 +181,7 @@ export function memberOf(cx: Cx, module: ModuleInfo, name: Name): Value {
     return errorValue(name.span);
   }
   if (entity.kind === "sym") return errorValue(name.span);
+  cx.session.observer?.(name.span, meaningOf(entity));
   const value = entity.kind === "lazy" ? entity.resolve() : entity.value;
   return { ...value, span: name.span };
 }

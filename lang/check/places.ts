@@ -128,7 +128,7 @@ function placeOf(cx: Cx, expr: Expr): TExpr | undefined {
 }
 
 function namedPlace(cx: Cx, expr: NameExpr): TExpr | undefined {
-  const entity = cx.scope.lookup(expr.text);
+  const entity = cx.lookup(expr.text, expr.span);
   if (entity?.kind === "sym") return { kind: "ref", sym: entity.sym, type: entity.sym.type, span: expr.span };
   if (!entity) {
     if (nameHabit(expr.text)) unknownName(cx, expr.text, expr.span);

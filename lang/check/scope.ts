@@ -2,7 +2,7 @@
 // module, and then (elsewhere) the built-ins.
 
 import type { Span } from "../source.ts";
-import type { Sym } from "../typed.ts";
+import type { Meaning, Sym } from "../typed.ts";
 import type { Body } from "./context.ts";
 import type { Value } from "./values.ts";
 
@@ -42,5 +42,27 @@ export class Scope {
   *visible(): Iterable<string> {
     yield* this.entities.keys();
     if (this.parent) yield* this.parent.visible();
+  }
+}
+
+/** Where an entity is declared: a function or a kernel where its own text is, whatever imports lie between. */
+export function meaningOf(entity: Entity): Meaning {
+  if (entity.kind === "sym") {
+    const { kind, span, type } = entity.sym;
+    return { declared: span, what: kind, type };
+  }
+  const { span, what } = entity;
+  if (entity.kind === "lazy") return { declared: span, what };
+  const { value } = entity;
+  switch (value.kind) {
+    case "function":
+    case "kernel":
+      return { declared: value.template.decl.name.span, what: value.kind };
+    case "module":
+      return { declared: { file: value.module.file, start: 0, end: 0 }, what: "module" };
+    case "typed":
+      return { declared: span, what, type: value.expr.type };
+    default:
+      return { declared: span, what };
   }
 }

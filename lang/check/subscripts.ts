@@ -1,6 +1,7 @@
 // Subscripts: elements `x[i, j]`, views `x[i, :]`, lanes `v[2]`, tuple items `t[0]`, sizes `x.shape[0]`, and
 // compile-time arguments `f[T=f16]`.
 
+import { valueDtype } from "../dtypes.ts";
 import type { Span } from "../source.ts";
 import type { IndexExpr, IndexItem, SliceItem } from "../syntax/ast.ts";
 import type { ArrayType, TExpr, TensorType, TView, Type } from "../typed.ts";
@@ -14,7 +15,6 @@ import {
   indexType,
   intConst,
   isError,
-  readDtype,
   scalarType,
   showExpr,
   typeName,
@@ -224,7 +224,7 @@ function elementOrView(
     return errorValue(span);
   }
   if (parts.every((part) => part.kind === "at")) {
-    const elem: Type = type.kind === "array" ? type.elem : scalarType(readDtype(type.dtype));
+    const elem: Type = type.kind === "array" ? type.elem : scalarType(valueDtype(type.dtype));
     return typed({ kind: "index", base, indices: parts.map((part) => part.index), type: elem, span });
   }
   if (type.kind === "array") {

@@ -2,7 +2,7 @@
 
 import type { Span } from "../source.ts";
 import type { CallExpr } from "../syntax/ast.ts";
-import { dtypeInfo, isFloat, isInteger, type Dtype } from "../dtypes.ts";
+import { dtypeInfo, isFloat, isInteger, valueDtype, type Dtype } from "../dtypes.ts";
 import type { TExpr, TTestValue, Type } from "../typed.ts";
 import { arityError } from "./arguments.ts";
 import { reportMixed, reportOperand } from "./arithmetic.ts";
@@ -11,7 +11,7 @@ import type { Cx } from "./context.ts";
 import { check, spread } from "./expressions.ts";
 import { exactReal } from "./exact.ts";
 import { typeOfValue } from "./type-expressions.ts";
-import { boolType, f32Type, indexType, intConst, isError, readDtype, scalarType, typeName } from "./types.ts";
+import { boolType, f32Type, indexType, intConst, isError, scalarType, typeName } from "./types.ts";
 import { errorValue, exact, typed, type BracketArg, type Value } from "./values.ts";
 
 const names: ReadonlySet<string> = new Set(["random", "zeros", "ones", "full", "arange", "tensor", "close"]);
@@ -47,7 +47,7 @@ export function checkTestValue(
     return errorValue(expr.span);
   if (name === "close") return checkClose(cx, values, given, expr.span);
   if (name === "tensor") return tensorLiteral(cx, values, dtype, expr.span);
-  const elem = scalarType(readDtype(dtype));
+  const elem = scalarType(valueDtype(dtype));
   const args: TExpr[] = [];
   if (name === "full") {
     const value = values.shift();
@@ -114,7 +114,7 @@ function tensorLiteral(cx: Cx, values: readonly Value[], dtype: Dtype, span: Spa
     return errorValue(span);
   }
   const shape: number[] = [];
-  const elem = scalarType(readDtype(dtype));
+  const elem = scalarType(valueDtype(dtype));
   const elements: TExpr[] = [];
   let ragged: Span | undefined;
   const visit = (one: Value, depth: number): void => {

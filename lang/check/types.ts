@@ -35,11 +35,6 @@ export function inTrait(dtype: Dtype, trait: string): boolean {
   return isTrait(trait) && (traits[trait] as readonly Dtype[]).includes(dtype);
 }
 
-/** The dtype that an element has once read: packed 4- and 2-bit integers are read as i32. */
-export function readDtype(dtype: Dtype): Dtype {
-  return dtype === "i4" || dtype === "u4" || dtype === "i2" || dtype === "u2" ? "i32" : dtype;
-}
-
 export const isNarrowInteger = (dtype: Dtype): boolean =>
   dtype === "i8" || dtype === "u8" || dtype === "i16" || dtype === "u16";
 

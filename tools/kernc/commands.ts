@@ -4,8 +4,7 @@ import type { Command } from "./command.ts";
 
 export interface Listed {
   readonly summary: string;
-  /** Absent for a command that is not built yet. */
-  readonly load?: () => Promise<Command>;
+  readonly load: () => Promise<Command>;
 }
 
 export const commands: Readonly<Record<string, Listed>> = {
@@ -43,7 +42,10 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: "Start a project: a kernel and a program that calls it",
     load: async () => (await import("./new.ts")).newCommand,
   },
-  lsp: { summary: "Serve an editor" },
+  lsp: {
+    summary: "Serve an editor, over the Language Server Protocol",
+    load: async () => (await import("./lsp.ts")).lsp,
+  },
   onnx: {
     summary: "Run or inspect an ONNX model",
     load: async () => (await import("./onnx.ts")).onnx,

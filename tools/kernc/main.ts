@@ -36,11 +36,6 @@ async function dispatch([name, ...rest]: readonly string[], terminal: Terminal):
       near ? `did you mean \`kernc ${near}\`?` : undefined,
     );
   }
-  if (!listed.load)
-    throw new UsageError(
-      `\`kernc ${name}\` is not built yet`,
-      "this version has no such command; `kernc --help` shows the others",
-    );
   const command = await listed.load();
   if (rest.includes("--help") || rest.includes("-h")) {
     terminal.out(commandHelp(command));
@@ -56,9 +51,7 @@ function overview(): string {
     "",
     "Usage: kernc COMMAND [OPTIONS]",
     "",
-    ...Object.entries(commands).map(
-      ([name, { summary, load }]) => `  ${name.padEnd(width)}  ${summary}${load ? "" : " (not built yet)"}`,
-    ),
+    ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`),
     "",
     "`kernc COMMAND --help` shows a command’s options, `kernc --version` the version.",
     "",
@@ -70,7 +63,7 @@ async function explainEnd(error: unknown, args: readonly string[], terminal: Ter
   if (error instanceof UsageError) {
     terminal.err(`${red(bold("error"))}: ${error.message}\n`);
     if (error.hint) terminal.err(`  ${error.hint}\n`);
-    const command = args[0] !== undefined && commands[args[0]]?.load ? ` ${args[0]}` : "";
+    const command = args[0] !== undefined && Object.hasOwn(commands, args[0]) ? ` ${args[0]}` : "";
     terminal.err(`  ${dim(`kernc${command} --help shows how it is used`)}\n`);
     return 2;
   }

@@ -70,7 +70,8 @@ export function findSources(command: string, paths: readonly string[]): string[]
   return [...new Set(found)];
 }
 
-function sourcesBelow(folder: string): string[] {
+/** The .kern files in a folder and below; hidden folders and installed packages are left out. */
+export function sourcesBelow(folder: string): string[] {
   const entries = readdirSync(folder, { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
     const path = join(folder, entry.name);
@@ -89,12 +90,18 @@ export function splitKernel(argument: string): { path: string; kernel?: string }
   return { path: argument.slice(0, at), kernel };
 }
 
+export interface HostOptions {
+  /** Hears the path of every file that an import asks for, there or not. */
+  readonly looked?: (path: string) => void;
+  /** A file that is open somewhere, whose text goes before what is on disk. */
+  readonly open?: (path: string) => SourceFile | undefined;
+}
+
 /**
  * Imports between files: `.name` lies beside the importing file, `..name` a folder above, and none outside the
- * source root, which is the current folder, or the file's own if it lies elsewhere. `looked` hears the path of every file
- * that an import asks for, there or not.
+ * source root, which is the current folder, or the file's own if it lies elsewhere.
  */
-export function fileHost(entry: string, looked?: (path: string) => void): ModuleHost {
+export function fileHost(entry: string, { looked, open }: HostOptions = {}): ModuleHost {
   const known = new Map<string, SourceFile>();
   const here = process.cwd();
   const own = dirname(resolve(entry));
@@ -104,7 +111,7 @@ export function fileHost(entry: string, looked?: (path: string) => void): Module
       if (level === 0 || path.length === 0) return undefined;
       const folder = join(dirname(resolve(from.path)), ...Array.from({ length: level - 1 }, () => ".."));
       const full = join(folder, ...path) + ".kern";
-      const before = known.get(full);
+      const before = open?.(full) ?? known.get(full);
       if (before) return before;
       looked?.(full);
       if (!isInside(full, root)) return { why: `it lies outside the source root ${root}` };

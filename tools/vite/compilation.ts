@@ -67,7 +67,7 @@ export class FileCompiler {
         // Code for threads runs on one as well, and a page that is isolated can share its phases.
         features: this.options.features ?? ["threads"],
         lock: readLock(path),
-        host: fileHost(path, (file) => looked.add(file)),
+        host: fileHost(path, { looked: (file) => looked.add(file) }),
       });
       if (module.kernels.length === 0) throw mistake("K0806", { file: file.path });
       const manifest = manifestOf(basename(path, ".kern"), file, artifacts);
