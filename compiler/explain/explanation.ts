@@ -79,6 +79,7 @@ export type TargetExplanation =
         readonly phases: GpuReport["phases"];
         readonly wide: GpuReport["wide"];
         readonly halves?: GpuReport["halves"];
+        readonly dots?: GpuReport["dots"];
         readonly accesses: readonly (Omit<GpuAccess, "span"> & { readonly place?: SourcePlace })[];
       };
     };

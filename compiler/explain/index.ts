@@ -108,6 +108,7 @@ async function explainTarget(
           phases: kernel!.gpu.phases,
           wide: kernel!.gpu.wide,
           ...(kernel!.gpu.halves && { halves: kernel!.gpu.halves }),
+          ...(kernel!.gpu.dots && { dots: kernel!.gpu.dots }),
           accesses: kernel!.gpu.accesses.map(({ span, ...access }) => ({ ...access, place: placeOf(span) })),
         },
       }),

@@ -70,7 +70,9 @@ export class LoopEmitter {
     const { axis } = level;
     const { loop } = axis;
     const size = axis.tiles[level.level!]!;
-    const state = stateOf(cx, axis);
+    const given = stateOf(cx, axis);
+    const { hi: _end, most, ...open } = given;
+    const state = most !== undefined && cx.roomy?.has(loop.name) ? { ...open, count: most } : given;
     const { count } = state;
     if (count !== undefined && !state.hi && count % size === 0) {
       if (count === size) return inner(withState(cx, advanced(state, int(0))));
@@ -82,9 +84,9 @@ export class LoopEmitter {
       state.hi && count !== undefined
         ? min(add(state.value, int(count * loop.step)), state.hi)
         : endOf(state);
-    const { count: _all, most: _most, ...open } = state;
+    const { count: _all, most: _most, ...left } = state;
     const name = this.workspace.name(`${loop.name}_tile`);
-    const moved = movedTo(open, ref(name, i32, loop.span));
+    const moved = movedTo(left, ref(name, i32, loop.span));
     const reach = size * loop.step;
     let next: Context;
     if (this.splits(level)) {

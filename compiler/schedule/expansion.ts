@@ -95,7 +95,8 @@ export class Expansion {
       this.independentBounds(own);
       // Beyond the end of a tile that the next level doesn't divide lies the next tile's first point.
       const apart = axes.every((axis) => nested(maskedTiles(this.band, levels, axis)));
-      const together = this.together(reduce, arrays, own, at, cx);
+      const together =
+        this.together(reduce, arrays, own, at, cx) ?? this.inThreads(reduce, arrays, own, at, cx);
       if (!together) refuseLanes(own);
       out.push(
         ...(together ??
@@ -175,6 +176,7 @@ export class Expansion {
     own: readonly Level[],
     at: (cx: Context) => readonly Expr[],
     cx: Context,
+    goesOn = false,
   ): readonly Stmt[] | undefined {
     const loops = own.filter(isReduction);
     const points = own.slice(loops.length);
@@ -212,7 +214,7 @@ export class Expansion {
     };
     const init = places.map((place) => {
       const [start] = reduce.init;
-      return start?.kind === "const" ? start : load(array, place);
+      return start?.kind === "const" && !goesOn ? start : load(array, place);
     });
     const inside = { ...cx, roomy: this.roomy(reduce, body, last, cx) };
     const region = { ...reduce, results, init, body: this.emitter.loops(loops, inside, steps) };
@@ -220,6 +222,40 @@ export class Expansion {
       return { kind: "store", buffer: array.name, index: places[number]!, value: ref(name, type), span };
     });
     return [region, ...stores];
+  }
+
+  /**
+   * The same for each invocation of a workgroup, which has points of its own: what is summed up within a step of the reduction that
+   * all of them make goes on from one step to the next.
+   */
+  private inThreads(
+    reduce: ReduceStmt,
+    arrays: ReadonlyMap<string, Buffer>,
+    own: readonly Level[],
+    at: (cx: Context) => readonly Expr[],
+    cx: Context,
+  ): readonly Stmt[] | undefined {
+    const inside = own.findLastIndex(({ marks }) => marks.threads) + 1;
+    const lanes = own.some((level) => isReduction(level) && level.marks.vectorize);
+    if (!this.band.workgroups || !lanes || inside === 0) return undefined;
+    const { body } = reductionChain(reduce);
+    return this.emitter.loops(own.slice(0, inside), cx, (inner) => {
+      // Points beyond the end do no harm where all that they read is a panel's zeros.
+      const safe = canRunBeyond(body) && this.readsPanels(body, inner);
+      const open = safe ? inner.guarded.reduce(withoutEnd, { ...inner, guarded: [] }) : inner;
+      const made = this.together(reduce, arrays, own.slice(inside), at, open, true);
+      if (!made) refuseLanes(own);
+      return made ?? [];
+    });
+  }
+
+  private readsPanels(body: Block, cx: Context): boolean {
+    let all = true;
+    visitExprs(body, (part) => {
+      if (part.kind === "load" && !cx.panels.some((panel) => panel.padded && panel.replace(part, cx)))
+        all = false;
+    });
+    return all;
   }
 
   /** Loops of a sum that may run on to the end of a tile, since all that they read there are a panel's zeros. */
@@ -356,6 +392,12 @@ export class Expansion {
 function refuseLanes(levels: readonly Level[]): void {
   if (levels.some((level) => isReduction(level) && level.marks.vectorize))
     throw new CannotApply("lanes of this reduction can't share the accumulator of a point");
+}
+
+/** The points of a tile along an axis, those beyond its end among them. */
+function withoutEnd(cx: Context, axis: Axis): Context {
+  const { hi: _end, ...open } = stateOf(cx, axis);
+  return withState(cx, open);
 }
 
 const nested = (tiles: readonly number[]): boolean =>

@@ -2,7 +2,6 @@
 // checked before. `primitives.ts` is the table of them.
 
 import type { Pass } from "../passes/index.ts";
-import type { Quads } from "../passes/vectorize/pair-sums.ts";
 import type { Target } from "../targets/target.ts";
 import { applySchedules, dropSchedules, serialThreads } from "./apply.ts";
 
@@ -17,8 +16,7 @@ export function schedulePass(target: Target): Pass {
       if (!target.schedules) return dropSchedules(kernel);
       const { workgroups } = target.capabilities;
       const { features = new Set<string>() } = context;
-      const quads: Quads = (factors) => target.quads?.(factors, features) ?? false;
-      const scheduled = applySchedules(kernel, context, workgroups, quads);
+      const scheduled = applySchedules(kernel, context, workgroups, target.quads?.(features));
       return workgroups ? scheduled : serialThreads(scheduled);
     },
   };

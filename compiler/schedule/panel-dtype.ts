@@ -30,7 +30,7 @@ function onlyFactors(buffer: string, body: Block, quads: Quads | undefined): boo
       for (const value of each.values) {
         const narrow = value.kind === "op" && value.op === "mul" ? value.args.map(narrowOf) : [];
         const [x, y] = narrow;
-        if (!x || !y || quads?.([narrowFactor(x), narrowFactor(y)])) continue;
+        if (!x || !y || quads?.take([narrowFactor(x), narrowFactor(y)])) continue;
         factors.add(x).add(y);
       }
     });

@@ -105,7 +105,7 @@ export function stage(
     if (fixed.some(([part]) => [...namesIn(part)].some((name) => local.has(name))))
       throw new CannotApply(`where \`${buffer.name}\` is read isn't known before the body runs`);
   const all = sides.flatMap((side) =>
-    dimsOf(side, together ? forWorkgroup(rest) : lanesLast(rest), cx, spread),
+    dimsOf(side, lanesLast(together ? forWorkgroup(rest) : rest), cx, spread),
   );
   const dims = all.filter((dim) => intValue(dim.extent) !== 1).toSorted((a, b) => a.rank - b.rank);
   const dtype = widen ? panelDtype(buffer, body, rest, quads) : buffer.dtype;

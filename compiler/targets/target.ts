@@ -75,6 +75,8 @@ export interface GpuReport {
   readonly accesses: readonly GpuAccess[];
   /** How it computes with f16: with WGSL's own, behind the feature `shader-f16`, or held in f32; absent where it has none. */
   readonly halves?: "native" | "in f32";
+  /** How products of bytes are added up in fours, where they are. */
+  readonly dots?: "native" | "unpacked";
   /** Tensor arguments that are accessed in vectors of four elements, where all of them lie so that they can be. */
   readonly wide: readonly string[];
 }
@@ -93,8 +95,8 @@ export interface Target {
   readonly capabilities: Capabilities;
   /** Whether tiles, loop orders and staging are carried out for it; otherwise loops stay as they were written. */
   readonly schedules?: true;
-  /** Whether products of bytes are added up in fours as fast as they are, with these features; absent, never. */
-  readonly quads?: (factors: Parameters<Quads>[0], features: ReadonlySet<string>) => boolean;
+  /** How products of bytes are added up in fours, with these features; absent, not at all. */
+  readonly quads?: (features: ReadonlySet<string>) => Quads;
   /** Run after the target-independent passes, in order. */
   readonly passes: readonly Pass[];
   /** Loads what `emit` needs, to be awaited before it is called; absent where that is nothing. */

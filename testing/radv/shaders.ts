@@ -47,7 +47,7 @@ const subjects: readonly Subject[] = [
     bounds: { ...tiles, productsPerRead: 8, perProduct: 1.5 },
   },
   { file: "linalg", kernel: "matmul", set: { T: "f16" }, bounds: { ...tiles, productsPerRead: 8 } },
-  { file: "quantized", kernel: "int8_matmul", bounds: tiles },
+  { file: "quantized", kernel: "int8_matmul", bounds: { ...tiles, productsPerRead: 32, perProduct: 2 } },
   { file: "convolution", kernel: "conv2d", set: { P: "1" }, bounds: { ...tiles, perProduct: 3 } },
   { file: "normalization", kernel: "softmax", bounds: bySubgroups },
   { file: "normalization", kernel: "softmax", ...byTree },

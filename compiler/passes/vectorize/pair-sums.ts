@@ -8,11 +8,16 @@ import { rangeOf } from "../../ir/ranges.ts";
 import { visitBlock, type Block } from "../../ir/walk.ts";
 import type { Expanded } from "../expand-reductions.ts";
 
-/** Fewest lanes that fill a vector of 16-bit pairs, and of bytes. */
-const leastLanes = { 2: 8, 4: 16 } as const;
+/** Fewest lanes that fill a vector of 16-bit pairs. */
+const leastPairs = 8;
 
-/** Whether a target multiplies bytes in fours as fast as they are, for factors of these dtypes and ranges. */
-export type Quads = (factors: readonly [NarrowFactor, NarrowFactor]) => boolean;
+/** How a target multiplies bytes in fours as fast as they are. */
+export interface Quads {
+  /** Fewest bytes that it does so with. */
+  readonly lanes: number;
+  /** Whether it does, for factors of these dtypes and ranges. */
+  readonly take: (factors: readonly [NarrowFactor, NarrowFactor]) => boolean;
+}
 export interface NarrowFactor {
   readonly dtype: LetStmt["value"]["type"]["dtype"];
   /** Whether its values are known to lie in 0 … 127. */
@@ -26,7 +31,8 @@ export function groupOf(
   width: number,
   quads: Quads | undefined,
 ): 1 | 2 | 4 {
-  if (width < leastLanes[2] || reduce.op !== "sum") return 1;
+  const quadruple = quads !== undefined && width >= quads.lanes;
+  if ((width < leastPairs && !quadruple) || reduce.op !== "sum") return 1;
   if (reduce.results.some(({ type }) => type.dtype !== "i32")) return 1;
   const names = new Set(expanded.accumulators);
   const lets = letsOf(body);
@@ -39,13 +45,12 @@ export function groupOf(
   );
   if (steps === 0 || pairs.length < steps || !pairs.every(Boolean)) return 1;
   const four =
-    width >= leastLanes[4] &&
-    quads !== undefined &&
+    quadruple &&
     pairs.every((pair) => {
       const [x, y] = pair!.map((factor) => narrowFactor(sourceOf(factor, lets)!));
-      return x!.bits === 8 && y!.bits === 8 && quads([x!, y!]);
+      return x!.bits === 8 && y!.bits === 8 && quads.take([x!, y!]);
     });
-  return four ? 4 : 2;
+  return four ? 4 : width < leastPairs ? 1 : 2;
 }
 
 /** The narrow expression that a factor is. */

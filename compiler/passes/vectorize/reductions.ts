@@ -37,6 +37,8 @@ export class OpenReduction {
 
   /** Registers of `width` lanes, set number `at`; loops that run one after the other share them. */
   set(width: number, at: number): readonly string[] {
+    // Where four bytes give one sum, that is the accumulator itself.
+    if (width === 1 && at === 0) return this.expanded.accumulators;
     const known = this.sets.filter((set) => set.width === width);
     if (known[at]) return known[at].names;
     const names = this.expanded.accumulators.map((name) => this.workspace.name(`${name}_lanes`));

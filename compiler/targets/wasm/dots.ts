@@ -10,6 +10,7 @@
 // that integer results are the same on all engines.
 
 import type { Dtype } from "../../../lang/dtypes.ts";
+import type { Quads } from "../../passes/vectorize/pair-sums.ts";
 
 /** A factor of byte products. */
 export interface DotFactor {
@@ -43,7 +44,8 @@ export function dotPlan(
   return plans.find(({ moved }) => !moved) ?? plans[0];
 }
 
-/** Whether sums of products of these factors are to be made in fours. */
-export function hasQuads(factors: readonly [DotFactor, DotFactor], features: ReadonlySet<string>): boolean {
-  return dotPlan(factors, features) !== undefined;
-}
+/** Sums of byte products in fours where the engine's dot product is exact for them: 16 bytes at once. */
+export const quadsOf = (features: ReadonlySet<string>): Quads => ({
+  lanes: 16,
+  take: (factors) => dotPlan(factors, features) !== undefined,
+});

@@ -2,7 +2,7 @@
 
 import type { Target } from "../target.ts";
 import { loadAssembler } from "./binaryen.ts";
-import { hasQuads } from "./dots.ts";
+import { quadsOf } from "./dots.ts";
 import { emitWasm } from "./emit.ts";
 import { wasmPasses } from "./passes.ts";
 
@@ -12,7 +12,7 @@ export const wasmTarget: Target = {
   name: "wasm",
   capabilities: { unsupported: {}, vectorBytes: 16, vectorRegisters: 16, workgroups: false },
   schedules: true,
-  quads: hasQuads,
+  quads: quadsOf,
   passes: wasmPasses,
   load: loadAssembler,
   emit: emitWasm,

@@ -12,11 +12,10 @@ import { splatLoads } from "../../passes/splat-loads.ts";
 import { splitParallel } from "../../passes/split-parallel.ts";
 import { unroll, unrollSmall } from "../../passes/unroll.ts";
 import { vectorize } from "../../passes/vectorize/index.ts";
-import { hasQuads } from "./dots.ts";
+import { quadsOf } from "./dots.ts";
 
-/** Sums of byte products in fours where the engine's dot product is exact for them. */
 const vectorized: Pass["run"] = (kernel, context) =>
-  vectorize(kernel, context, { quads: (factors) => hasQuads(factors, context.features ?? noFeatures) });
+  vectorize(kernel, context, { quads: quadsOf(context.features ?? noFeatures) });
 
 const noFeatures: ReadonlySet<string> = new Set();
 

@@ -7,11 +7,12 @@ import { exprsOf, visitBlock, visitExpr, visitRoots } from "../../ir/walk.ts";
 import type { Buffer, IrKernel } from "../../ir/ir.ts";
 import type { Limits } from "./limits.ts";
 import { hasPairOp, isPair, pairNotes } from "./pairs.ts";
-import type { Entry } from "./prepare.ts";
+import type { Prepared } from "./prepare.ts";
 import { isMade, iterationsOf, valuesOf, visitNests } from "./workgroups/nests.ts";
 import { constantSize } from "./sizes.ts";
-import type { Halves } from "./types.ts";
+import { isWord, type Halves } from "./types.ts";
 import { dtypesUsed } from "./uses.ts";
+import type { VectorArrays } from "./vector-arrays.ts";
 
 /** Dtypes without a counterpart in WGSL, and what a user is told. */
 export const unsupported = {
@@ -61,15 +62,14 @@ const dtypeOf = (kernel: IrKernel, name: string): Dtype | undefined =>
 
 /** Reports what of a prepared kernel exceeds the limits; says whether there was nothing. */
 export function checkLimits(
-  kernel: IrKernel,
-  entries: readonly Entry[],
+  { kernel, entries, arrays }: Prepared,
   limits: Limits,
   halves: Halves,
   sink: DiagnosticSink,
 ): boolean {
   const bindings = checkBindings(kernel, limits, sink);
   const shared = new Set(entries.flatMap(({ together }) => [...(together?.shared ?? [])]));
-  const memory = checkMemory(kernel, shared, limits, halves, sink);
+  const memory = checkMemory(kernel, { shared, arrays }, limits, halves, sink);
   return checkArrays(kernel, shared, limits, sink) && memory && bindings;
 }
 
@@ -90,7 +90,7 @@ export function checkInvocations(kernel: IrKernel, limits: Limits, sink: Diagnos
 /** Arrays that a workgroup shares; all entry points of a kernel declare theirs apart. */
 function checkMemory(
   kernel: IrKernel,
-  shared: ReadonlySet<string>,
+  { shared, arrays }: { readonly shared: ReadonlySet<string>; readonly arrays: VectorArrays },
   limits: Limits,
   halves: Halves,
   sink: DiagnosticSink,
@@ -99,7 +99,7 @@ function checkMemory(
   for (const buffer of kernel.buffers) {
     // What depends on dimensions is checked when a call has them.
     const size = shared.has(buffer.name) ? (constantSize(buffer.shape) ?? 0) : 0;
-    bytes += Math.ceil((size * bytesHeld(buffer.dtype, halves)) / 16) * 16;
+    bytes += Math.ceil((size * bytesHeld(buffer.dtype, halves, arrays.get(buffer.name))) / 16) * 16;
     if (bytes <= limits.workgroupBytes) continue;
     const params = { array: buffer.name, bytes, limit: limits.workgroupBytes };
     sink.report("K0605", params, placeOfArray(buffer, kernel));
@@ -108,9 +108,11 @@ function checkMemory(
   return true;
 }
 
-/** Bytes of an element where it is held as WGSL computes with it. */
-export const bytesHeld = (dtype: Dtype, halves: Halves): number =>
-  dtype === "f16" && halves === "native" ? 2 : Math.max(4, dtypeInfo(dtype).bits / 8);
+/** Bytes of an element where it is held as WGSL computes with it; `lanes` are those of the vectors that it lies in. */
+export function bytesHeld(dtype: Dtype, halves: Halves, lanes = 1): number {
+  if (isWord({ dtype, lanes })) return 1;
+  return dtype === "f16" && halves === "native" ? 2 : Math.max(4, dtypeInfo(dtype).bits / 8);
+}
 
 /** Tensor arguments, scratch and the status word are storage buffers. */
 function checkBindings(kernel: IrKernel, limits: Limits, sink: DiagnosticSink): boolean {

@@ -16,8 +16,9 @@ import { applyOp } from "./ops.ts";
 import type { Storage } from "./storage.ts";
 import { constantSize } from "./sizes.ts";
 import { binary, call, element, primary, within, type Text } from "./text.ts";
-import { computesInVectors, isVector, registerOf, typeText } from "./types.ts";
+import { computesInVectors, isVector, isWord, registerOf, typeText } from "./types.ts";
 import { cellOf } from "./vector-arrays.ts";
+import { dotOfWords, laneOfWord, packed, unpacked, wordOf } from "./words.ts";
 import type { Values } from "./workgroups/nests.ts";
 
 /** A tensor argument or another buffer, as expressions find it. */
@@ -47,6 +48,7 @@ export function emitExpr(expr: Expr, scope: Scope, out: Lines): Text {
     return internalError("wgsl", "a vector should have become scalars");
   switch (expr.kind) {
     case "const": {
+      if (isWord(expr.type)) return wordOf(Number(expr.value));
       const one = literal(expr.value, expr.type.dtype, scope.helpers);
       return expr.type.lanes === 1 ? one : call(typeText(expr.type, scope.helpers.halves), one);
     }
@@ -105,21 +107,39 @@ function vectorOp(expr: OpExpr, scope: Scope, out: Lines): Text | undefined {
   const { op, args, type } = expr;
   if (op === "lane") {
     const vector = emitExpr(args[0]!, scope, out);
+    const { type: whole } = args[0]!;
+    if (isWord(whole)) return laneOfWord(vector, primary(String(expr.imm![0]!)), whole.dtype);
     return primary(`${within(vector, ["primary"])}.${"xyzw"[expr.imm![0]!]}`);
   }
+  if (op === "dot4")
+    return dotOfWords(
+      expr,
+      args.map((arg) => emitExpr(arg, scope, out)),
+      scope.helpers,
+    );
   if (type.lanes === 1) return undefined;
+  if ((op === "vec" || op === "splat") && isWord(type))
+    return packed(
+      args.map((arg) => emitExpr(arg, scope, out)),
+      type.dtype,
+      scope.helpers,
+    );
   if (op === "vec" || op === "splat")
     return call(typeText(type, scope.helpers.halves), ...args.map((arg) => emitExpr(arg, scope, out)));
   if (op === "convert") {
-    const value = emitExpr(args[0]!, scope, out);
+    const { type: from } = args[0]!;
     const { halves } = scope.helpers;
-    const same = registerOf(args[0]!.type.dtype, halves) === registerOf(type.dtype, halves);
+    const given = emitExpr(args[0]!, scope, out);
+    const value = isWord(from) ? unpacked(given, from.dtype, scope.helpers) : given;
+    const same = registerOf(from.dtype, halves) === registerOf(type.dtype, halves);
     return same ? value : call(typeText(type, halves), value);
   }
   if (type.dtype === "bool" && (op === "and" || op === "or")) {
     const [a, b] = args.map((arg) => emitExpr(arg, scope, out));
     return binary(op === "and" ? "&" : "|", a!, b!);
   }
+  // Bytes with a sign and without are the same words.
+  if (op === "bitcast" && isWord(type)) return emitExpr(args[0]!, scope, out);
   if (op === "bitcast")
     return call(`bitcast<${typeText(type, scope.helpers.halves)}>`, emitExpr(args[0]!, scope, out));
   if ((op === "shl" || op === "shr") && args[1]!.kind === "const") {
@@ -246,10 +266,7 @@ function plainLoad(expr: LoadExpr, scope: Scope, out: Lines, instead = (at: Text
   if (place.storage.lanes !== undefined) {
     const { cell, lane } = emitCell(place, expr.index, scope, out);
     const vector = element(place.storage.name, instead(cell));
-    if (!lane) return vector;
-    return /^[0-3]$/.test(lane.text)
-      ? primary(`${vector.text}.${"xyzw"[Number(lane.text)]}`)
-      : element(vector.text, lane);
+    return lane ? place.storage.laneOf(vector, lane) : vector;
   }
   return place.storage.load(instead(emitAddress(place, expr.index, scope, out)));
 }
@@ -262,7 +279,7 @@ function guardedLoad(expr: LoadExpr, guard: Expr, scope: Scope, out: Lines): Tex
   const dtype = valueDtype(placeOf(expr.buffer, scope).buffer.dtype);
   const type = typeText({ dtype, lanes: expr.type.lanes }, scope.helpers.halves);
   const one = literal(dtype === "bool" ? false : 0, dtype, scope.helpers);
-  const zero = expr.type.lanes === 1 ? one : call(type, one);
+  const zero = isWord(expr.type) ? primary("0u") : expr.type.lanes === 1 ? one : call(type, one);
   const cond = emitExpr(guard, scope, out);
   const { storage, strides } = placeOf(expr.buffer, scope);
   const name = scope.names.give(`${expr.buffer}_value`);

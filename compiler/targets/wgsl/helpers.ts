@@ -4,6 +4,9 @@
 
 import type { Halves } from "./types.ts";
 
+/** Whether products of bytes in words are the builtins of WGSL or are made of single bytes. */
+export type Dots = "native" | "unpacked";
+
 export interface Helper {
   readonly needs?: readonly HelperName[];
   readonly f16?: true;
@@ -37,7 +40,15 @@ export type HelperName =
   | "u64_less"
   | "round_to_f16"
   | "half_from_bits"
-  | "half_bits";
+  | "half_bits"
+  | "pack_u8"
+  | "pack_i8"
+  | "unpack_u8"
+  | "unpack_i8"
+  | "dot_u8_i8"
+  | "unpacked_dot_i8"
+  | "unpacked_dot_u8"
+  | "unpacked_dot_u8_i8";
 
 // prettier-ignore
 export const helpers: Readonly<Record<HelperName, Helper>> = {
@@ -212,6 +223,41 @@ fn half_bits(x: f32) -> u32 {
     }
     return sign | ((magnitude >> 13u) - 0x1c000u);
 }`),
+  pack_u8: helper(`\
+// Four bytes as a word, the first in its lowest bits.
+fn pack_u8(lanes: vec4<u32>) -> u32 {
+    let bits = (lanes & vec4<u32>(0xffu)) << vec4<u32>(0u, 8u, 16u, 24u);
+    return bits.x | bits.y | bits.z | bits.w;
+}`),
+  pack_i8: helper(`\
+fn pack_i8(lanes: vec4<i32>) -> u32 {
+    return pack_u8(bitcast<vec4<u32>>(lanes));
+}`, ["pack_u8"]),
+  unpack_u8: helper(`\
+fn unpack_u8(word: u32) -> vec4<u32> {
+    return (vec4<u32>(word) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(0xffu);
+}`),
+  unpack_i8: helper(`\
+fn unpack_i8(word: u32) -> vec4<i32> {
+    return bitcast<vec4<i32>>(vec4<u32>(word) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u);
+}`),
+  dot_u8_i8: helper(`\
+// Moved by 128 the first bytes have a sign; what that takes away is added again.
+fn dot_u8_i8(a: u32, b: u32) -> i32 {
+    return dot4I8Packed(a ^ 0x80808080u, b) + (dot4I8Packed(b, 0x01010101u) << 7u);
+}`),
+  unpacked_dot_i8: helper(`\
+fn unpacked_dot_i8(a: u32, b: u32) -> i32 {
+    return dot(unpack_i8(a), unpack_i8(b));
+}`, ["unpack_i8"]),
+  unpacked_dot_u8: helper(`\
+fn unpacked_dot_u8(a: u32, b: u32) -> u32 {
+    return dot(unpack_u8(a), unpack_u8(b));
+}`, ["unpack_u8"]),
+  unpacked_dot_u8_i8: helper(`\
+fn unpacked_dot_u8_i8(a: u32, b: u32) -> i32 {
+    return dot(vec4<i32>(unpack_u8(a)), unpack_i8(b));
+}`, ["unpack_u8", "unpack_i8"]),
 };
 
 /** The helpers of a module, in the order of the table; what a helper needs comes with it. */
@@ -219,9 +265,12 @@ export class HelperSet {
   private readonly used = new Set<HelperName>();
   /** How the module computes with f16. */
   readonly halves: Halves;
+  /** How it multiplies bytes in words. */
+  readonly dots: Dots;
 
-  constructor(halves: Halves = "native") {
+  constructor(halves: Halves = "native", dots: Dots = "native") {
     this.halves = halves;
+    this.dots = dots;
   }
 
   /** Marks a helper as used and gives its name, to be called. */

@@ -9,7 +9,7 @@ import type { DiagnosticSink } from "../../../lang/diagnostics/diagnostic.ts";
 import type { IrKernel } from "../../ir/ir.ts";
 import type { Emitted, EmittedKernel, Target } from "../target.ts";
 import { checkDtypes, checkInvocations, checkLimits, unsupported } from "./checks.ts";
-import { HelperSet } from "./helpers.ts";
+import { HelperSet, type Dots } from "./helpers.ts";
 import { emitKernel } from "./kernel.ts";
 import { limits, limitsOf, type Limits } from "./limits.ts";
 import { NameSpace } from "./names.ts";
@@ -17,18 +17,24 @@ import { wgslPasses } from "./passes.ts";
 import { prepare, prepareWide, type Prepared, type WidePrepared } from "./prepare.ts";
 import { gpuReport } from "./report.ts";
 import { halvesOf, type Halves } from "./types.ts";
+import { dotFeature, dotsOf, quads } from "./words.ts";
 
 export const wgslTarget: Target = {
   name: "wgsl",
   capabilities: { unsupported, vectorBytes: 0, vectorRegisters: 0, workgroups: true },
   schedules: true,
+  quads: () => quads,
   passes: wgslPasses,
   emit: (kernels, { limits, features }, sink) =>
-    emitModule(kernels, sink, limitsOf(limits), halvesOf(features ?? [])),
+    emitModule(kernels, sink, limitsOf(limits), halvesOf(features ?? []), dotsOf(features ?? [])),
 };
 
 /** What a module says at its beginning that uses a feature. */
-const enables = { "shader-f16": "enable f16;", subgroups: "enable subgroups;" };
+const enables = {
+  "shader-f16": "enable f16;",
+  subgroups: "enable subgroups;",
+  [dotFeature]: `requires ${dotFeature};`,
+};
 
 /** All kernels as one module. A kernel that WGSL can't hold is reported and left out. */
 export function emitModule(
@@ -36,8 +42,9 @@ export function emitModule(
   sink: DiagnosticSink,
   granted: Limits = limits,
   halves: Halves = "converted",
+  dots: Dots = "unpacked",
 ): Emitted {
-  const helpers = new HelperSet(halves);
+  const helpers = new HelperSet(halves, dots);
   const names = new NameSpace();
   const parts: string[] = [];
   const features = new Set<string>();
@@ -51,7 +58,7 @@ export function emitModule(
     };
     if (!checkDtypes(kernel, sink) || !checkInvocations(kernel, granted, sink)) return nothing;
     const ready = prepare(kernel, granted, halves);
-    if (!checkLimits(ready.kernel, ready.entries, granted, halves, sink)) return nothing;
+    if (!checkLimits(ready, granted, halves, sink)) return nothing;
     const wide = wideOf(kernel, ready, granted, halves);
     const code = emitKernel(ready, { helpers, names }, wide);
     parts.push(...code.parts);
@@ -61,7 +68,7 @@ export function emitModule(
       launch: code.launch,
       asserts: code.asserts,
       text: code.parts.join("\n\n"),
-      gpu: gpuReport(ready, halves, wide?.buffers),
+      gpu: gpuReport(ready, helpers, wide?.buffers),
       notHonoured: [...ready.notHonoured, ...code.notHonoured],
     };
   });

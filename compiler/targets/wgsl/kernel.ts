@@ -15,7 +15,8 @@ import { bindingsOf, placesInVectors, placesOf, type ModuleScope, type Sizing } 
 import type { Entry, NotHonoured, Prepared, WidePrepared } from "./prepare.ts";
 import { emitBlock, emitComment, type FunctionScope } from "./statements.ts";
 import { binary, primary, type Text } from "./text.ts";
-import { dtypesUsed } from "./uses.ts";
+import { dtypesUsed, usesDots } from "./uses.ts";
+import { dotFeature } from "./words.ts";
 import { emitSteps } from "./workgroups/text.ts";
 import { usesSubgroups, type Cooperation } from "./workgroups/steps.ts";
 import { valuesOf, type Values } from "./workgroups/nests.ts";
@@ -96,6 +97,7 @@ export function emitKernel(
   parts.push(...functions);
   const features = module.helpers.halves === "native" && dtypesUsed(kernel).has("f16") ? ["shader-f16"] : [];
   if (entries.some(({ together }) => together && usesSubgroups(together))) features.push("subgroups");
+  if (module.helpers.dots === "native" && usesDots(kernel)) features.push(dotFeature);
   const launch: WgslLaunch = {
     kind: "wgsl",
     phases: entries.map((entry, at) => phaseOf(entry, entryNames[at]!)),

@@ -10,6 +10,7 @@ import { vectorize } from "../../passes/vectorize/index.ts";
 import { extremes } from "./extremes.ts";
 import { widen } from "./vector-arrays.ts";
 import { hasThreads } from "./workgroups/nests.ts";
+import { quads } from "./words.ts";
 import { lanesToThreads } from "./workgroups/lanes.ts";
 import { numberThreads } from "./workgroups/number-threads.ts";
 import { shareReductions } from "./workgroups/share-reductions.ts";
@@ -27,7 +28,7 @@ export const wgslPasses: readonly Pass[] = [
   {
     name: "vectorize",
     doc: "marked loops to vectors",
-    run: (kernel, context) => vectorize(kernel, context, { automatic: false }),
+    run: (kernel, context) => vectorize(kernel, context, { automatic: false, quads }),
   },
   { name: "expand-reductions", doc: "reductions to accumulators", run: expandReductions },
   // After vectorize, so that the copies are copies of vectors.

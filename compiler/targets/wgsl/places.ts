@@ -88,7 +88,7 @@ function countOf(
   if (known !== undefined) return known / lanes;
   const size = elementsOf(buffer.shape) ?? internalError("wgsl", `the size of ${buffer.name} is no shape`);
   const name = give(`${buffer.name}_size`);
-  const most = Math.floor(limits.functionBytes / bytesHeld(buffer.dtype, halves) / lanes);
+  const most = Math.floor(limits.functionBytes / bytesHeld(buffer.dtype, halves, lanes) / lanes);
   constants.push({
     name,
     default: Math.min(defaultCells, most),

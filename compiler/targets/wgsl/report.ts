@@ -10,10 +10,13 @@ import type { Expr, IrKernel, Stmt } from "../../ir/ir.ts";
 import { blocksOf, exprsOf, someExpr, visitBlock, visitExpr, visitExprs, type Block } from "../../ir/walk.ts";
 import { intValue } from "../../passes/fold.ts";
 import type { GpuAccess, GpuReport } from "../target.ts";
+import { bytesHeld } from "./checks.ts";
+import type { HelperSet } from "./helpers.ts";
 import { workgroupSize } from "./limits.ts";
 import type { Entry, Prepared } from "./prepare.ts";
 import { constantSize } from "./sizes.ts";
 import type { Halves } from "./types.ts";
+import { usesDots } from "./uses.ts";
 import { formOf, resolved, valuesOf, type Values } from "./workgroups/nests.ts";
 import { usesSubgroups, type Step } from "./workgroups/steps.ts";
 
@@ -23,15 +26,16 @@ const widest = 4;
 /** `wide`: the arguments that lie in vectors for the other code of the kernel. */
 export function gpuReport(
   prepared: Prepared,
-  halves: Halves,
+  { halves, dots }: HelperSet,
   wide: ReadonlySet<string> = new Set(),
 ): GpuReport {
   const { kernel, entries } = prepared;
   return {
     ...(usesHalves(kernel) && { halves: halves === "native" ? halves : "in f32" }),
+    ...(usesDots(kernel) && { dots }),
     phases: entries.map((entry) => ({
       invocations: entry.together?.size ?? (entry.axes.length > 0 ? workgroupSize : 1),
-      workgroupBytes: bytesOf(prepared, (name) => entry.together?.shared.has(name) ?? false),
+      workgroupBytes: bytesOf(prepared, halves, (name) => entry.together?.shared.has(name) ?? false),
       registers: registersOf(entry, prepared),
       ...combinesOf(entry),
     })),
@@ -69,11 +73,10 @@ function combinesOf({ together, body }: Entry): Pick<GpuReport["phases"][number]
   return { combines: !trees ? "by subgroups" : subgroups ? "by subgroups and by trees" : "by trees" };
 }
 
-function bytesOf({ kernel }: Prepared, counts: (name: string) => boolean): number {
+function bytesOf({ kernel, arrays }: Prepared, halves: Halves, counts: (name: string) => boolean): number {
   let bytes = 0;
   for (const { name, dtype, shape } of kernel.buffers)
-    if (counts(name))
-      bytes += (constantSize(shape) ?? 0) * (dtype === "f16" ? 2 : Math.max(4, dtypeInfo(dtype).bits / 8));
+    if (counts(name)) bytes += (constantSize(shape) ?? 0) * bytesHeld(dtype, halves, arrays.get(name));
   return bytes;
 }
 

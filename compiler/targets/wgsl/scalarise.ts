@@ -30,7 +30,7 @@ import {
 import { splat } from "../../ir/build.ts";
 import { dtypeInfo, isFloat, isInteger, type Dtype } from "../../../lang/dtypes.ts";
 import { add, apply, mul } from "../../passes/fold.ts";
-import { computesInVectors, isVector, type Halves } from "./types.ts";
+import { computesInVectors, isVector, isWord, type Halves } from "./types.ts";
 import type { VectorArrays } from "./vector-arrays.ts";
 
 /** The kernel with no vectors but WGSL's own. */
@@ -64,6 +64,13 @@ const nativeLogic: ReadonlySet<OpName> = new Set(["and", "or", "not"]);
 
 function isNativeOp(expr: OpExpr, halves: Halves): boolean {
   const { dtype } = expr.type;
+  const words = expr.args.some(({ type }) => isWord(type));
+  if (words || isWord(expr.type))
+    return expr.op === "bitcast"
+      ? isWord(expr.type) && words
+      : expr.op === "convert" &&
+          isHeldWord(expr.args[0]!) &&
+          isPlainConversion(expr.args[0]!.type.dtype, dtype);
   if (dtype === "bool" && nativeLogic.has(expr.op)) return true;
   if (expr.op === "div" || expr.op === "neg")
     return isFloat(dtype) && computesInVectors(dtype, halves) && isVector(expr.type);
@@ -81,6 +88,10 @@ function isNativeOp(expr: OpExpr, halves: Halves): boolean {
     (computesInVectors(dtype, halves) || dtype === "bool")
   );
 }
+
+/** Whether bytes come as a word, and not one by one. */
+const isHeldWord = (expr: Expr): boolean =>
+  isWord(expr.type) && (expr.kind === "ref" || expr.kind === "load");
 
 /** Conversions that lose nothing that WGSL's own doesn't lose in the same way. */
 function isPlainConversion(from: Dtype, to: Dtype): boolean {
@@ -318,6 +329,8 @@ class Scalariser {
       case "vall":
         return combine("and");
       case "dot4":
+        if (isWord(vector.type) && isWord(second!.type))
+          return { ...expr, args: [this.vector(vector), this.vector(second!), this.lane(third!, 0)] };
         return [0, 1, 2, 3].reduce(
           (sum, q) => add(sum, mul(this.wide(vector, 4 * at + q), this.wide(second!, 4 * at + q))),
           this.lane(third!, at),

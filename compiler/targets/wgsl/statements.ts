@@ -17,7 +17,7 @@ import type {
 import { printExpr } from "../../ir/print.ts";
 import { emitAddress, emitCell, emitExpr, placeOf, type Scope } from "./expressions.ts";
 import type { Lines } from "./lines.ts";
-import { binary, call, primary, unary, type Text } from "./text.ts";
+import { binary, primary, unary, type Text } from "./text.ts";
 import { typeText } from "./types.ts";
 
 /** What statements of one entry point need beyond expressions. */
@@ -116,7 +116,7 @@ function emitAlloc(stmt: AllocStmt, fn: FunctionScope): void {
   if (isLocal) out.add(`var ${storage.name}: ${storage.type}${zero ? ` = ${storage.type}()` : ""};`);
   if (!stmt.fill || zero) return;
   const one = emitExpr(stmt.fill, fn, out);
-  const fill = storage.lanes === undefined ? one : call(storage.cellType, one);
+  const fill = storage.lanes === undefined ? one : storage.filled(one);
   const at = fn.names.give("at");
   const extents = buffer.shape.map((extent) => emitExpr(extent, fn, out));
   const size = isLocal

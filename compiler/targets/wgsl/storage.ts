@@ -10,14 +10,15 @@ import type { HelperSet } from "./helpers.ts";
 import { applyOp } from "./ops.ts";
 import type { Count } from "./sizes.ts";
 import { binary, call, element, primary, type Text } from "./text.ts";
-import { registerOf, type Halves, type Register } from "./types.ts";
+import { isWord, registerOf, type Halves, type Register } from "./types.ts";
+import { laneOfWord, packed } from "./words.ts";
 
 export type AtomicOp = NonNullable<StoreStmt["atomic"]>;
 
 type Layout =
   /** `array<T, n>` of a function. */
   | { readonly kind: "local"; readonly element: Register; readonly size: Count; readonly lanes?: number }
-  /** One element a word, or an f16. */
+  /** One element a word, or an f16; or a vector. */
   | { readonly kind: "plain"; readonly element: "f32" | "f16" | "i32" | "u32"; readonly lanes?: number }
   /** One element a word that is updated atomically; floats by their bits. */
   | { readonly kind: "atomic"; readonly element: "i32" | "u32"; readonly size?: Count }
@@ -100,13 +101,33 @@ export class Storage {
     if (this.layout.kind !== "local" && this.layout.kind !== "plain")
       return internalError("wgsl", `${this.name} doesn't hold elements as they are`);
     const { element, lanes } = this.layout;
-    return lanes === undefined ? element : `vec${lanes}<${element}>`;
+    return lanes === undefined || this.holdsWords ? element : `vec${lanes}<${element}>`;
+  }
+
+  /** Whether its vectors are bytes in words. */
+  get holdsWords(): boolean {
+    const { lanes } = this;
+    return lanes !== undefined && isWord({ dtype: this.dtype, lanes });
+  }
+
+  /** A vector of it, with the same element in every lane. */
+  filled(one: Text): Text {
+    return this.holdsWords ? packed([one], this.dtype, this.helpers) : call(this.cellType, one);
+  }
+
+  /** An element of one of its vectors. */
+  laneOf(vector: Text, lane: Text): Text {
+    if (this.holdsWords) return laneOfWord(vector, lane, this.dtype);
+    return /^[0-3]$/.test(lane.text)
+      ? primary(`${vector.text}.${"xyzw"[Number(lane.text)]}`)
+      : element(vector.text, lane);
   }
 
   /** Bits of storage that an element takes. */
   get elementBits(): number {
     if (this.layout.kind === "packed") return this.layout.bits;
     if (this.layout.kind === "pair") return 64;
+    if (this.holdsWords) return 8;
     return this.layout.kind === "plain" && this.layout.element === "f16" ? 16 : 32;
   }
 
@@ -345,15 +366,17 @@ function layoutOf(buffer: Buffer, { atomic, written, size, shared, lanes }: Usag
   const register = registerOf(valueDtype(buffer.dtype), halves);
   if (shared && atomic && size !== undefined)
     return { kind: "atomic", element: register === "i32" ? "i32" : "u32", size };
+  const isWords = lanes !== undefined && isWord({ dtype: buffer.dtype, lanes });
   if (buffer.space === "local" || buffer.space === "panel")
     return {
       kind: "local",
-      element: register,
+      element: isWords ? "u32" : register,
       size: size ?? internalError("wgsl", `${buffer.name} has no size`),
       ...(lanes !== undefined && { lanes }),
     };
   const { bits } = dtypeInfo(buffer.dtype);
   if (register === "vec2<u32>") return { kind: "pair" };
+  if (isWords) return { kind: "plain", element: "u32", lanes };
   if (buffer.space === "param") {
     if (bits < 32 && (register !== "f16" || atomic)) return { kind: "packed", bits, atomic: written };
   } else if (buffer.dtype === "f16" && atomic) {

@@ -80,8 +80,14 @@ export function isVector({ dtype, lanes }: IrType): boolean {
   return vectorLanes.includes(lanes) && (isVectorDtype(dtype) || dtype === "bool");
 }
 
+/** Whether a vector is four bytes, which are held in a word, the first in its lowest bits. */
+export const isWord = ({ dtype, lanes }: IrType): boolean =>
+  lanes === 4 && (dtype === "i8" || dtype === "u8");
+
 /** The WGSL type that holds a value of a scalar or vector type. */
-export function typeText({ dtype, lanes }: IrType, halves: Halves): string {
+export function typeText(type: IrType, halves: Halves): string {
+  const { dtype, lanes } = type;
+  if (isWord(type)) return "u32";
   const register = registerOf(dtype, halves);
   return lanes === 1 ? register : `vec${lanes}<${register}>`;
 }

@@ -21,3 +21,12 @@ export function dtypesUsed(kernel: IrKernel): ReadonlyMap<Dtype, Span | undefine
   });
   return used;
 }
+
+/** Whether products of bytes are left in a kernel as they are said of words. */
+export function usesDots(kernel: IrKernel): boolean {
+  let found = false;
+  visitRoots(kernel.body, (root) =>
+    visitExpr(root, (expr) => (found ||= expr.kind === "op" && expr.op === "dot4")),
+  );
+  return found;
+}

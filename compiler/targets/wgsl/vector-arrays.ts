@@ -9,7 +9,7 @@ import { apply, sub } from "../../passes/fold.ts";
 import { intValue } from "../../passes/fold.ts";
 import { exprOfForm, type Linear } from "../../passes/linear.ts";
 import { constantSize } from "./sizes.ts";
-import { isVectorDtype, vectorLanes } from "./types.ts";
+import { isVectorDtype, isWord, vectorLanes } from "./types.ts";
 import { formOf, valuesOf, type Values } from "./workgroups/nests.ts";
 
 /** Lanes of each array that lies in vectors. */
@@ -22,6 +22,9 @@ export function vectorArrays(kernel: IrKernel): VectorArrays {
     const local = space === "local" || space === "panel";
     if (local && shape.length > 0 && isVectorDtype(dtype)) lanes.set(name, 0);
   }
+  const bytes = new Set(
+    kernel.buffers.flatMap(({ name, dtype }) => (isWord({ dtype, lanes: 4 }) ? [name] : [])),
+  );
   const no = (buffer: string): void => void lanes.delete(buffer);
   const see = (access: LoadExpr | StoreStmt, width: number, scalarFine: boolean): void => {
     const known = lanes.get(access.buffer);
@@ -31,7 +34,8 @@ export function vectorArrays(kernel: IrKernel): VectorArrays {
       return;
     }
     const base = baseOf(access);
-    const aligned = base && vectorLanes.includes(width) && divides(formOf(base, values), width);
+    const isHeld = vectorLanes.includes(width) && (width === 4 || !bytes.has(access.buffer));
+    const aligned = base && isHeld && divides(formOf(base, values), width);
     if (!aligned || (known !== 0 && known !== width)) return no(access.buffer);
     lanes.set(access.buffer, width);
   };

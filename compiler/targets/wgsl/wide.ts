@@ -11,7 +11,7 @@ import { ref, type Expr, type IrKernel, type LoadExpr, type Stmt, type StoreStmt
 import { mapBlock, mapExpr, mapExprsOf, visitBlock, visitExprs, withBody } from "../../ir/walk.ts";
 import { and, compare, intValue, laneOf } from "../../passes/fold.ts";
 import { joinNeighbours } from "./neighbours.ts";
-import { isVectorDtype, packedBits, wideLanes, type Halves } from "./types.ts";
+import { isVectorDtype, isWord, packedBits, wideLanes, type Halves } from "./types.ts";
 import { constantForm, exprOfForm, plus } from "../../passes/linear.ts";
 import { formOf, valuesOf, type Values } from "./workgroups/nests.ts";
 
@@ -47,7 +47,8 @@ function candidatesOf(kernel: IrKernel, halves: Halves): readonly string[] {
   return kernel.params.flatMap((param) => {
     const buffer = param.kind === "tensor" && kernel.buffers.find(({ name }) => name === param.buffer);
     if (!buffer || !found.has(buffer.name) || !isVectorDtype(buffer.dtype)) return [];
-    if (packedBits(buffer.dtype, halves) !== undefined) return [];
+    const whole = { dtype: buffer.dtype, lanes: wideLanes };
+    if (packedBits(buffer.dtype, halves) !== undefined && !isWord(whole)) return [];
     const last = intValue(buffer.shape.at(-1)!);
     return last !== undefined && last % wideLanes !== 0 ? [] : [buffer.name];
   });

@@ -145,9 +145,22 @@ const halfForms = {
   "in f32": "f16 is held in f32 and rounded after each operation; --features shader-f16 computes it natively",
 } as const;
 
+/** How products of bytes are added up. */
+const dotForms = {
+  native: "bytes are multiplied four at a time, by the feature packed_4x8_integer_dot_product",
+  unpacked:
+    "bytes are multiplied one by one; --features packed_4x8_integer_dot_product multiplies four at a time",
+} as const;
+
 /** Workgroups, registers, and each access of a tensor by neighbouring invocations. */
 function showGpu(
-  { phases, accesses, wide, halves }: NonNullable<Extract<TargetExplanation, { refused?: undefined }>["gpu"]>,
+  {
+    phases,
+    accesses,
+    wide,
+    halves,
+    dots,
+  }: NonNullable<Extract<TargetExplanation, { refused?: undefined }>["gpu"]>,
   { out, colors: { dim, green, yellow, cyan } }: Terminal,
 ): void {
   phases.forEach(({ invocations, workgroupBytes, registers, combines }, at) => {
@@ -157,6 +170,7 @@ function showGpu(
     if (combines) out(dim(`  ${name}values of a workgroup are combined ${combines}\n`));
   });
   if (halves) out(dim(`  ${halfForms[halves]}\n`));
+  if (dots) out(dim(`  ${dotForms[dots]}\n`));
   if (wide.length > 0)
     out(dim(`  in vectors of 4 where rows are multiples of 4 long and apart: ${wide.join(", ")}\n`));
   for (const { subject, write, coalesced, why, place } of accesses) {
