@@ -55,6 +55,16 @@ const workloads: readonly Workload[] = [
       tf.conv2d(tf.reshape(x!, [1, 56, 56, 64]) as Image, tf.reshape(w!, [3, 3, 64, 64]), 1, "same"),
   },
   {
+    name: "conv 3×3, 256 → 256 channels at 14²",
+    file: "convolution",
+    kernel: "conv2d",
+    set: { P: "1" },
+    inputs: { x: [1, 256, 14, 14], w: [256, 256, 3, 3], bias: [256] },
+    // Its own layout of images and weights: channels last.
+    theirs: ({ x, w }) =>
+      tf.conv2d(tf.reshape(x!, [1, 14, 14, 256]) as Image, tf.reshape(w!, [3, 3, 256, 256]), 1, "same"),
+  },
+  {
     name: "softmax 1024²",
     file: "normalization",
     kernel: "softmax",
