@@ -47,6 +47,8 @@ export function collectLoops(cx: Cx, stmt: Stmt, decorators: readonly Decorator[
     );
     return [{ target: path.length > 1 ? path[0] : undefined, sizes }];
   });
+  /** Names told already: every annotation of a statement may mention one. */
+  const told = new Set<string>();
   return {
     names,
     resolve(place, name, span) {
@@ -65,9 +67,12 @@ export function collectLoops(cx: Cx, stmt: Stmt, decorators: readonly Decorator[
         return undefined;
       }
       if (spans.length > 1) {
+        if (told.has(name)) return undefined;
+        told.add(name);
         const lines = spans.map((one) => positionAt(one.file, one.start).line).toSorted((a, b) => a - b);
         place.report("K0504", { name, lines: lines.join(" and ") }, span, {
           related: spans.map((one) => ({ span: one, text: "a loop of this name" })),
+          fix: { text: "call one of the loops otherwise" },
         });
         return undefined;
       }
