@@ -1,9 +1,12 @@
-// A model's nodes in parts: those that kernels of ours carry out, and the rest between them. A part needs only what parts before it
-// compute, so nodes are put where they can run together: each as early as it can, and a part ends where the kind changes.
+// A model's nodes in parts: those that kernels of ours carry out, branches and loops with such nodes inside, and the rest between them. A
+// part needs only what parts before it compute, so nodes are put where they can run together: each as early as it can, and a part ends
+// where the kind changes. The graphs of branches and loops are cut in the same way.
 
-import { fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import {
   ModelProtoSchema,
+  NodeProtoSchema,
+  ValueInfoProtoSchema,
   type GraphProto,
   type ModelProto,
   type NodeProto,
@@ -16,7 +19,8 @@ import { normalDomain } from "../onnx/import.ts";
 
 /** Nodes that run together, in order. */
 export interface Part {
-  readonly kind: "ort" | "kern";
+  /** `control`: branches and loops with nodes of ours inside. */
+  readonly kind: "ort" | "kern" | "control";
   readonly nodes: readonly NodeProto[];
   /** Values that others compute or the caller gives, without weights. */
   readonly inputs: readonly string[];
@@ -31,27 +35,71 @@ export interface CutModel {
   /** Names of its inputs. Those with a default among the weights aren't given. */
   readonly inputs: readonly string[];
   readonly parts: readonly Part[];
+  /** The graphs inside of `control` parts. */
+  readonly bodies: ReadonlyMap<GraphProto, CutModel>;
+}
+
+type IsOurs = (node: NodeProto) => boolean;
+
+/** What a graph inside of another may name. */
+interface Around {
+  readonly weights: ReadonlyMap<string, TensorProto>;
+  readonly values: ReadonlySet<string>;
 }
 
 /** Cuts a model at the nodes that `isOurs` tells. */
-export function cutModel(bytes: Uint8Array, isOurs: (node: NodeProto) => boolean): CutModel {
+export function cutModel(bytes: Uint8Array, isOurs: IsOurs): CutModel {
   const model = decoded(bytes);
-  const { graph } = model;
-  if (!graph) throw badModel("there is no graph in it");
+  if (!model.graph) throw badModel("there is no graph in it");
   inlineFunctions(model);
+  return cutGraph(model, model.graph, isOurs, { weights: new Map(), values: new Set() });
+}
+
+function cutGraph(model: ModelProto, graph: GraphProto, isOurs: IsOurs, around: Around): CutModel {
   constantsAsWeights(graph);
-  const weights = new Map(graph.initializer.map((each) => [each.name, each]));
-  for (const node of graph.node)
-    for (const inner of graphsOf(node)) {
-      const found = findNode(inner, isOurs);
-      if (found)
-        throw badModel(
-          `${textOf(found)} stands in a branch or loop (${textOf(node)}), where the model can’t be cut`,
-        );
+  const weights = new Map([
+    ...around.weights,
+    ...graph.initializer.map((each) => [each.name, each] as const),
+  ]);
+  const inputs = graph.input.map(({ name }) => name);
+  const given = new Set([...around.values, ...inputs]);
+  const isBody = around.values.size > 0 || around.weights.size > 0;
+  if (isBody) outputsByNodes(graph);
+  const holdsOurs = (node: NodeProto): boolean =>
+    graphsOf(node).some((inner) => inner.node.some((each) => isOurs(each) || holdsOurs(each)));
+  const kindOf = (node: NodeProto): Part["kind"] =>
+    isOurs(node) ? "kern" : holdsOurs(node) ? "control" : "ort";
+  const levels = levelsOf(graph.node, new Set([...given, ...weights.keys()]), kindOf);
+  const parts = partsOf(graph, weights, given, levels);
+  const visible = new Set([...given, ...graph.node.flatMap(({ output }) => output)]);
+  const bodies = new Map<GraphProto, CutModel>();
+  for (const { kind, nodes } of parts)
+    for (const node of kind === "control" ? nodes : []) {
+      if (normalDomain(node.domain) !== "" || !cuttable.has(node.opType))
+        throw badModel(`${textOf(node)} has nodes of registered kernels inside, where it can’t be cut`);
+      for (const inner of graphsOf(node)) {
+        const own = cutGraph(model, inner, isOurs, { weights, values: visible });
+        bodies.set(inner, own);
+        own.bodies.forEach((body, key) => bodies.set(key, body));
+      }
     }
-  const given = graph.input.map(({ name }) => name);
-  const levels = levelsOf(graph.node, new Set([...given, ...weights.keys()]), isOurs);
-  return { model, graph, weights, inputs: given, parts: partsOf(graph, weights, levels) };
+  return { model, graph, weights, inputs, parts, bodies };
+}
+
+/** Whose graphs are run one part after the other. */
+const cuttable: ReadonlySet<string> = new Set(["If", "Loop"]);
+
+/** A body may give what it was given, or a weight, or one value twice: a node for each, so that every result is a value of its own. */
+function outputsByNodes(graph: GraphProto): void {
+  const made = new Set(graph.node.flatMap(({ output }) => output));
+  graph.output = graph.output.map((port) => {
+    if (made.delete(port.name)) return port;
+    const name = `${port.name} as output ${graph.node.length}`;
+    graph.node.push(
+      create(NodeProtoSchema, { name, opType: "Identity", input: [port.name], output: [name] }),
+    );
+    return create(ValueInfoProtoSchema, { ...port, name });
+  });
 }
 
 function decoded(bytes: Uint8Array): ModelProto {
@@ -69,17 +117,6 @@ export const textOf = (node: NodeProto): string =>
 
 export const graphsOf = (node: NodeProto): GraphProto[] =>
   node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs));
-
-function findNode(graph: GraphProto, test: (node: NodeProto) => boolean): NodeProto | undefined {
-  for (const node of graph.node) {
-    if (test(node)) return node;
-    for (const inner of graphsOf(node)) {
-      const found = findNode(inner, test);
-      if (found) return found;
-    }
-  }
-  return undefined;
-}
 
 /** `Constant` nodes become weights: each part that needs one has it, and none is handed over. */
 function constantsAsWeights(graph: GraphProto): void {
@@ -102,11 +139,13 @@ export function namesRead(node: NodeProto): Set<string> {
   return names;
 }
 
-/** By node: how many changes of kind lie before it, odd for ours. The nodes are in an order in which they can run. */
+const kinds: readonly Part["kind"][] = ["ort", "kern", "control"];
+
+/** By node: a number that is larger behind what it needs; its rest by the number of kinds is its kind. */
 function levelsOf(
   nodes: readonly NodeProto[],
   free: ReadonlySet<string>,
-  isOurs: (node: NodeProto) => boolean,
+  kindOf: (node: NodeProto) => Part["kind"],
 ): Map<NodeProto, number> {
   const made = new Set(nodes.flatMap(({ output }) => output));
   const levelOf = new Map<string, number>();
@@ -120,14 +159,8 @@ function levelsOf(
         later.push(node);
         continue;
       }
-      const kind = isOurs(node) ? 1 : 0;
-      const level = Math.max(
-        kind,
-        ...needs.map((name) => {
-          const before = levelOf.get(name)!;
-          return before % 2 === kind ? before : before + 1;
-        }),
-      );
+      const kind = kinds.indexOf(kindOf(node));
+      const level = Math.max(kind, ...needs.map((name) => nextOf(kind, levelOf.get(name)!)));
       levels.set(node, level);
       for (const name of node.output) levelOf.set(name, level);
     }
@@ -143,16 +176,21 @@ function levelsOf(
   return levels;
 }
 
+/** The first level of a kind that isn't before another. */
+const nextOf = (kind: number, before: number): number =>
+  before + ((kind - (before % kinds.length) + kinds.length) % kinds.length);
+
 function partsOf(
   graph: GraphProto,
   weights: ReadonlyMap<string, TensorProto>,
+  given: ReadonlySet<string>,
   levels: ReadonlyMap<NodeProto, number>,
 ): Part[] {
   const byLevel = new Map<number, NodeProto[]>();
   for (const [node, level] of levels) byLevel.set(level, [...(byLevel.get(level) ?? []), node]);
   const order = [...byLevel.keys()].toSorted((a, b) => a - b);
   const wanted = new Set(graph.output.map(({ name }) => name));
-  const known = new Set(graph.input.map(({ name }) => name));
+  const known = new Set(given);
   for (const node of levels.keys()) for (const name of node.output) known.add(name);
   const parts: Part[] = [];
   // From the last part on: what is wanted of one is what those after it read.
@@ -163,7 +201,7 @@ function partsOf(
     const inputs = [...read].filter((name) => known.has(name) && !weights.has(name) && !made.has(name));
     const outputs = [...made].filter((name) => wanted.has(name));
     for (const name of inputs) wanted.add(name);
-    parts.unshift({ kind: level % 2 === 1 ? "kern" : "ort", nodes, inputs, outputs });
+    parts.unshift({ kind: kinds[level % kinds.length]!, nodes, inputs, outputs });
   }
   return parts.filter(({ outputs }) => outputs.length > 0);
 }

@@ -107,3 +107,98 @@ test("what is missing or doesn't fit is said before anything runs", async () => 
   await expect(session.run({ x, w: x })).rejects.toThrow(/K1006.*`w`/);
   await session.release();
 });
+
+/** `while k < n: x = scale(x) + w, if the sum of x is below 9 scaled once more; all sums` in a graph. */
+function branching(): Uint8Array {
+  const scale = (input: string, output: string, factor: number) => ({
+    op: "Scale",
+    domain: "test",
+    name: `scale_${output}`,
+    inputs: [input],
+    outputs: [output],
+    attributes: { factor: { float: factor }, shift: { float: 1 } },
+  });
+  const port = (name: string) => [name, "f32", "n", 2] as const;
+  return modelBytes({
+    inputs: [port("x"), ["turns", "i64"]],
+    outputs: [port("y"), ["sums", "f32", "t"], port("same")],
+    nodes: [
+      { op: "Abs", inputs: ["x"], outputs: ["a"] },
+      {
+        op: "Loop",
+        name: "loop",
+        inputs: ["turns", "", "a"],
+        outputs: ["b", "sums"],
+        attributes: {
+          body: {
+            graph: {
+              inputs: [["turn", "i64"], ["on", "bool"], port("carried")],
+              outputs: [["on", "bool"], port("next"), ["sum", "f32"]],
+              nodes: [
+                scale("carried", "scaled", 0.5),
+                { op: "Add", inputs: ["scaled", "w"], outputs: ["moved"] },
+                { op: "ReduceSum", inputs: ["moved"], outputs: ["sum"], attributes: { keepdims: 0 } },
+                { op: "Less", inputs: ["sum", "nine"], outputs: ["small"] },
+                {
+                  op: "If",
+                  name: "if",
+                  inputs: ["small"],
+                  outputs: ["next"],
+                  attributes: {
+                    then_branch: {
+                      graph: { inputs: [], outputs: [port("more")], nodes: [scale("moved", "more", 2)] },
+                    },
+                    // What is there already, of the graph around.
+                    else_branch: { graph: { inputs: [], outputs: [port("moved")], nodes: [] } },
+                  },
+                },
+              ],
+            },
+          },
+        },
+      },
+      scale("b", "y", 1),
+      { op: "Identity", inputs: ["a"], outputs: ["same"] },
+    ],
+    constants: { w: tensor([0.25, -0.5]), nine: tensor(Float32Array.of(9), []) },
+    domains: { test: 1 },
+  });
+}
+
+test("branches and loops run in parts where ops of a user stand inside", async () => {
+  const bytes = branching();
+  const session = await createSession(bytes, { ort, device, registry });
+  expect(session.parts.map(({ on, nodes }) => `${on}: ${nodes.join(" ")}`)).toEqual([
+    "onnxruntime: Abs Identity",
+    "control: loop",
+    "kern: scale_y",
+  ]);
+  const [body] = session.parts[1]!.bodies!;
+  expect(body!.map(({ on }) => on)).toEqual(["onnxruntime", "kern", "onnxruntime", "control"]);
+  const model = await loadModel(bytes, { device, registry });
+  for (const [rows, turns] of [
+    [1, 4],
+    [3, 5],
+    [2, 1],
+    [2, 0],
+  ] as const) {
+    const x = floats(rows * 2);
+    const given = {
+      x: new ort.Tensor("float32", x, [rows, 2]),
+      turns: new ort.Tensor("int64", [BigInt(turns)], []),
+    };
+    const results = await session.run(given);
+    const wanted = await model.run({
+      x: tensor(x, [rows, 2]),
+      turns: tensor(BigInt64Array.of(BigInt(turns)), []),
+    });
+    for (const name of ["y", "sums", "same"]) {
+      expect(results[name]!.dims, name).toEqual(wanted[name]!.shape);
+      const want = await wanted[name]!.data();
+      ((await results[name]!.getData()) as Float32Array).forEach((value, at) =>
+        expect(value).toBeCloseTo(Number(want[at]), 5),
+      );
+    }
+  }
+  await session.release();
+});

@@ -2,18 +2,16 @@
 
 import type { NodeProto } from "onnx-buf";
 import type { Device } from "../device.ts";
-import type { WebgpuDevice } from "../devices/webgpu/device.ts";
 import { missingOp } from "../graph/custom.ts";
 import { modelError } from "../graph/error.ts";
 import { normalDomain } from "../onnx/import.ts";
-import { dtypeOfNumber, tensorOf, type ExternalData } from "../onnx/tensors.ts";
+import { tensorOf, type ExternalData } from "../onnx/tensors.ts";
 import { registeredName, userKernels } from "../ops/node-call.ts";
 import { ops, type OpRegistry } from "../ops/registry.ts";
-import { cutModel, type CutModel, type Part } from "./cut.ts";
+import { cutModel, type CutModel } from "./cut.ts";
 import { Handover, release, type Handed, type Handovers } from "./handover.ts";
-import { callNode, nodesOf, type KernNode } from "./nodes.ts";
-import { partBytes, type ValueType } from "./part.ts";
-import { dtypeOfOrt, onGpu, type Ort, type OrtOptions, type OrtSession, type OrtTensor } from "./types.ts";
+import { loadSequence, type PartDescription, type Sequence } from "./sequence.ts";
+import type { Ort, OrtOptions, OrtTensor } from "./types.ts";
 
 export interface SessionOptions {
   /** The application's `onnxruntime-web`; for a device `webgpu`, `onnxruntime-web/webgpu`. */
@@ -30,22 +28,6 @@ export interface SessionOptions {
   readonly options?: Omit<OrtOptions, "executionProviders" | "preferredOutputLocation" | "externalData">;
 }
 
-/** One part of a model, for looking at. */
-export interface PartDescription {
-  readonly on: "onnxruntime" | "kern";
-  readonly nodes: readonly string[];
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-}
-
-interface LoadedPart {
-  readonly part: Part;
-  readonly session?: OrtSession;
-  readonly kernels?: readonly KernNode[];
-  /** Values that nobody needs after this part. */
-  readonly last: readonly string[];
-}
-
 /** Operator sets that onnxruntime knows; in any other, an op is a kernel of ours or missing. */
 const known = /^(|ai\.onnx\.ml|ai\.onnx\.(preview\.)?training|com\.microsoft(\..*)?|com\.ms\..*)$/;
 
@@ -55,32 +37,22 @@ export class Session {
   readonly outputNames: readonly string[];
   /** How the model was cut, in the order in which its parts run. */
   readonly parts: readonly PartDescription[];
-  private readonly loaded: readonly LoadedPart[];
+  private readonly sequence: Sequence;
   private readonly handover: Handover;
   private readonly weights: ReadonlyMap<string, Handed>;
   private readonly keeps: boolean;
   private counted: Handovers;
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    cut: CutModel,
-    loaded: readonly LoadedPart[],
-    handover: Handover,
-    weights: ReadonlyMap<string, Handed>,
-    keeps: boolean,
-  ) {
-    this.loaded = loaded;
+  constructor(sequence: Sequence, handover: Handover, weights: ReadonlyMap<string, Handed>, keeps: boolean) {
+    const { cut } = sequence;
+    this.sequence = sequence;
     this.handover = handover;
     this.weights = weights;
     this.keeps = keeps;
     this.inputNames = cut.inputs.filter((name) => !cut.weights.has(name));
     this.outputNames = cut.graph.output.map(({ name }) => name);
-    this.parts = loaded.map(({ part: { kind, nodes, inputs, outputs } }) => ({
-      on: kind === "kern" ? "kern" : "onnxruntime",
-      nodes: nodes.map(({ name, opType }) => name || opType),
-      inputs,
-      outputs,
-    }));
+    this.parts = sequence.describe();
     this.counted = handover.take();
   }
 
@@ -99,26 +71,14 @@ export class Session {
   /** Ends onnxruntime's sessions, and gives the weights of kernels back. */
   async release(): Promise<void> {
     await this.turn;
-    for (const { session } of this.loaded) await session?.release();
+    await this.sequence.release();
     for (const weight of this.weights.values()) weight.kern?.dispose();
   }
 
   private async runNow(feeds: Readonly<Record<string, OrtTensor>>): Promise<Record<string, OrtTensor>> {
     const values = this.given(feeds);
     try {
-      for (const { part, session, kernels, last } of this.loaded) {
-        if (session) {
-          const inputs: Record<string, OrtTensor> = {};
-          for (const name of part.inputs) inputs[name] = await this.handover.toOrt(values.get(name)!, name);
-          for (const [name, ort] of Object.entries(await session.run(inputs))) values.set(name, { ort });
-        }
-        for (const node of kernels ?? []) await callNode(node, values, this.weights, this.handover);
-        for (const name of last) {
-          const value = values.get(name);
-          if (value) release(value);
-          values.delete(name);
-        }
-      }
+      await this.sequence.run(values);
       return await this.results(values);
     } catch (error) {
       for (const value of values.values()) release(value);
@@ -168,103 +128,21 @@ export async function createSession(bytes: Uint8Array, options: SessionOptions):
   const kernelsOf = ({ domain, opType }: NodeProto) =>
     userKernels(registry, registeredName(normalDomain(domain), opType), device);
   const cut = cutModel(bytes, (node) => kernelsOf(node).length > 0);
-  for (const { kind, nodes } of cut.parts)
+  refuseMissing(cut, registry);
+  const handover = new Handover(ort, device);
+  const weights = new Map<string, Handed>();
+  const sequence = await loadSequence(cut, { options, kernelsOf, handover, weights }, new Map());
+  for (const { name } of cut.graph.output)
+    if (cut.weights.has(name))
+      weights.set(name, { kern: await device.upload(tensorOf(cut.weights.get(name)!, externalData)) });
+  handover.take();
+  return new Session(sequence, handover, weights, outputs === "gpu-buffer");
+}
+
+/** Ops that neither onnxruntime nor the registry has, in bodies too. */
+function refuseMissing(cut: CutModel, registry: OpRegistry): void {
+  for (const { kind, nodes } of [cut, ...cut.bodies.values()].flatMap(({ parts }) => parts))
     for (const { domain, opType: op, name } of nodes)
       if (kind === "ort" && !known.test(normalDomain(domain)))
         throw missingOp({ domain, op, name }, registry);
-  const handover = new Handover(ort, device);
-  const types = new Map<string, ValueType>(declaredTypes(cut));
-  const weights = new Map<string, Handed>();
-  const loaded: LoadedPart[] = [];
-  const ended = lastUses(cut);
-  try {
-    for (const [at, part] of cut.parts.entries()) {
-      const last = ended.get(at) ?? [];
-      if (part.kind === "kern") {
-        for (const name of part.nodes.flatMap(({ input }) => input))
-          if (cut.weights.has(name) && !weights.has(name))
-            weights.set(name, { kern: await device.upload(tensorOf(cut.weights.get(name)!, externalData)) });
-        loaded.push({ part, kernels: nodesOf(part, cut, kernelsOf, types), last });
-      } else {
-        const session = await openPart(partBytes(cut, part, types), part, options, types);
-        loaded.push({ part, session, last });
-      }
-    }
-    for (const { name } of cut.graph.output)
-      if (cut.weights.has(name))
-        weights.set(name, { kern: await device.upload(tensorOf(cut.weights.get(name)!, externalData)) });
-  } catch (error) {
-    for (const { session } of loaded) await session?.release();
-    throw error;
-  }
-  handover.take();
-  return new Session(cut, loaded, handover, weights, outputs === "gpu-buffer");
-}
-
-async function openPart(
-  bytes: Uint8Array,
-  { outputs: names }: Part,
-  { ort, device, externalData = {}, options = {} }: SessionOptions,
-  types: Map<string, ValueType>,
-): Promise<OrtSession> {
-  const shared = {
-    ...options,
-    externalData: Object.entries(externalData).map(([path, data]) => ({ path, data })),
-  };
-  if (device.name !== "webgpu") {
-    const session = await ort.InferenceSession.create(bytes, { ...shared, executionProviders: ["wasm"] });
-    learnTypes(session, types);
-    return session;
-  }
-  const { gpu } = device as WebgpuDevice;
-  const open = (onHost: ReadonlySet<string>) =>
-    ort.InferenceSession.create(bytes, {
-      ...shared,
-      executionProviders: [{ name: "webgpu", device: gpu as never }],
-      preferredOutputLocation: Object.fromEntries(
-        names.map((name) => [name, onHost.has(name) ? "cpu" : "gpu-buffer"]),
-      ),
-    });
-  const session = await open(new Set());
-  learnTypes(session, types);
-  // Of which type a value is, the session alone knows; some types don't stay on a GPU.
-  const onHost = session.outputMetadata.filter((each) => !each.isTensor || !onGpu.has(each.type));
-  if (onHost.length === 0) return session;
-  await session.release();
-  return open(new Set(onHost.map(({ name }) => name)));
-}
-
-/** What a session found out about its outputs. Names of sizes are its own, and mean nothing elsewhere. */
-function learnTypes(session: OrtSession, types: Map<string, ValueType>): void {
-  for (const each of session.outputMetadata) {
-    if (!each.isTensor) continue;
-    const dtype = dtypeOfOrt(each.type);
-    if (!dtype || types.has(each.name)) continue;
-    // A size that it doesn't know is -1, as 32 bits without a sign.
-    const shape = each.shape.map((size) => (typeof size === "number" && size < 2 ** 31 ? size : undefined));
-    types.set(each.name, { dtype, shape: shape.length > 0 ? shape : undefined });
-  }
-}
-
-function declaredTypes({ graph }: CutModel): [string, ValueType][] {
-  return [...graph.input, ...graph.valueInfo].flatMap(({ name, type }) => {
-    if (type?.value.case !== "tensorType") return [];
-    const { elemType, shape } = type.value.value;
-    const dtype = dtypeOfNumber(elemType);
-    if (!dtype) return [];
-    const dims = shape?.dim.map(({ value }) =>
-      value.case === "dimValue" ? Number(value.value) : value.case === "dimParam" ? value.value : undefined,
-    );
-    return [[name, { dtype, shape: dims }]];
-  });
-}
-
-/** By part: values that it reads or makes and that nobody needs after it. */
-function lastUses({ parts, graph }: CutModel): Map<number, string[]> {
-  const outputs = new Set(graph.output.map(({ name }) => name));
-  const last = new Map<string, number>();
-  for (const [at, { inputs }] of parts.entries()) for (const name of inputs) last.set(name, at);
-  const ended = new Map<number, string[]>();
-  for (const [name, at] of last) if (!outputs.has(name)) ended.set(at, [...(ended.get(at) ?? []), name]);
-  return ended;
 }
