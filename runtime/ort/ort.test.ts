@@ -3,7 +3,7 @@
 import * as ort from "onnxruntime-web";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compile } from "../../compiler/index.ts";
-import { cutKernels, cutModelBytes } from "../../testing/onnx/cut-model.ts";
+import { branchingModelBytes, cutKernels, cutModelBytes } from "../../testing/onnx/cut-model.ts";
 import { modelBytes, type ModelSpec } from "../../testing/onnx/models.ts";
 import { openDevice, OpRegistry, tensor, type Device } from "../index.ts";
 import { loadModel } from "../onnx/index.ts";
@@ -108,65 +108,8 @@ test("what is missing or doesn't fit is said before anything runs", async () => 
   await session.release();
 });
 
-/** `while k < n: x = scale(x) + w, if the sum of x is below 9 scaled once more; all sums` in a graph. */
-function branching(): Uint8Array {
-  const scale = (input: string, output: string, factor: number) => ({
-    op: "Scale",
-    domain: "test",
-    name: `scale_${output}`,
-    inputs: [input],
-    outputs: [output],
-    attributes: { factor: { float: factor }, shift: { float: 1 } },
-  });
-  const port = (name: string) => [name, "f32", "n", 2] as const;
-  return modelBytes({
-    inputs: [port("x"), ["turns", "i64"]],
-    outputs: [port("y"), ["sums", "f32", "t"], port("same")],
-    nodes: [
-      { op: "Abs", inputs: ["x"], outputs: ["a"] },
-      {
-        op: "Loop",
-        name: "loop",
-        inputs: ["turns", "", "a"],
-        outputs: ["b", "sums"],
-        attributes: {
-          body: {
-            graph: {
-              inputs: [["turn", "i64"], ["on", "bool"], port("carried")],
-              outputs: [["on", "bool"], port("next"), ["sum", "f32"]],
-              nodes: [
-                scale("carried", "scaled", 0.5),
-                { op: "Add", inputs: ["scaled", "w"], outputs: ["moved"] },
-                { op: "ReduceSum", inputs: ["moved"], outputs: ["sum"], attributes: { keepdims: 0 } },
-                { op: "Less", inputs: ["sum", "nine"], outputs: ["small"] },
-                {
-                  op: "If",
-                  name: "if",
-                  inputs: ["small"],
-                  outputs: ["next"],
-                  attributes: {
-                    then_branch: {
-                      graph: { inputs: [], outputs: [port("more")], nodes: [scale("moved", "more", 2)] },
-                    },
-                    // What is there already, of the graph around.
-                    else_branch: { graph: { inputs: [], outputs: [port("moved")], nodes: [] } },
-                  },
-                },
-              ],
-            },
-          },
-        },
-      },
-      scale("b", "y", 1),
-      { op: "Identity", inputs: ["a"], outputs: ["same"] },
-    ],
-    constants: { w: tensor([0.25, -0.5]), nine: tensor(Float32Array.of(9), []) },
-    domains: { test: 1 },
-  });
-}
-
 test("branches and loops run in parts where ops of a user stand inside", async () => {
-  const bytes = branching();
+  const bytes = branchingModelBytes();
   const session = await createSession(bytes, { ort, device, registry });
   expect(session.parts.map(({ on, nodes }) => `${on}: ${nodes.join(" ")}`)).toEqual([
     "onnxruntime: Abs Identity",

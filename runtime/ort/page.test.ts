@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { noChromium, openBuiltPage, webgpuArguments, type BuiltPage } from "../../testing/chromium.ts";
-import { cutKernels, cutModelBytes } from "../../testing/onnx/cut-model.ts";
+import { branchingModelBytes, cutKernels, cutModelBytes } from "../../testing/onnx/cut-model.ts";
 
 const entry = `
 import * as ort from "onnxruntime-web/webgpu";
@@ -65,6 +65,23 @@ globalThis.kern = {
     held.dispose();
     return report;
   },
+  async branches(bytes, rows, turns) {
+    const model = Uint8Array.from(bytes);
+    const session = await createSession(model, { ort, device, registry: await kernels(device) });
+    const x = Float32Array.from({ length: rows * 2 }, (_, at) => Math.sin(at * 7.3) * 3);
+    const count = BigInt64Array.of(BigInt(turns));
+    const given = await session.run({ x: new ort.Tensor("float32", x, [rows, 2]), turns: new ort.Tensor("int64", count, []) });
+    const reference = await loadModel(model, { device: wasm, registry: await kernels(wasm) });
+    const wanted = await reference.run({ x: tensor(x, [rows, 2]), turns: tensor(count, []) });
+    const names = ["y", "sums", "same"];
+    const report = { parts: session.parts.map(({ on }) => on), given: [], wanted: [] };
+    for (const name of names) {
+      report.given.push([...(await given[name].getData())]);
+      report.wanted.push([...(await wanted[name].data())]);
+    }
+    await session.release();
+    return report;
+  },
 };
 document.documentElement.dataset.ready = "true";
 `;
@@ -115,6 +132,27 @@ describe.skipIf(noChromium)("onnxruntime-web and kernels in a page", () => {
       } else expect(during.map(([name]) => name)).toContain("mapAsync");
       for (const [at, values] of given.entries())
         for (const [n, value] of values.entries()) expect(value).toBeCloseTo(wanted[at]![n]!, 4);
+    }
+    expect(built.errors).toEqual([]);
+  });
+
+  test("branches and loops around kernels", { timeout: 120_000 }, async () => {
+    for (const [rows, turns] of [
+      [3, 5],
+      [2, 0],
+    ] as const) {
+      const { parts, given, wanted } = await built.page.evaluate(
+        (args) =>
+          (
+            globalThis as unknown as { kern: { branches(...args: unknown[]): Promise<Report> } }
+          ).kern.branches(...args),
+        [[...branchingModelBytes()], rows, turns] as const,
+      );
+      expect(parts).toEqual(["onnxruntime", "control", "kern"]);
+      for (const [at, values] of given.entries()) {
+        expect(values).toHaveLength(wanted[at]!.length);
+        for (const [n, value] of values.entries()) expect(value).toBeCloseTo(wanted[at]![n]!, 4);
+      }
     }
     expect(built.errors).toEqual([]);
   });

@@ -51,6 +51,58 @@ export function cutModelBytes(): Uint8Array {
   });
 }
 
+/**
+ * A loop and a branch with ops of a user inside: a = |x|, then `turns` times a = a / 2 + 1 + w, and if the sum of that, which is kept, is
+ * below 9, a = 2 a + 1; y = a + 1 in the end. x is [n, 2].
+ */
+export function branchingModelBytes(): Uint8Array {
+  const port = (name: string) => [name, "f32", "n", 2] as const;
+  return modelBytes({
+    inputs: [port("x"), ["turns", "i64"]],
+    outputs: [port("y"), ["sums", "f32", "t"], port("same")],
+    nodes: [
+      { op: "Abs", inputs: ["x"], outputs: ["a"] },
+      {
+        op: "Loop",
+        name: "loop",
+        inputs: ["turns", "", "a"],
+        outputs: ["b", "sums"],
+        attributes: {
+          body: {
+            graph: {
+              inputs: [["turn", "i64"], ["on", "bool"], port("carried")],
+              outputs: [["on", "bool"], port("next"), ["sum", "f32"]],
+              nodes: [
+                scale("carried", "scaled", 0.5, 1),
+                { op: "Add", inputs: ["scaled", "w"], outputs: ["moved"] },
+                { op: "ReduceSum", inputs: ["moved"], outputs: ["sum"], attributes: { keepdims: 0 } },
+                { op: "Less", inputs: ["sum", "nine"], outputs: ["small"] },
+                {
+                  op: "If",
+                  name: "if",
+                  inputs: ["small"],
+                  outputs: ["next"],
+                  attributes: {
+                    then_branch: {
+                      graph: { inputs: [], outputs: [port("more")], nodes: [scale("moved", "more", 2, 1)] },
+                    },
+                    // What is there already, of the graph around.
+                    else_branch: { graph: { inputs: [], outputs: [port("moved")], nodes: [] } },
+                  },
+                },
+              ],
+            },
+          },
+        },
+      },
+      scale("b", "y", 1, 1),
+      { op: "Identity", inputs: ["a"], outputs: ["same"] },
+    ],
+    constants: { w: tensor([0.25, -0.5]), nine: tensor(Float32Array.of(9), []) },
+    domains: { test: 1 },
+  });
+}
+
 const scale = (input: string, output: string, factor: number, shift: number) => ({
   op: "Scale",
   domain: "test",
