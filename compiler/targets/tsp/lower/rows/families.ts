@@ -58,7 +58,9 @@ export class Families {
   private readonly given = new Map<string, Family>();
   private readonly tables = new Map<string, Family>();
   /** Streams' worth of regions that lie on each side. */
-  private readonly sides = { W: 0, E: 0 };
+  private readonly sides: Record<Side, number>;
+  /** What regions' names begin with: those of several in one program differ. */
+  private readonly prefix: string;
   private readonly chosen = new Map<string, Side>();
   /** Subscripts of what was stored, by tensor and `keyOf`. */
   private readonly indices = new Map<string, readonly Subscript[]>();
@@ -69,8 +71,11 @@ export class Families {
   /** Rows that go through the vector unit side by side: each of so many in a row has slices of its own. */
   readonly abreast: number;
 
-  constructor(space: Space, tensors: ReadonlyMap<string, Tensor>, abreast = 1) {
+  /** `beside` are the families of another part of the same program. */
+  constructor(space: Space, tensors: ReadonlyMap<string, Tensor>, abreast = 1, beside?: Families) {
     this.abreast = abreast;
+    this.sides = beside ? { ...beside.sides } : { W: 0, E: 0 };
+    this.prefix = beside ? `${beside.prefix}+` : "";
     this.space = space;
     this.tensors = tensors;
   }
@@ -89,7 +94,7 @@ export class Families {
   region(name: string, type: TspType, side = this.sideOf(name, type)): Region {
     const found = this.regions.get(name);
     if (found) return found;
-    const made: Region = { name, type, side, copies: [] };
+    const made: Region = { name: `${this.prefix}${name}`, type, side, copies: [] };
     this.regions.set(name, made);
     return made;
   }
@@ -159,7 +164,9 @@ export class Families {
   private claim(tensor: Tensor, index: readonly Subscript[], key: string, span: Span | undefined): void {
     const owners = this.owners.get(tensor.name) ?? [];
     this.owners.set(tensor.name, owners);
-    for (let tile = 0; tile < this.space.tiles; tile++)
+    // One element in all lanes needn't be looked at lane by lane.
+    const tiles = index.every(({ kind }) => kind === "fixed") ? Math.min(1, this.space.count) : this.space.tiles;
+    for (let tile = 0; tile < tiles; tile++)
       for (const at of this.elements(tensor, index, tile, false)) {
         if (at < 0) continue;
         if ((owners[at] ?? key) !== key)
@@ -211,19 +218,30 @@ export class Families {
   ): Int32Array {
     const place = (coordinates: readonly number[]): number => {
       let at = 0;
-      for (const [axis, size] of shape.entries()) {
+      for (let axis = 0; axis < shape.length; axis++) {
         const own = index[axis]!;
         const here = own.kind === "fixed" ? own.at : Number(own.at(coordinates));
-        if (here < 0 || here >= size) return -1;
-        at = at * size + here;
+        if (here < 0 || here >= shape[axis]!) return -1;
+        at = at * shape[axis]! + here;
       }
       return at;
     };
     if (uniform) return new Int32Array(lanes).fill(place([]));
-    return Int32Array.from({ length: lanes }, (_, lane) => {
-      const coordinates = coordinatesOf(this.space, tile, lane);
-      return coordinates ? place(coordinates) : -1;
-    });
+    const found = new Int32Array(lanes).fill(-1);
+    const end = Math.min(lanes, this.space.count - tile * lanes);
+    if (end <= 0) return found;
+    if (index.every(({ kind }) => kind === "fixed")) return found.fill(place([]), 0, end);
+    // Coordinates count on from lane to lane, the innermost loop first.
+    const { extents } = this.space;
+    const coordinates = [...coordinatesOf(this.space, tile, 0)!];
+    for (let lane = 0; lane < end; lane++) {
+      found[lane] = place(coordinates);
+      for (let loop = extents.length - 1; loop >= 0; loop--) {
+        if (++coordinates[loop]! < extents[loop]!) break;
+        coordinates[loop] = 0;
+      }
+    }
+    return found;
   }
 
   /** Positions in a tensor of the elements in a row of one of its families, for the host to take them out. */

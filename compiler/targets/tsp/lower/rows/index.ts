@@ -1,32 +1,23 @@
 // Lowering by rows: any kernel whose control flow is known when its sizes are, as streams of rows through the VXM. Loops are
 // chosen to lie in lanes, the kernel is followed, what it does on rows is placed and timed.
 
-import type { Directive, Expr, IrKernel } from "../../../../ir/ir.ts";
-import { ops } from "../../../../ir/ops.ts";
-import { blocksOf, exprsOf, visitExpr, type Block } from "../../../../ir/walk.ts";
+import { internalError } from "../../../../../lang/diagnostics/internal-error.ts";
 import { simplify } from "../../../../passes/simplify/index.ts";
+import { lanes } from "../../machine/geometry.ts";
 import type { Profile } from "../../machine/profile.ts";
 import { programBuilder } from "../../machine/program.ts";
 import { decode, encode, type Beat } from "../../machine/values.ts";
 import { Unfit, withKnown } from "../dag.ts";
 import { refusedFor, type Lowered, type Lowering } from "../index.ts";
-import { noThreads, Steering, WrongAnnotation } from "../steering.ts";
-import { coordinatesOf, Families, tensorOf, type Tensor } from "./families.ts";
-import { choicesOf, type Choice } from "./lanes.ts";
+import { noThreads, WrongAnnotation } from "../steering.ts";
+import type { Families, Tensor } from "./families.ts";
+import { independentParts } from "./independent.ts";
 import { demandRows, placeOf, usable, type Memory } from "./memory.ts";
-import { finalFamilies, rowOf, type Region, type Row } from "./model.ts";
-import { Operations } from "./operations.ts";
-import { withSweeps } from "./recurrences.ts";
+import { rowOf, type Region, type Row } from "./model.ts";
+import type { Operations } from "./operations.ts";
+import { follow, partOf, type Followed } from "./parts.ts";
 import { bestSchedule } from "./search.ts";
 import { withoutStrips } from "./strips.ts";
-import { Trace } from "./trace.ts";
-
-/** Ways to fill lanes that are tried. */
-const tried = 3;
-/** Rows side by side: streams for more there aren't. */
-const widest = 8;
-/** Terms of a reduction in one step: fewer need fewer copies of rows. */
-const termsTried = [4, 1];
 
 export const lowerRows: Lowering = (kernel, known, profile) =>
   lowerRowsWithin(usable, kernel, known, profile);
@@ -38,19 +29,18 @@ export function lowerRowsWithin(
 ): ReturnType<Lowering> {
   const fixed = simplify(withoutStrips(simplify(withKnown(kernel, known))));
   try {
-    const steering = new Steering(kernel);
-    const choices = choicesOf(fixed, tensorsOf(fixed), steering);
-    let refused: unknown;
-    const ways = choices.slice(0, tried).flatMap((choice) => termsTried.map((terms) => ({ choice, terms })));
-    for (const { choice, terms } of ways) {
+    const parts = independentParts(fixed).map(partOf);
+    const refusals: Unfit[] = [];
+    for (let chosen = follow(parts, undefined, profile, words, refusals); chosen;) {
       try {
-        return lowered(fixed, choice, profile, terms, steering, words);
+        return lowered(chosen, profile, words);
       } catch (error) {
         if (!(error instanceof Unfit) || error instanceof WrongAnnotation) throw error;
-        refused ??= error;
+        refusals.push(error);
       }
+      chosen = follow(parts, chosen, profile, words, refusals);
     }
-    throw refused;
+    throw refusals[0] ?? internalError("tsp-rows", "a kernel without a way to follow it");
   } catch (error) {
     if (error instanceof Unfit) return refusedFor(error);
     throw error;
@@ -69,63 +59,20 @@ const reasons = {
   stage: "all tensors lie in SRAM, with as many copies as one pattern reads at once",
 };
 
-function tensorsOf(kernel: IrKernel): ReadonlyMap<string, Tensor> {
-  const written = new Set<string>();
-  const loaded = new Set<string>();
-  const visit = (block: Block): void => {
-    for (const stmt of block) {
-      if (stmt.kind === "store") written.add(stmt.buffer);
-      for (const expr of exprsOf(stmt))
-        visitExpr(expr, (part) => part.kind === "load" && loaded.add(part.buffer));
-      blocksOf(stmt).forEach(visit);
-    }
-  };
-  visit(kernel.body);
-  return new Map(
-    kernel.buffers.map((buffer) => {
-      const param = kernel.params.find((each) => each.kind === "tensor" && each.buffer === buffer.name);
-      const mode = param?.kind === "tensor" ? param.mode : "local";
-      const shape = buffer.shape.map((dim) => sizeOf(dim));
-      const { name } = buffer;
-      return [name, tensorOf(buffer, shape, mode, mode !== "in" || written.has(name), loaded.has(name))];
-    }),
-  );
-}
-
-function sizeOf(dim: Expr): number {
-  if (dim.kind === "const") return Number(dim.value);
-  const lane = dim.kind === "op" ? ops[dim.op].lane : undefined;
-  if (dim.kind !== "op" || !lane) throw new Unfit("the size of a tensor that depends on data", dim.span);
-  return Number(lane(dim.args.map(sizeOf), "i32", "i32"));
-}
-
-function lowered(
-  kernel: IrKernel,
-  { space, loops }: Choice,
-  profile: Profile,
-  terms: number,
-  steering: Steering,
-  words: number,
-): Lowered {
-  const tensors = tensorsOf(kernel);
-  const unrolled = steering.all("unroll");
-  const abreast = Math.max(1, ...unrolled.map(({ factor }) => factor));
-  const families = new Families(space, tensors, abreast);
-  const operations = new Operations(families, profile.constants.alu.value, terms);
-  const trace = new Trace(families, operations, loops);
-  trace.run(kernel);
-  const results = [...tensors.values()].filter(({ mode }) => mode === "out" || mode === "mut");
-  const final = [...finalFamilies(results.map(({ now }) => now)), ...trace.checks.map(({ rows }) => rows)];
-  for (const directive of unrolled) sayAbreast(directive, operations, space.tiles, steering);
-  withSweeps(operations, final);
-  const { list } = operations;
+function lowered(parts: readonly Followed[], profile: Profile, words: number): Lowered {
+  const final = parts.flatMap((part) => part.final);
+  const list = parts.flatMap(({ operations }) => operations.list);
+  const regions = parts.flatMap(({ families }) => families.allRegions);
   demandRows(list, final);
-  const { memory, schedule } = bestSchedule(operations, families.allRegions, final, profile, words);
+  // Other streams and ALUs for a pattern depend on nothing but the pattern.
+  const [{ operations }] = parts as [Followed];
+  const shift: Operations["shift"] = (template, turn) => operations.shift(template, turn);
+  const { memory, schedule } = bestSchedule({ list, shift }, regions, final, profile, words);
   const builder = programBuilder(profile);
   schedule.write(builder);
   const kept = new Set(final.flatMap(({ rows }) => rows.map(({ region }) => region)));
-  const parts = partsOf(memory);
-  for (const { region, rows, words, name, queue, base, byte } of parts) {
+  const pieces = piecesOf(memory);
+  for (const { region, rows, words, name, queue, base, byte } of pieces) {
     const { content } = rows[0]!;
     if (content?.kind === "elements") builder.input(name, queue, base, words);
     if (content?.kind === "values")
@@ -138,23 +85,23 @@ function lowered(
   }
   const templates = [...new Set(list.flatMap((each) => (each.kind === "gather" ? [] : [each.template])))];
   const most = templates.toSorted((a, b) => b.issued * b.chain.interval - a.issued * a.chain.interval)[0];
-  const partAt = new Map(parts.map((part) => [`${part.queue} ${part.base}`, part]));
+  const pieceAt = new Map(pieces.map((piece) => [`${piece.queue} ${piece.base}`, piece]));
   const wordsOf = (row: Row, words: (name: string) => readonly Beat[]): readonly Beat[] => {
     const copy = row.places.findIndex((place) => place !== undefined);
     const index = row.places[copy]!;
     const { slices, address } = placeOf(memory, row, copy, index);
     const base = address - (index % usable);
-    return slices.map(({ queue }) => words(partAt.get(`${queue} ${base}`)!.name)[index % usable]!);
+    return slices.map(({ queue }) => words(pieceAt.get(`${queue} ${base}`)!.name)[index % usable]!);
   };
   return {
     program: builder.finish(),
     interval: most?.chain.interval ?? 1,
     rows: most?.issued ?? 0,
-    steered: steering.outcomes(reasons),
+    steered: parts.flatMap(({ steering }) => steering.outcomes(reasons)),
     inputs: (values) => {
       const beats = new Map<Row, readonly Beat[]>();
       const found: Record<string, readonly Beat[]> = {};
-      for (const { region, rows, name, byte } of parts)
+      for (const { region, rows, name, byte } of pieces)
         if (rows[0]!.content?.kind === "elements")
           found[name] = rows.map((row) => {
             const own = beats.get(row) ?? contentOf(row, region, values);
@@ -164,41 +111,24 @@ function lowered(
       return found;
     },
     failed: (words) =>
-      trace.checks.find(({ rows: family }) =>
-        family.rows.some((row, tile) => {
-          const holds = decode(wordsOf(row, words), "u8");
-          return holds.some((value, lane) => value === 0 && coordinatesOf(space, tile, lane) !== undefined);
-        }),
-      ),
+      parts
+        .flatMap(({ checks, families: { space } }) => checks.map((check) => ({ ...check, space })))
+        .find(({ rows: family, space }) =>
+          family.rows.some((row, tile) => {
+            const holds = decode(wordsOf(row, words), "u8");
+            return holds.some((value, lane) => value === 0 && tile * lanes + lane < space.count);
+          }),
+        ),
     results: (words, before) => {
       const rowWords = (row: Row): readonly Beat[] =>
         row.content ? contentOf(row, row.region, (name) => before?.(name) ?? []) : wordsOf(row, words);
-      return new Map(results.map((tensor) => [tensor.name, valuesOf(tensor, families, rowWords, before)]));
+      return new Map(
+        parts.flatMap(({ results, families }) =>
+          results.map((tensor) => [tensor.name, valuesOf(tensor, families, rowWords, before)]),
+        ),
+      );
     },
   };
-}
-
-/** Says what became of rows that were to go side by side, or throws. */
-function sayAbreast(
-  directive: Directive & { readonly kind: "unroll" },
-  { narrow, widened }: Operations,
-  tiles: number,
-  steering: Steering,
-): void {
-  const { factor } = directive;
-  if (factor < 2 || factor > widest)
-    throw new WrongAnnotation(
-      directive,
-      factor === 0
-        ? "all rows can’t go through 16 ALUs at once, and it doesn’t say how many are to"
-        : `from 2 to ${widest} rows can go through the vector unit side by side, and not ${factor}`,
-      "say how many, as in `@tsp.unroll(i, 2)`",
-    );
-  if (narrow)
-    throw new WrongAnnotation(directive, narrow, factor > 2 ? `try ${factor - 1}` : "leave it away");
-  if (widened > 0) steering.done(directive, `${factor} rows of 320 lanes go through the ALUs side by side`);
-  else if (tiles < factor)
-    steering.left(directive, `${tiles === 1 ? "one row holds" : `${tiles} rows hold`} all lanes`);
 }
 
 /** The dense elements of a tensor from the rows that hold them at the end. */
@@ -235,7 +165,7 @@ function contentOf(
   );
 }
 
-interface Part {
+interface Piece {
   readonly region: Region;
   readonly rows: readonly Row[];
   readonly words: number;
@@ -246,8 +176,8 @@ interface Part {
 }
 
 /** Memory slice by slice: the words of each region's copies. */
-function partsOf(memory: Memory): readonly Part[] {
-  const found: Part[] = [];
+function piecesOf(memory: Memory): readonly Piece[] {
+  const found: Piece[] = [];
   let number = 0;
   for (const [region, copies] of memory) {
     number += 1;

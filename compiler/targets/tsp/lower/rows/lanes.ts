@@ -372,7 +372,8 @@ function costOf(
   return streamed + held / 4;
 }
 
-function tripsOf({ lo, hi, step }: Extract<Stmt, { kind: "for" }>): number | undefined {
+/** How often a loop's body runs, where that is known. */
+export function tripsOf({ lo, hi, step }: Extract<Stmt, { kind: "for" }>): number | undefined {
   return lo.kind === "const" && hi.kind === "const"
     ? Math.max(0, Math.ceil((Number(hi.value) - Number(lo.value)) / step))
     : undefined;

@@ -6,6 +6,7 @@ import { widths, type TspType } from "../../machine/values.ts";
 import { chainOf, constantOfItem, type Chain } from "../chain.ts";
 import { Unfit, type Dag, type Node } from "../dag.ts";
 import type { Span } from "../../../../../lang/source.ts";
+import { limit, tooMany } from "./bounds.ts";
 import type { Families } from "./families.ts";
 import { replaced, sizeOf, typeOfStored, withLoads } from "./graphs.ts";
 import { slotAccess, type Family, type Operation, type Template } from "./model.ts";
@@ -46,8 +47,6 @@ export interface Wanted {
 const most = 64;
 /** Cycles between rows beyond which a graph is cut. */
 const slowest = 24;
-/** Rows of 320 lanes that operations may read in all: beyond it neither the checks nor the simulator come to an end. */
-const limit = 2_000_000;
 
 interface Pattern {
   readonly key: string;
@@ -66,9 +65,11 @@ export class Operations {
   private work = 0;
   private cuts = 0;
   /** How much ALUs are used by patterns so far; constants count more. */
-  private readonly taken = Array.from({ length: alus }, () => 0);
+  private readonly taken: number[];
 
-  constructor(families: Families, hold: number, terms: number) {
+  /** `beside` are operations of the same program, whose ALUs are taken last. */
+  constructor(families: Families, hold: number, terms: number, beside?: Operations) {
+    this.taken = beside ? [...beside.taken] : Array.from({ length: alus }, () => 0);
     this.terms = terms;
     this.families = families;
     this.hold = hold;
@@ -224,7 +225,7 @@ export class Operations {
 
   private count(rows: number): void {
     this.work += rows;
-    if (this.work > limit) throw new Unfit(`more than ${limit} rows to stream`);
+    if (this.work > limit) throw new Unfit(tooMany);
   }
 
   private sideOf(name: string, type: TspType): Side {

@@ -26,7 +26,7 @@ export interface Timed {
 
 /** The shortest schedule found for operations whose rows have their places. */
 export function bestSchedule(
-  operations: Operations,
+  operations: Pick<Operations, "list" | "shift">,
   regions: readonly Region[],
   kept: readonly Family[],
   profile: Profile,

@@ -18,6 +18,7 @@ import { apply } from "../../../../ir/build.ts";
 import { declaredIn, assignedIn } from "../../../../ir/names.ts";
 import { op as opExpr, ref, type IrType } from "../../../../ir/ir.ts";
 import { Unfit, type Node } from "../dag.ts";
+import { fuel, storesTogether, tooLong } from "./bounds.ts";
 import { chosen, guarded, scattered } from "./choose.ts";
 import type { Families, Subscript, Tensor } from "./families.ts";
 import type { Family } from "./model.ts";
@@ -25,9 +26,6 @@ import { sizeOf, type Operations } from "./operations.ts";
 import { reduced, type Collector } from "./reductions.ts";
 import { selected } from "../selection.ts";
 import { applied, known, nodeOf, ofNode, where, type Value } from "./values.ts";
-
-/** Iterations of loops in time beyond which a kernel counts as too large. */
-const fuel = 400_000;
 
 interface Pending {
   readonly buffer: string;
@@ -375,11 +373,11 @@ export class Trace {
     const at = this.pending.findIndex((each) => each.buffer === buffer && each.key === key);
     if (at >= 0) this.pending.splice(at, 1);
     this.pending.push({ buffer, index, key, value: this.toNode(value, stmt.value), span });
-    if (this.pending.length >= 4) this.flush();
+    if (this.pending.length >= storesTogether) this.flush();
   }
 
   spend(span: Span | undefined): void {
-    if (this.left-- <= 0) throw new Unfit(`more than ${fuel} iterations of loops in time`, span);
+    if (this.left-- <= 0) throw new Unfit(tooLong, span);
   }
 
   private nodeOfLoad(buffer: string, index: readonly Subscript[], span: Span | undefined): Node {
