@@ -4,7 +4,7 @@
 
 import { producersOf } from "./assemble/check-streams.ts";
 import { doneAt } from "./assemble/check.ts";
-import { timelineOf, type Event } from "./assemble/timeline.ts";
+import { timelineOf, type Event, type Timeline } from "./assemble/timeline.ts";
 import { queues } from "./machine/geometry.ts";
 import { firstAlu } from "./machine/instruction.ts";
 import { delaysOf, type Delays } from "./machine/profile.ts";
@@ -22,9 +22,11 @@ export interface PathStep {
 }
 
 /** The steps' cycles add up to the program's. It must be without faults. */
-export function criticalPath(program: Program): readonly PathStep[] {
+export function criticalPath(
+  program: Program,
+  { events }: Timeline = timelineOf(program),
+): readonly PathStep[] {
   const delays = delaysOf(program.profile);
-  const { events } = timelineOf(program);
   let event = events.reduce<Event | undefined>(
     (last, each) => (last && doneAt(last, delays) >= doneAt(each, delays) ? last : each),
     undefined,

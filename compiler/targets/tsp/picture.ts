@@ -1,10 +1,11 @@
 // A program on a time line, as SVG: a row for each queue that does something, from west to east, and above them the
 // critical path. Pointing at a bar shows how many instructions it is, and of which lines.
 
-import { checkProgram } from "./assemble/check.ts";
-import { timelineOf, type Event } from "./assemble/timeline.ts";
+import { doneAt } from "./assemble/check.ts";
+import { timelineOf, type Event, type Timeline } from "./assemble/timeline.ts";
 import { criticalPath, type PathStep } from "./critical-path.ts";
 import { queues } from "./machine/geometry.ts";
+import { delaysOf } from "./machine/profile.ts";
 import type { Program } from "./machine/program.ts";
 
 const colours: Readonly<Record<string, readonly [colour: string, what: string]>> = {
@@ -19,10 +20,15 @@ const [left, right, top, row, bar] = [116, 40, 78, 12, 9];
 /** Pixels for all cycles, and for one of a short program at most. */
 const [width, widest] = [900, 12];
 
-/** The file's text. `caption` is what the program computes. */
-export function pictureOf(program: Program, caption: string): string {
-  const { cycles } = checkProgram(program);
-  const { events } = timelineOf(program);
+/** The file's text. `caption` is what the program computes; its timeline and critical path may be there already. */
+export function pictureOf(
+  program: Program,
+  caption: string,
+  { events }: Timeline = timelineOf(program),
+  steps = criticalPath(program),
+): string {
+  const delays = delaysOf(program.profile);
+  const cycles = events.reduce((latest, event) => Math.max(latest, doneAt(event, delays)), 0);
   const scale = Math.min(widest, width / Math.max(1, cycles));
   const x = (cycle: number): string => (left + cycle * scale).toFixed(1);
   const byQueue = new Map<number, Event[]>();
@@ -51,7 +57,7 @@ export function pictureOf(program: Program, caption: string): string {
     `<text x="${left - 6}" y="${top + bar}" text-anchor="end" font-weight="600">critical path</text>`,
   );
   let cycle = cycles;
-  for (const step of criticalPath(program)) {
+  for (const step of steps) {
     cycle -= step.cycles;
     parts.push(pathBar(step, x(cycle), Math.max(0.3, step.cycles * scale)));
   }

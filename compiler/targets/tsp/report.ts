@@ -1,7 +1,7 @@
 // What a program's time is spent on: how busy each kind of unit is, which of them bounds it from below, which source lines
 // issue how much, and what the cycles of its critical path are.
 
-import { timelineOf, type Event } from "./assemble/timeline.ts";
+import { timelineOf, type Event, type Timeline } from "./assemble/timeline.ts";
 import { checkProgram } from "./assemble/check.ts";
 import { criticalPath, type PathStep } from "./critical-path.ts";
 import { edge, planes, queues, slicesOfSide, streams } from "./machine/geometry.ts";
@@ -31,9 +31,10 @@ export interface ProgramReport {
   readonly lines: readonly { readonly place: string; readonly issued: number }[];
 }
 
-export function reportOf(program: Program): ProgramReport {
-  const { cycles, lastTile, issued } = checkProgram(program);
-  const { events } = timelineOf(program);
+/** `timeline` is the program's, where it is there already. */
+export function reportOf(program: Program, timeline: Timeline = timelineOf(program)): ProgramReport {
+  const { cycles, lastTile, issued } = checkProgram(program, timeline);
+  const { events } = timeline;
   const uses = [
     use("SRAM reads", 2 * slicesOfSide, events, ({ op, queue }) =>
       ["read", "move", "gather"].includes(op) ? [queue] : [],
@@ -75,9 +76,9 @@ export function reportOf(program: Program): ProgramReport {
 }
 
 /** What the critical path's cycles are, by unit, line and reason, those of most first; they add up to the program's. */
-export function pathOf(program: Program): readonly PathStep[] {
+export function pathOf(program: Program, steps = criticalPath(program)): readonly PathStep[] {
   const found = new Map<string, PathStep>();
-  for (const step of criticalPath(program)) {
+  for (const step of steps) {
     const key = `${step.unit} ${step.place} ${step.why}`;
     found.set(key, { ...step, cycles: step.cycles + (found.get(key)?.cycles ?? 0) });
   }

@@ -30,6 +30,8 @@ export async function explainTsp(
     { groqchipCal },
     { pathOf, reportOf },
     { pictureOf },
+    { timelineOf },
+    { criticalPath },
   ] = await Promise.all([
     import("../../../compiler/index.ts"),
     import("../../../compiler/targets/tsp/assemble/check.ts"),
@@ -37,6 +39,8 @@ export async function explainTsp(
     import("../../../compiler/targets/tsp/machine/profile.ts"),
     import("../../../compiler/targets/tsp/report.ts"),
     import("../../../compiler/targets/tsp/picture.ts"),
+    import("../../../compiler/targets/tsp/assemble/timeline.ts"),
+    import("../../../compiler/targets/tsp/critical-path.ts"),
   ]);
   const settings = settingsOf(given);
   const compiled = await compile(opened.file, {
@@ -64,7 +68,10 @@ export async function explainTsp(
       terminal.out(`${typed.name}: not for the TSP, it has ${lowered.why}\n`);
       continue;
     }
-    const { cycles, lastTile, profile, uses, bound, lines, sram } = reportOf(lowered.program);
+    // Repetitions are written out once, and the critical path is walked once, for all that is shown of them.
+    const timeline = timelineOf(lowered.program);
+    const steps = criticalPath(lowered.program, timeline);
+    const { cycles, lastTile, profile, uses, bound, lines, sram } = reportOf(lowered.program, timeline);
     terminal.out(
       `${typed.name} (TSP, simulated, ${profile}): ${cycles} cycles, ${lastTile} at the last tile; ` +
         `${lowered.rows} rows, one every ${lowered.interval}\n` +
@@ -78,7 +85,7 @@ export async function explainTsp(
       `  SRAM: ${sram.peak} words of 320 bytes at most at once, ${sram.words} in all, of ${2 * slicesOfSide * addresses}\n`,
     );
     terminal.out("  the critical path’s cycles:\n");
-    for (const step of pathOf(lowered.program).slice(0, 8)) terminal.out(`  ${pathLine(step)}\n`);
+    for (const step of pathOf(lowered.program, steps).slice(0, 8)) terminal.out(`  ${pathLine(step)}\n`);
     terminal.out("  instructions:\n");
     for (const { place, issued } of lines.slice(0, 10))
       terminal.out(`  ${String(issued).padStart(7)}  ${place}\n`);
@@ -92,7 +99,7 @@ export async function explainTsp(
     terminal.out(annotationLines(lowered.steered, typed, unsteered && alone));
     if (picture !== undefined) {
       const sizes = ir.dims.map(({ name }) => `${name} = ${known.get(name)}`);
-      write(picture, pictureOf(lowered.program, [typed.name, ...sizes].join(", ")));
+      write(picture, pictureOf(lowered.program, [typed.name, ...sizes].join(", "), timeline, steps));
     }
   }
   return refused > 0 ? 1 : 0;

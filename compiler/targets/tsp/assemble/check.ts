@@ -8,7 +8,7 @@ import { regionsOf, type Program } from "../machine/program.ts";
 import { badRegion } from "../machine/validity.ts";
 import { givenAt, streamFaults } from "./check-streams.ts";
 import { chainFaults, memoryFaults, planeFaults, reporter, sharedFaults } from "./check-units.ts";
-import { timelineOf, type Event } from "./timeline.ts";
+import { timelineOf, type Event, type Timeline } from "./timeline.ts";
 
 export interface Checked {
   /** By cycle. */
@@ -20,9 +20,10 @@ export interface Checked {
   readonly issued: number;
 }
 
-export function checkProgram(program: Program): Checked {
+/** `timeline` is the program's, where it is there already. */
+export function checkProgram(program: Program, timeline: Timeline = timelineOf(program)): Checked {
   const delays = delaysOf(program.profile);
-  const { events, faults } = timelineOf(program);
+  const { events, faults } = timeline;
   const found = [...faults];
   const report = reporter(found);
   for (const { queue, address, words } of regionsOf(program)) {

@@ -4,44 +4,53 @@
 
 import { queues, streams } from "./../machine/geometry.ts";
 
-class Row {
-  private bytes = new Uint8Array(256);
+/** The table of a stream's half, west or east of the VXM; a queue's is its number. */
+export const tableOfStream = (id: number, half: "W" | "E"): number =>
+  queues.length + (half === "W" ? 0 : streams) + id;
 
-  has(at: number): boolean {
-    return at < this.bytes.length && this.bytes[at] === 1;
-  }
-
-  set(at: number): void {
-    if (at >= this.bytes.length) {
-      const grown = new Uint8Array(Math.max(2 * this.bytes.length, at + 1));
-      grown.set(this.bytes);
-      this.bytes = grown;
-    }
-    this.bytes[at] = 1;
-  }
+/** What a pattern takes at fixed distances from its start: tables, and the cycle in each. */
+export interface Footprint {
+  readonly tables: number[];
+  readonly offsets: number[];
 }
 
-const rows = (count: number): readonly Row[] => Array.from({ length: count }, () => new Row());
-
 export class Reservations {
-  private readonly queue = rows(queues.length);
-  private readonly west = rows(streams);
-  private readonly east = rows(streams);
+  private readonly tables = Array.from({ length: queues.length + 2 * streams }, () => new Uint8Array(256));
+
+  has(table: number, at: number): boolean {
+    return this.tables[table]![at] === 1;
+  }
+
+  set(table: number, at: number): void {
+    const bytes = this.tables[table]!;
+    if (at < bytes.length) {
+      bytes[at] = 1;
+      return;
+    }
+    const grown = new Uint8Array(Math.max(2 * bytes.length, at + 1));
+    grown.set(bytes);
+    grown[at] = 1;
+    this.tables[table] = grown;
+  }
+
+  /** Whether nothing is in the way of a pattern. */
+  free({ tables, offsets }: Footprint, start: number): boolean {
+    for (let at = 0; at < tables.length; at++)
+      if (this.tables[tables[at]!]![start + offsets[at]!] === 1) return false;
+    return true;
+  }
 
   /** Whether a queue issues nothing in a cycle. */
   idle(queue: number, cycle: number): boolean {
-    return !this.queue[queue]!.has(cycle);
-  }
-  issue(queue: number, cycle: number): void {
-    this.queue[queue]!.set(cycle);
+    return !this.has(queue, cycle);
   }
 
   /** Whether no beat is on a stream's half on this diagonal. */
   clear(id: number, half: "W" | "E", diagonal: number): boolean {
-    return !(half === "W" ? this.west : this.east)[id]!.has(diagonal);
+    return !this.has(tableOfStream(id, half), diagonal);
   }
   put(id: number, half: "W" | "E", diagonal: number): void {
-    (half === "W" ? this.west : this.east)[id]!.set(diagonal);
+    this.set(tableOfStream(id, half), diagonal);
   }
 }
 

@@ -99,8 +99,13 @@ export const sees = (tapping: number, putting: number, inMemory: boolean): boole
 /** A rank counted along a stream. */
 export const rankAlong = (id: number, rank: number): number => (isWestward(id) ? -rank : rank);
 /** The stream register of a rank. */
-export const registerOf = (rank: number): number =>
-  Math.sign(rank) * Math.min(Math.floor(Math.abs(rank) / 2), edge);
+export const registerOf = (rank: number): number => registers[rank + furthest]!;
+const furthest = 2 * edge + 4;
+/** By rank, from the westernmost on: asked for with each beat that is put or tapped. */
+const registers = Int8Array.from({ length: 2 * furthest + 1 }, (_, at) => {
+  const rank = at - furthest;
+  return Math.sign(rank) * Math.min(Math.floor(Math.abs(rank) / 2), edge);
+});
 
 const depth: Readonly<Record<Place["kind"], number>> = { mem: 0, vxm: 0, sxm: 1, mxm: 2, c2c: 2 };
 

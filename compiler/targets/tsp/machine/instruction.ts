@@ -126,6 +126,8 @@ export interface Row<F extends Record<string, FieldKind> = Record<string, FieldK
   ): readonly Beat[];
 }
 
+export type BytesBody = (z: Beat, x: Beat, y: Beat) => void;
+
 export interface VxmRow {
   readonly inputs: 1 | 2;
   readonly types: readonly TspType[];
@@ -135,6 +137,8 @@ export interface VxmRow {
   readonly gives?: TspType | "to";
   /** Writes to `z`, which is neither `x` nor `y`, and gives it. */
   lanes(x: Lanes, y: Lanes, type: TspType, fields: Fields, z?: Lanes): Lanes;
+  /** The same on the bytes of types of one byte, where their sign doesn't matter; writes to `z`. */
+  readonly bytes?: BytesBody | undefined;
 }
 
 /** Infers a row's field names, so that its functions may use them. */

@@ -80,3 +80,23 @@ test("profiles name a source for every constant, and differ by their hash", () =
   expect(new Set(all).size).toBe(3);
   expect(ideal.constants.read.value).toBe(1);
 });
+
+test("what ALUs do with bytes is what they do with numbers, for all pairs of bytes", () => {
+  const all = Uint8Array.from({ length: 256 }, (_, at) => at);
+  let compared = 0;
+  for (const op of ops) {
+    const { vxm } = rowOf(op);
+    if (!vxm?.bytes) continue;
+    for (const type of vxm.types.filter((each) => widths[each] === 1))
+      for (let other = 0; other < (vxm.inputs === 2 ? 256 : 1); other++) {
+        const y = new Uint8Array(256).fill(other);
+        const found = new Uint8Array(256);
+        vxm.bytes(found, all, y);
+        const numbers = vxm.lanes(decode([all], type), decode([y], vxm.second ?? type), type, {});
+        const [expected] = encode(numbers, vxm.gives === undefined || vxm.gives === "to" ? type : vxm.gives);
+        if (!found.every((value, at) => value === expected![at])) expect(`${op}.${type} ${other}`).toBe("");
+        compared += 1;
+      }
+  }
+  expect(compared).toBeGreaterThan(4000);
+});

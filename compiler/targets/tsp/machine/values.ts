@@ -102,6 +102,11 @@ export function newBeat(count: number): Beat {
 /** The beats of a stream group that hold these elements. */
 export function encode(values: Lanes, type: TspType): readonly Beat[] {
   const count = values.length;
+  if (widths[type] === 1) {
+    const beat = newBeat(count);
+    for (let at = 0; at < count; at++) beat[at] = values[at]! | 0;
+    return [beat];
+  }
   if (type === "f32") for (let at = 0; at < count; at++) singles[at] = values[at]!;
   else if (type === "f16") for (let at = 0; at < count; at++) bits[at] = halfBits(values[at]!);
   else for (let at = 0; at < count; at++) bits[at] = values[at]! | 0;

@@ -6,6 +6,7 @@ import { roundFloat, roundHalfEven } from "../../../ir/values.ts";
 import {
   kinds,
   row,
+  type BytesBody,
   type FieldKind,
   type Fields,
   type Row,
@@ -93,6 +94,49 @@ const gives =
   };
 const delay: Row["delay"] = (delays) => delays.aluEntry + delays.alu;
 
+/** Elements of one byte as they lie on a stream: simulated several times as fast as numbers made of them and back. */
+const bytes = {
+  mov: (z, x) => z.set(x),
+  neg: (z, x) => {
+    for (let at = 0; at < z.length; at++) z[at] = -x[at]!;
+  },
+  not: (z, x) => {
+    for (let at = 0; at < z.length; at++) z[at] = ~x[at]!;
+  },
+  add: (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = x[at]! + y[at]!;
+  },
+  sub: (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = x[at]! - y[at]!;
+  },
+  mul: (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = x[at]! * y[at]!;
+  },
+  eq: (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = x[at] === y[at] ? 1 : 0;
+  },
+  ne: (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = x[at] === y[at] ? 0 : 1;
+  },
+  and: (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = x[at]! & y[at]!;
+  },
+  or: (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = x[at]! | y[at]!;
+  },
+  xor: (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = x[at]! ^ y[at]!;
+  },
+  mask: (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = y[at] === 0 ? 0 : x[at]!;
+  },
+  mask_not: (z, x, y) => {
+    for (let at = 0; at < z.length; at++) z[at] = y[at] === 0 ? x[at]! : 0;
+  },
+} satisfies Record<string, BytesBody>;
+const bytesOf = (name: string): BytesBody | undefined =>
+  name in bytes ? bytes[name as keyof typeof bytes] : undefined;
+
 interface Options {
   readonly types?: readonly TspType[];
   readonly second?: TspType;
@@ -119,7 +163,14 @@ function binary(name: string, doc: string, body: Body, options: Options = {}): R
     taps: taps(2, second),
     gives: gives(given),
     delay,
-    vxm: { inputs: 2, types: allowed, second, gives: given, lanes: computed(body, exact) },
+    vxm: {
+      inputs: 2,
+      types: allowed,
+      second,
+      gives: given,
+      lanes: computed(body, exact),
+      bytes: bytesOf(name),
+    },
   });
 }
 
@@ -137,7 +188,7 @@ function unary(
     taps: taps(1),
     gives: gives(),
     delay,
-    vxm: { inputs: 1, types: allowed, lanes: computed(body, exact) },
+    vxm: { inputs: 1, types: allowed, lanes: computed(body, exact), bytes: bytesOf(name) },
   });
 }
 

@@ -9,6 +9,7 @@ export class Agenda {
   /** A heap of [time, id] by time. */
   private readonly far: (readonly [number, number])[] = [];
   private now = 0;
+  private spare: number[] = [];
 
   add(time: number, id: number): void {
     if (time < this.now + span) {
@@ -26,12 +27,15 @@ export class Agenda {
     return this.now;
   }
 
-  /** Takes the entries of the next cycle. */
+  /** Takes the entries of the next cycle: a list that stands until the next is taken. */
   take(): readonly number[] {
     const time = this.next;
     if (time > this.now) this.step(time);
     const found = this.ring[time % span]!;
-    this.ring[time % span] = [];
+    // The list of the cycle before is done with: it becomes that of a cycle far ahead.
+    this.spare.length = 0;
+    this.ring[time % span] = this.spare;
+    this.spare = found;
     this.near -= found.length;
     this.step(time + 1);
     return found;

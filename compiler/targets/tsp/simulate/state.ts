@@ -63,15 +63,17 @@ export class SliceState {
   }
 }
 
+/** A result as numbers or, where it was computed on bytes, as a beat; the other form is made when it is asked for. */
 export interface AluResult {
-  readonly lanes: Lanes;
+  readonly lanes: Lanes | undefined;
+  readonly beat: Beat | undefined;
   readonly type: TspType;
 }
 
 export interface AluState {
   constant: number;
   /** The constant in every lane, for the type that was asked for last. */
-  constants: { readonly type: TspType; readonly lanes: Lanes } | undefined;
+  constants: { readonly type: TspType; readonly lanes: Lanes; readonly beat: Beat } | undefined;
   /** By the cycle of issue. */
   readonly results: Recent<AluResult>;
 }

@@ -2,19 +2,10 @@
 // state are there in time, runs the row's body, and puts the results on the streams. All times follow from this
 // simulation's profile.
 
-import {
-  constantOf,
-  decode,
-  encode,
-  types,
-  widths,
-  type Beat,
-  type Lanes,
-  type TspType,
-} from "../machine/values.ts";
+import type { Beat, Lanes } from "../machine/values.ts";
 import { bankOf, lanes, lanesOfSuperlane, streamName, superlanes } from "../machine/geometry.ts";
 import { fault, type Fault, type FaultKind } from "../machine/faults.ts";
-import { constantOperand, firstAlu, noResult, type Fields, type UnitState } from "../machine/instruction.ts";
+import type { Fields, UnitState } from "../machine/instruction.ts";
 import { mapped } from "../machine/mem.ts";
 import { safeAccumulations } from "../machine/mxm.ts";
 import type { Delays } from "../machine/profile.ts";
@@ -22,6 +13,7 @@ import { badAddress, type Invalid } from "../machine/validity.ts";
 import { chipState, planeUnit, sliceState, type ChipState, type SliceState } from "./state.ts";
 import { offsetFields, type Step } from "./step.ts";
 import { StreamLine } from "./streams.ts";
+import { VectorUnit } from "./vector.ts";
 
 const nothing: Beat = new Uint8Array(lanes);
 
@@ -41,15 +33,14 @@ export class Units {
   end = 0;
   private readonly options: UnitOptions;
   private readonly delays: Delays;
-  /** Operands of the ALU at work. */
-  private readonly first: Lanes = new Float64Array(lanes);
-  private readonly second: Lanes = new Float64Array(lanes);
+  private readonly vector: VectorUnit;
 
   constructor(options: UnitOptions) {
     const { delays } = options;
     this.options = options;
     this.delays = delays;
     this.state = chipState(delays);
+    this.vector = new VectorUnit(this, options);
     const longest = Math.max(
       delays.aluEntry + delays.alu,
       delays.accumulate + delays.inward,
@@ -74,7 +65,7 @@ export class Units {
       case "mem":
         return this.memory(step, at, offset);
       case "vxm":
-        return this.alu(step, at, place.alu);
+        return this.vector.issue(step, at, place.alu);
       case "mxm":
         return this.matrix(step, at, place.plane, offset);
       case "sxm":
@@ -84,11 +75,11 @@ export class Units {
     }
   }
 
-  private fault(step: Step, at: number, kind: FaultKind, what: string): void {
+  fault(step: Step, at: number, kind: FaultKind, what: string): void {
     this.options.report(fault(kind, at, step.queue, what, step.from));
   }
 
-  private tap(step: Step, at: number, id: number): Beat {
+  tap(step: Step, at: number, id: number): Beat {
     const lag = step.place.kind === "mxm" || step.place.kind === "c2c" ? this.delays.outward : 0;
     const found = this.streams.tap(id, step.rank, at - lag, step.place.kind === "mem");
     if (found) return found;
@@ -96,13 +87,13 @@ export class Units {
     return nothing;
   }
 
-  private put(step: Step, at: number, time: number, id: number, beat: Beat): void {
+  put(step: Step, at: number, time: number, id: number, beat: Beat): void {
     this.end = Math.max(this.end, time);
     if (!this.streams.put(id, step.rank, time, beat))
       this.fault(step, at, "conflict", `another beat is put on ${streamName(id)} here in cycle ${time}`);
   }
 
-  private putAll(step: Step, at: number, time: number, beats: readonly Beat[]): void {
+  putAll(step: Step, at: number, time: number, beats: readonly Beat[]): void {
     const { gives } = step;
     for (let index = 0; index < gives.length; index++)
       this.put(step, at, time, gives[index]!, beats[index] ?? nothing);
@@ -187,63 +178,6 @@ export class Units {
     slice.words[address] = beat;
     slice.written[address] = when;
     this.end = Math.max(this.end, when + this.delays.write);
-  }
-
-  // ---- vector unit -------------------------------------------------------------------------------------------
-
-  private alu(step: Step, at: number, number: number): void {
-    const { fields } = step;
-    const vxm = step.row.vxm!;
-    const type = types[(fields["type"] ?? fields["from"])!]!;
-    const { results } = this.state.alus[number]!;
-    const x = this.operand(step, at, number, fields["x"]!, type, this.first);
-    const y =
-      vxm.inputs === 2 ? this.operand(step, at, number, fields["y"]!, vxm.second ?? type, this.second) : x;
-    // A result lives for as long as another ALU may take it; then its place is written again.
-    const into = results.forgotten(at)?.lanes;
-    const result = this.options.compute ? vxm.lanes(x, y, type, fields, into) : noLanes;
-    const gives = vxm.gives === "to" ? types[fields["to"]!]! : (vxm.gives ?? type);
-    results.set(at, { lanes: result, type: gives });
-    const time = at + step.delay;
-    this.end = Math.max(this.end, time);
-    if (fields["out"] !== noResult)
-      this.putAll(step, at, time, this.options.compute ? encode(result, gives) : []);
-  }
-
-  private operand(step: Step, at: number, number: number, from: number, type: TspType, into: Lanes): Lanes {
-    const width = widths[type];
-    if (from === constantOperand) {
-      const alu = this.state.alus[number]!;
-      if (alu.constants?.type !== type)
-        alu.constants = { type, lanes: new Float64Array(lanes).fill(constantOf(alu.constant, type)) };
-      return alu.constants.lanes;
-    }
-    if (from < firstAlu) {
-      const beats: Beat[] = [];
-      for (let index = 0; index < width; index++) beats.push(this.tap(step, at, from + index));
-      return this.options.compute ? decode(beats, type, into) : noLanes;
-    }
-    // What another ALU gives when the stream operands reach this one's input.
-    const other = from - firstAlu;
-    const { results } = this.state.alus[other]!;
-    const found = results.at(at - this.delays.alu);
-    if (!found) {
-      if (results.last > -Infinity && results.last < at - this.delays.alu)
-        this.fault(
-          step,
-          at,
-          "stale",
-          `what ALU ${other} gives is from cycle ${results.last}, not ${at - this.delays.alu}`,
-        );
-      else this.fault(step, at, "absent", `ALU ${other} gives nothing when \`${step.op}\` takes it`);
-      return new Float64Array(lanes);
-    }
-    if (widths[found.type] !== width) {
-      this.fault(step, at, "illegal", `ALU ${other} gives ${found.type}, and \`${step.op}\` takes ${type}`);
-      return new Float64Array(lanes);
-    }
-    if (found.type === type || !this.options.compute) return found.lanes;
-    return decode(encode(found.lanes, found.type), type);
   }
 
   // ---- matrix unit -------------------------------------------------------------------------------------------

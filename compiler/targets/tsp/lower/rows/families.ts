@@ -165,7 +165,9 @@ export class Families {
     const owners = this.owners.get(tensor.name) ?? [];
     this.owners.set(tensor.name, owners);
     // One element in all lanes needn't be looked at lane by lane.
-    const tiles = index.every(({ kind }) => kind === "fixed") ? Math.min(1, this.space.count) : this.space.tiles;
+    const tiles = index.every(({ kind }) => kind === "fixed")
+      ? Math.min(1, this.space.count)
+      : this.space.tiles;
     for (let tile = 0; tile < tiles; tile++)
       for (const at of this.elements(tensor, index, tile, false)) {
         if (at < 0) continue;

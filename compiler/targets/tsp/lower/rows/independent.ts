@@ -23,8 +23,7 @@ export function independentParts(kernel: IrKernel): readonly IrKernel[] {
       }
     }
   const parts = new Map<number, Stmt[]>();
-  for (const [at, stmt] of kernel.body.entries())
-    parts.set(root(at), [...(parts.get(root(at)) ?? []), stmt]);
+  for (const [at, stmt] of kernel.body.entries()) parts.set(root(at), [...(parts.get(root(at)) ?? []), stmt]);
   return parts.size <= 1 ? [kernel] : [...parts.values()].map((body) => ({ ...kernel, body }));
 }
 

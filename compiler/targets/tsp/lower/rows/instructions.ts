@@ -14,15 +14,19 @@ import type { Template } from "./model.ts";
 export const gatherMap = stream("W", streamsOfSide - 1);
 
 export class Instructions {
-  private readonly made = new Map<string, Instruction>();
+  /** By op and address, then by operand. */
+  private readonly made = new Map<string, Map<number, Map<number, Instruction>>>();
   /** Of an item: in first steps or later ones, with a result that is stored or not. */
   private readonly variants = new Map<Item, Instruction[]>();
   private readonly lines = new Map<Span, KernLine>();
 
   /** Instructions that are equal are one object. */
   simple(op: "read" | "write" | "config" | "gather", operand: number, address: number): Instruction {
-    const key = `${op} ${operand} ${address}`;
-    const found = this.made.get(key);
+    const byAddress = this.made.get(op) ?? new Map<number, Map<number, Instruction>>();
+    this.made.set(op, byAddress);
+    const byOperand = byAddress.get(address) ?? new Map<number, Instruction>();
+    byAddress.set(address, byOperand);
+    const found = byOperand.get(operand);
     if (found) return found;
     const made =
       op === "read"
@@ -32,7 +36,7 @@ export class Instructions {
           : op === "gather"
             ? instruction("gather", { map: gatherMap, s: operand })
             : instruction("config", { value: operand });
-    this.made.set(key, made);
+    byOperand.set(operand, made);
     return made;
   }
 

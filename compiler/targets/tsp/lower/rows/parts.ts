@@ -51,7 +51,11 @@ export interface Followed {
 export function partOf(kernel: IrKernel): Part {
   const steering = new Steering(kernel);
   const choices = choicesOf(kernel, tensorsOf(kernel), steering).slice(0, tried);
-  return { kernel, steering, ways: choices.flatMap((choice) => termsTried.map((terms) => ({ choice, terms }))) };
+  return {
+    kernel,
+    steering,
+    ways: choices.flatMap((choice) => termsTried.map((terms) => ({ choice, terms }))),
+  };
 }
 
 /**
@@ -102,7 +106,8 @@ function followed(
   const trace = new Trace(families, operations, loops);
   trace.run(kernel);
   const results = [...tensors.values()].filter(
-    ({ name, mode }) => (mode === "out" || mode === "mut") && (beside === undefined || tensors.get(name)!.now.size > 0),
+    ({ name, mode }) =>
+      (mode === "out" || mode === "mut") && (beside === undefined || tensors.get(name)!.now.size > 0),
   );
   const { checks } = trace;
   const final = [...finalFamilies(results.map(({ now }) => now)), ...checks.map(({ rows }) => rows)];

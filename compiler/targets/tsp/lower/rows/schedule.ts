@@ -9,9 +9,9 @@ import type { KernLine, ProgramBuilder } from "../../machine/program.ts";
 import type { Instruction } from "../../machine/table.ts";
 import { widths } from "../../machine/values.ts";
 import { constantOfItem, type Item } from "../chain.ts";
-import { Constants, Reservations } from "../reserve.ts";
+import { Constants, Reservations, tableOfStream, type Footprint } from "../reserve.ts";
 import { gatherMap, Instructions } from "./instructions.ts";
-import { writeIssues, type Issue } from "./issues.ts";
+import { Issues } from "./issues.ts";
 import { placeOf, sourcesOf, type Memory, type Source } from "./memory.ts";
 import { rowOf, spanOfStream, type Gathered, type Operation, type Row, type Template } from "./model.ts";
 
@@ -26,6 +26,17 @@ interface Instance {
   readonly results: readonly (Row | undefined)[];
 }
 
+/** What an instance takes, and the first cycle in which its operands can be there. */
+interface Wanted extends Footprint {
+  /** Words that something lay in before: they are written when it is read no more. */
+  readonly rewritten: readonly {
+    readonly queue: number;
+    readonly address: number;
+    readonly offset: number;
+  }[];
+  readonly earliest: number;
+}
+
 /** Cycles before a pattern's start in which its constants may be set. */
 const patience = 16;
 
@@ -34,7 +45,7 @@ export class Schedule {
   private readonly delays: Delays;
   private readonly reservations = new Reservations();
   private readonly constants = new Constants(alus);
-  private readonly issues = new Map<number, Issue[]>();
+  private readonly issues = new Map<number, Issues>();
   private readonly instructions = new Instructions();
   /** The last cycle in which something is issued. */
   ends = 0;
@@ -166,10 +177,15 @@ export class Schedule {
     group: readonly { readonly at: number; readonly instance: Instance }[],
   ): void {
     let start = Math.max(template.last + 1, 1);
-    for (const { at, instance } of group) start = Math.max(start, this.earliest(instance) - at);
+    const constants = this.constantsFrom(template);
+    const wanted = group.map(({ at, instance }) => {
+      const own = this.wantedBy(instance);
+      start = Math.max(start, own.earliest - at, constants - at);
+      return { ...own, at };
+    });
     let tries = 0;
     const asked = start;
-    while (!group.every(({ at, instance }) => this.fits(instance, start + at))) {
+    while (!wanted.every((each) => this.fits(template, each, start + each.at))) {
       start += 1;
       if (++tries > 1_000_000) internalError("tsp-schedule", "a pattern of instructions finds no room");
     }
@@ -180,23 +196,14 @@ export class Schedule {
     template.issued += group.length;
   }
 
-  /** The first cycle of level 0 in which all operands can be there. */
-  private earliest({ template, sources, tile, first }: Instance): number {
-    const { read, alu } = this.delays;
+  /** The first cycle of level 0 in which all ALUs can have their constants. */
+  private constantsFrom({ chain }: Template): number {
     let found = 0;
-    for (const item of template.chain.items) {
+    for (const item of chain.items) {
       const bits = constantOfItem(item);
       if (bits === undefined) continue;
       const first = this.constants.earliest(item.alu, bits, item.configured);
-      found = Math.max(found, first - item.level * alu);
-    }
-    for (const [at, { level }] of template.chain.streams.entries()) {
-      if (!first && this.isInit(template, at)) continue;
-      const { family, copy } = sources[at]!;
-      const row = rowOf(family, tile);
-      const { slices } = placeOf(this.memory, row, copy, row.places[copy]!);
-      for (const { hops } of slices) found = Math.max(found, hops + read - level * alu);
-      found = Math.max(found, row.ready - level * alu);
+      found = Math.max(found, first - item.level * this.delays.alu);
     }
     return found;
   }
@@ -207,39 +214,58 @@ export class Schedule {
     return dag.carried?.some(({ init }) => init.buffer === own.access.buffer) ?? false;
   }
 
-  private fits({ template, sources, tile, first, results }: Instance, start: number): boolean {
+  /** All that an instance takes, relative to its start, worked out once however many cycles are tried. */
+  private wantedBy({ template, sources, tile, first, results }: Instance): Wanted {
     const { read, alu, aluEntry } = this.delays;
-    const { reservations, memory } = this;
     const { items, streams } = template.chain;
-    for (const item of items) {
-      const cycle = start + item.level * alu;
-      const queue = vxmQueue(item.alu);
-      if (!reservations.idle(queue, cycle)) return false;
-      const bits = constantOfItem(item);
-      if (bits !== undefined && this.setting(template, item, start, bits) === "never") return false;
-      const row = item.store === undefined ? undefined : results[item.store];
-      if (!row) continue;
-      const done = cycle + aluEntry + alu;
-      const half = isWestward(item.out) ? "W" : "E";
-      for (let byte = 0; byte < widths[item.gives]; byte++)
-        if (!reservations.clear(item.out + byte, half, done)) return false;
-      for (const [copy, index] of row.places.entries()) {
-        if (index === undefined) continue;
-        const { slices, address } = placeOf(memory, row, copy, index);
-        for (const { queue: own, hops } of slices)
-          if (!reservations.idle(own, done + hops) || this.stillRead(own, address, done + hops)) return false;
-      }
-    }
+    const tables: number[] = [];
+    const offsets: number[] = [];
+    const rewritten: { readonly queue: number; readonly address: number; readonly offset: number }[] = [];
+    const take = (table: number, offset: number): void => {
+      tables.push(table);
+      offsets.push(offset);
+    };
+    let earliest = 0;
+    // Reads first: what is mostly in the way is another pattern at the same slices.
     for (const [at, { first: id, type, level }] of streams.entries()) {
       if (!first && this.isInit(template, at)) continue;
-      const there = start + level * alu;
+      const there = level * alu;
       const half = isWestward(id) ? "E" : "W";
-      for (let byte = 0; byte < widths[type]; byte++)
-        if (!reservations.clear(id + byte, half, there)) return false;
+      for (let byte = 0; byte < widths[type]; byte++) take(tableOfStream(id + byte, half), there);
       const { family, copy } = sources[at]!;
       const row = rowOf(family, tile);
-      for (const { queue, hops } of placeOf(memory, row, copy, row.places[copy]!).slices)
-        if (!reservations.idle(queue, there - hops - read)) return false;
+      for (const { queue, hops } of placeOf(this.memory, row, copy, row.places[copy]!).slices) {
+        take(queue, there - hops - read);
+        earliest = Math.max(earliest, hops + read - there);
+      }
+      earliest = Math.max(earliest, row.ready - there);
+    }
+    for (const item of items) {
+      take(vxmQueue(item.alu), item.level * alu);
+      const row = item.store === undefined ? undefined : results[item.store];
+      if (!row) continue;
+      const done = item.level * alu + aluEntry + alu;
+      const half = isWestward(item.out) ? "W" : "E";
+      for (let byte = 0; byte < widths[item.gives]; byte++) take(tableOfStream(item.out + byte, half), done);
+      for (const [copy, index] of row.places.entries()) {
+        if (index === undefined) continue;
+        const { slices, address } = placeOf(this.memory, row, copy, index);
+        for (const { queue, hops } of slices) {
+          take(queue, done + hops);
+          if (this.accessed) rewritten.push({ queue, address, offset: done + hops });
+        }
+      }
+    }
+    return { tables, offsets, rewritten, earliest };
+  }
+
+  private fits(template: Template, wanted: Wanted, start: number): boolean {
+    if (!this.reservations.free(wanted, start)) return false;
+    for (const { queue, address, offset } of wanted.rewritten)
+      if (this.stillRead(queue, address, start + offset)) return false;
+    for (const item of template.chain.items) {
+      const bits = constantOfItem(item);
+      if (bits !== undefined && this.setting(template, item, start, bits) === "never") return false;
     }
     return true;
   }
@@ -331,19 +357,19 @@ export class Schedule {
     address: number,
     from: KernLine | undefined,
   ): void {
-    this.reservations.issue(queue, cycle);
+    this.reservations.set(queue, cycle);
     this.ends = Math.max(this.ends, cycle);
     if (this.accessed && (given.op === "read" || given.op === "write")) {
       const key = queue * addresses + address;
       this.accessed.set(key, Math.max(this.accessed.get(key) ?? -1, cycle));
     }
-    const list = this.issues.get(queue);
-    if (list) list.push({ cycle, given, address, from });
-    else this.issues.set(queue, [{ cycle, given, address, from }]);
+    let list = this.issues.get(queue);
+    if (!list) this.issues.set(queue, (list = new Issues()));
+    list.add(cycle, given, address, from);
   }
 
   /** Gives the issues to a program. */
   write(builder: ProgramBuilder): void {
-    writeIssues(builder, this.issues);
+    for (const [queue, list] of [...this.issues].toSorted(([a], [b]) => a - b)) list.write(builder, queue);
   }
 }

@@ -23,6 +23,15 @@ kernel chained(x: Tensor[i32, N], out y: Tensor[i32, N], out z: Tensor[i32, N]):
     for i in range(N):
         y[i] = max(3 * x[i] + 1, 0)
         z[i] = min(y[i] - 5, 7)
+
+kernel apart(x: Tensor[i32, N], w: Tensor[i32, N], out y: Tensor[i32, N], out z: Tensor[i32, N], out v: Tensor[i32, N, 3]):
+    for i in range(N):
+        y[i] = max(3 * x[i] + 1, 0)
+    for i in range(N):
+        z[i] = min(w[i] - 5, 7)
+    for i in range(N):
+        for j in range(3):
+            v[i, j] = y[i] + j
 `;
 
 async function cyclesOf(name: string, N: number): Promise<number> {
@@ -56,6 +65,19 @@ test("two patterns of 50 rows each take little longer than one", async () => {
   expect(two).toBeLessThan(one + 20);
   // The second one follows the first one's rows as they come.
   expect(await cyclesOf("chained", 16_000)).toBeLessThan(one + 50);
+});
+
+test("nests that share no result have lanes of their own", async () => {
+  expect(await cyclesOf("apart", 16_000)).toBeLessThan(300);
+  for (const N of [0, 1, 319, 321]) expect(await cyclesOf("apart", N)).toBeLessThan(90);
+});
+
+test("what SRAM can’t hold is refused before it is followed", async () => {
+  const { kernels } = await compile({ path: "search.kern", text: source }, { target: [] });
+  for (const { ir } of kernels) {
+    const lowered = lowerKernel(ir, new Map([["N", 200_000_000]]), groqchipCal);
+    expect(lowered).toMatchObject({ why: expect.stringContaining("words of 320 bytes") });
+  }
 });
 
 test.each([0, 1, 319, 321])("rows in part, %d elements", async (N) => {
