@@ -41,20 +41,32 @@ export class LoopRunner {
     let carried = node.inputs.slice(2).map((name) => tensors.get(name)!);
     const scanned: Tensor[][] = graph.outputs.slice(1 + carried.length).map(() => []);
     for (let turn = 0; going && turn < limit; turn++) {
-      const given = new Map(outer);
-      const values = [
-        tensor(BigInt64Array.of(BigInt(turn)), []),
-        tensor(Uint8Array.of(1), [], "bool"),
-        ...carried,
-      ];
-      graph.inputs.forEach(({ name }, at) => given.set(name, values[at]!));
-      const results = await this.body.run(given, listener);
+      const results = await this.body.run(this.turn(outer, turn, carried), listener);
       const [condition, ...rest] = graph.outputs.map(({ name }) => results.get(name)!);
       going = Number((await condition!.data())[0]) !== 0;
       carried = rest.slice(0, carried.length);
       scanned.forEach((list, at) => list.push(rest[carried.length + at]!));
     }
-    return outputsOf(node, graph, carried, scanned);
+    // Without a turn nobody has seen what one would leave.
+    const shapes =
+      scanned[0]?.length === 0 ? await this.body.shapes(this.turn(outer, 0, carried)) : undefined;
+    return outputsOf(node, graph, carried, scanned, { shapes });
+  }
+
+  /** What the body of a Loop is given for a turn. */
+  private turn(
+    outer: ReadonlyMap<string, Tensor>,
+    turn: number,
+    carried: readonly Tensor[],
+  ): Map<string, Tensor> {
+    const values = [
+      tensor(BigInt64Array.of(BigInt(turn)), []),
+      tensor(Uint8Array.of(1), [], "bool"),
+      ...carried,
+    ];
+    const given = new Map(outer);
+    this.body.graph.inputs.forEach(({ name }, at) => given.set(name, values[at]!));
+    return given;
   }
 
   /** One step for each place along the first axis of the inputs that are scanned. */
@@ -66,34 +78,35 @@ export class LoopRunner {
     const { graph } = this.body;
     const { attributes } = node;
     const count = Number(attributes["num_scan_inputs"] ?? 0);
-    for (const name of [
-      "scan_input_axes",
-      "scan_output_axes",
-      "scan_input_directions",
-      "scan_output_directions",
-    ])
-      if ((attributes[name] as number[] | undefined)?.some((each) => each !== 0))
-        throw badNode(
-          node,
-          `its attribute \`${name}\` asks for another axis than the first, or for the other direction`,
-        );
     if (node.inputs[0] === "") throw badNode(node, "it is of version 8, with lengths of sequences");
     const states = node.inputs.length - count;
+    const listed = (name: string, at: number) => (attributes[name] as number[] | undefined)?.[at] ?? 0;
     const whole: Tensor[] = [];
-    for (const name of node.inputs.slice(states)) whole.push(await onHost(tensors.get(name)!));
+    for (const [at, name] of node.inputs.slice(states).entries()) {
+      const host = await onHost(tensors.get(name)!);
+      const axis = axisOf(node, listed("scan_input_axes", at), host.rank);
+      whole.push(axis === 0 ? host : host.transpose(...withFirst(axis, host.rank)));
+    }
+    const turns = whole[0]?.shape[0] ?? 0;
+    const other = whole.find(({ shape }) => shape[0] !== turns);
+    if (other)
+      throw badNode(node, `it goes over ${turns} places of one input, and over ${other.shape[0]} of another`);
     const outer = this.around(tensors);
     let carried = node.inputs.slice(0, states).map((name) => tensors.get(name)!);
     const scanned: Tensor[][] = graph.outputs.slice(states).map(() => []);
-    for (let turn = 0; turn < (whole[0]?.shape[0] ?? 0); turn++) {
+    for (let turn = 0; turn < turns; turn++) {
       const given = new Map(outer);
-      const values = [...carried, ...whole.map((each) => each.slice(turn))];
+      const place = (at: number) => (listed("scan_input_directions", at) === 1 ? turns - 1 - turn : turn);
+      const values = [...carried, ...whole.map((each, at) => each.slice(place(at)))];
       graph.inputs.forEach(({ name }, at) => given.set(name, values[at]!));
       const results = await this.body.run(given, listener);
       const all = graph.outputs.map(({ name }) => results.get(name)!);
       carried = all.slice(0, states);
       scanned.forEach((list, at) => list.push(all[states + at]!));
     }
-    return outputsOf(node, graph, carried, scanned);
+    for (const [at, list] of scanned.entries())
+      if (listed("scan_output_directions", at) === 1) list.reverse();
+    return outputsOf(node, graph, carried, scanned, { axes: (at) => listed("scan_output_axes", at) });
   }
 
   /** What the body uses of the graphs around it. */
@@ -102,25 +115,50 @@ export class LoopRunner {
   }
 }
 
+type Shapes = ReadonlyMap<string, readonly number[]>;
+
 /** What was carried to the end, then what each turn left, by the names of the node's outputs. */
 async function outputsOf(
   node: GraphNode,
   body: Graph,
   carried: readonly Tensor[],
   scanned: readonly (readonly Tensor[])[],
+  { axes = () => 0, shapes }: { axes?: (at: number) => number; shapes?: Shapes | undefined } = {},
 ): Promise<Map<string, Tensor>> {
   const all: Tensor[] = [];
   for (const each of carried) all.push(await onHost(each));
   const ports = body.outputs.slice(body.outputs.length - scanned.length);
-  for (const [at, list] of scanned.entries()) all.push(await stack(list, ports[at]!));
+  for (const [at, list] of scanned.entries()) {
+    const stacked = await stack(list, ports[at]!, shapes?.get(ports[at]!.name));
+    const axis = axisOf(node, axes(at), stacked.rank);
+    if (axis === 0) all.push(stacked);
+    else all.push(await onHost(stacked.transpose(...withFirst(axis, stacked.rank, true))));
+  }
   return new Map(node.outputs.flatMap((name, at) => (name === "" ? [] : [[name, all[at]!] as const])));
 }
 
-/** Tensors of one shape as one with an axis in front; without any, what the port says of them. */
-async function stack(list: readonly Tensor[], { dtype, shape }: GraphPort): Promise<Tensor> {
+/** An axis counted from the front. */
+function axisOf(node: GraphNode, axis: number, rank: number): number {
+  const at = axis < 0 ? axis + rank : axis;
+  if (at >= 0 && at < rank) return at;
+  throw badNode(node, `there is no axis ${axis} in a tensor of ${rank} dimensions`);
+}
+
+/** Axes in an order that begins with one of them, or that puts the first one there. */
+function withFirst(axis: number, rank: number, back = false): number[] {
+  const others = Array.from({ length: rank }, (_, at) => at).filter((at) => at !== (back ? 0 : axis));
+  return back ? others.toSpliced(axis, 0, 0) : [axis, ...others];
+}
+
+/** Tensors of one shape as one with an axis in front; without any, of the shape that is known or what the port says of it. */
+async function stack(
+  list: readonly Tensor[],
+  { dtype, shape }: GraphPort,
+  known?: readonly number[],
+): Promise<Tensor> {
   const [first] = list;
   if (!first) {
-    const rest = (shape ?? []).map((dim) => (typeof dim === "number" ? dim : 0));
+    const rest = (known ?? shape ?? []).map((dim) => (typeof dim === "number" ? dim : 0));
     return hostTensor(new Uint8Array(0), { dtype, shape: [0, ...rest] });
   }
   const bytes = bytesOf(first.dtype, sizeOf(first.shape));

@@ -160,6 +160,18 @@ export class GraphRunner {
     }
   }
 
+  /** Shapes of results, as far as they follow from those of what is given: without a run. */
+  async shapes(given: ReadonlyMap<string, Tensor>): Promise<Map<string, readonly number[]>> {
+    const { stage } = await this.firstStage(given);
+    const names = this.graph.outputs.map(({ name }) => name);
+    return new Map(
+      names.flatMap((name) => {
+        const value = stage.values.get(name);
+        return value ? [[name, value.shape] as const] : [];
+      }),
+    );
+  }
+
   /** The stage that a run begins with: by shapes, and by elements of small inputs that shapes and branches depend on. */
   private async firstStage(given: ReadonlyMap<string, Tensor>): Promise<Planned> {
     // Most runs are like the one before, and a small model runs in less time than its key is written.

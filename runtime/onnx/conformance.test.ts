@@ -22,7 +22,6 @@ const unsupported: readonly (readonly [names: RegExp, why: string])[] = [
   [/^test_training_dropout(?!.*zero)/, "training"],
   [/^test_(adam|adagrad|momentum|nesterov_momentum)/, "training"],
   [/^test_(bernoulli)/, "random numbers"],
-  [/^test_(averagepool|convtranspose|maxpool)_3d/, "images of three dimensions"],
   [/^test_(dft|stft|melweightmatrix)/, "the operator"],
   [/^test_maxunpool_export_with_output_shape$/, "a result of another shape than its window’s"],
   [/^test_scan_sum$/, "Scan of version 8"],

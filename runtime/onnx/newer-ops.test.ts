@@ -20,8 +20,8 @@ interface Case {
   /** By name, in order; undefined where one is left out. */
   readonly inputs: Readonly<Record<string, Tensor | undefined>>;
   readonly constants?: Readonly<Record<string, Tensor>>;
-  /** Dtypes of results. */
-  readonly outputs?: readonly PortSpec[1][];
+  /** Dtypes of results, undefined for one that is left out. */
+  readonly outputs?: readonly (PortSpec[1] | undefined)[];
 }
 
 let seed = 1;
@@ -86,6 +86,80 @@ const rotary: readonly Case[] = [
     inputs: { x: f32(1, 3, 4, 8), at: positions(0, 2, 1, 10), cosines, sines },
   },
 ];
+
+const volume = f32(2, 4, 5, 6, 7);
+const volumes: readonly Case[] = [
+  {
+    op: "Conv",
+    option: "of three axes, in groups",
+    attributes: { group: 2, strides: [2, 1, 2], dilations: [2, 1, 1], pads: [1, 0, 1, 2, 1, 0] },
+    inputs: { volume, w: f32(6, 2, 2, 3, 2), bias: f32(6) },
+  },
+  {
+    op: "Conv",
+    option: "of three axes, the same sizes",
+    attributes: { auto_pad: "SAME_LOWER", strides: [2, 2, 1] },
+    inputs: { volume, w: f32(3, 4, 2, 3, 3) },
+  },
+  {
+    op: "ConvTranspose",
+    option: "of three axes",
+    attributes: { strides: [2, 1, 2], pads: [1, 0, 1, 0, 1, 0], output_padding: [1, 0, 1], group: 2 },
+    inputs: { volume, w: f32(4, 3, 3, 2, 3), bias: f32(6) },
+  },
+  {
+    op: "ConvTranspose",
+    option: "of three axes, of a given shape",
+    attributes: { strides: [2, 2, 2], output_shape: [9, 11, 13] },
+    inputs: { volume, w: f32(4, 2, 2, 3, 2) },
+  },
+  {
+    op: "MaxPool",
+    option: "of three axes",
+    attributes: {
+      kernel_shape: [2, 3, 2],
+      strides: [2, 2, 1],
+      dilations: [1, 1, 2],
+      ceil_mode: 1,
+      pads: [1, 0, 1, 0, 1, 0],
+    },
+    inputs: { volume },
+  },
+  {
+    op: "AveragePool",
+    option: "of three axes, padding counted",
+    attributes: {
+      kernel_shape: [2, 3, 2],
+      strides: [2, 2, 1],
+      count_include_pad: 1,
+      pads: [1, 0, 1, 0, 1, 0],
+    },
+    inputs: { volume },
+  },
+];
+
+const lengths = tensor(Int32Array.of(4, 1), [2]);
+const backwards: readonly Case[] = (
+  [
+    ["RNN", 1],
+    ["GRU", 3],
+    ["LSTM", 4],
+  ] as const
+).flatMap(([op, gates]) =>
+  [undefined, lengths].map((each) => ({
+    op,
+    option: each ? "backwards, lengths of sequences" : "backwards",
+    attributes: { hidden_size: 3, direction: "reverse" },
+    inputs: {
+      x: f32(4, 2, 5),
+      w: f32(1, gates * 3, 5),
+      r: f32(1, gates * 3, 3),
+      bias: undefined,
+      lengths: each,
+    },
+    outputs: [undefined, "f32"] as const,
+  })),
+);
 
 const eps = { epsilon: 1e-3 };
 const norms: readonly Case[] = [
@@ -197,7 +271,17 @@ const fourBits: readonly Case[] = [
   },
 ];
 
-const cases = [...attention, ...rotary, ...norms, ...units, ...sampling, ...resizing, ...fourBits];
+const cases = [
+  ...attention,
+  ...rotary,
+  ...volumes,
+  ...backwards,
+  ...norms,
+  ...units,
+  ...sampling,
+  ...resizing,
+  ...fourBits,
+];
 const nameOf = ({ op, option }: Case): string => (option === undefined ? op : `${op}, ${option}`);
 
 function modelOf({
@@ -210,7 +294,7 @@ function modelOf({
   outputs = ["f32"],
 }: Case): ModelSpec {
   const given = Object.entries(inputs).flatMap(([name, value]) => (value ? [[name, value] as const] : []));
-  const results = outputs.map((_, at) => `result${at}`);
+  const results = outputs.map((dtype, at) => (dtype ? `result${at}` : ""));
   // As many as the first input has; onnxruntime wants to know that.
   const sizes = (at: number) => given[0]![1].shape.map((_, axis) => `d${at}_${axis}`);
   const names = [
@@ -221,7 +305,7 @@ function modelOf({
     version,
     domains: { "com.microsoft": 1 },
     inputs: given.map(([name, { dtype, shape }]): PortSpec => [name, dtype, ...shape]),
-    outputs: outputs.map((dtype, at): PortSpec => [results[at]!, dtype, ...sizes(at)]),
+    outputs: outputs.flatMap((dtype, at): PortSpec[] => (dtype ? [[results[at]!, dtype, ...sizes(at)]] : [])),
     nodes: [{ op, domain, ...(attributes && { attributes }), inputs: names, outputs: results }],
     constants,
   };

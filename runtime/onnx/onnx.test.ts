@@ -272,7 +272,7 @@ test("a loop of no turns collects tensors of no rows, of the dtype that its body
               outputs: [
                 ["going", "bool"],
                 ["w", "i32", 3],
-                ["seen", "i32", 3],
+                ["seen", "i32", "m"],
               ],
               nodes: [
                 { op: "Add", inputs: ["v", "x"], outputs: ["w"] },

@@ -22,6 +22,8 @@ export type AttributeSpec =
   | string
   | readonly number[]
   | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | { readonly strings: readonly string[] }
   | { readonly graph: GraphSpec }
   | { readonly tensor: Tensor };
 
@@ -78,6 +80,9 @@ function attributeProto(value: AttributeSpec) {
     return Number.isInteger(value) ? { type: types.INT, i: BigInt(value) } : { type: types.FLOAT, f: value };
   if (typeof value === "string") return { type: types.STRING, s: new TextEncoder().encode(value) };
   if ("float" in value) return { type: types.FLOAT, f: value.float };
+  if ("floats" in value) return { type: types.FLOATS, floats: [...value.floats] };
+  if ("strings" in value)
+    return { type: types.STRINGS, strings: value.strings.map((each) => new TextEncoder().encode(each)) };
   if ("graph" in value) return { type: types.GRAPH, g: graphProto(value.graph) };
   if ("tensor" in value) return { type: types.TENSOR, t: tensorProto(value.tensor) };
   return { type: types.INTS, ints: value.map(BigInt) };

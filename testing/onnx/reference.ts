@@ -10,6 +10,12 @@ const types: Partial<Record<Dtype, Ort.Tensor.Type>> = {
   u8: "uint8",
   i32: "int32",
   i64: "int64",
+  f16: "float16",
+  f64: "float64",
+  i16: "int16",
+  u16: "uint16",
+  u32: "uint32",
+  u64: "uint64",
   bool: "bool",
 };
 

@@ -9,6 +9,7 @@ import { asFloats, convolutionOfIntegers } from "./integers.ts";
 import { convolveNarrow } from "./narrow.ts";
 import { product } from "./matmul.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
+import { convolveVolume, convolveVolumeTransposed, isVolume } from "./volumes.ts";
 import {
   asImage,
   checkGroups,
@@ -34,6 +35,7 @@ export function convolveNode(node: NodeContext, x: Value, w: Value): Value {
   const { b } = node;
   const group = node.int("group", 1);
   checkGroups(node, x, w.shape[1]! * group, group);
+  if (isVolume(x)) return convolveVolume(node, x, w, convolveNode);
   const [image, weights] = [asImage(node, x), asImage(node, w)];
   const window = windowOf(node, x, weights.shape.slice(2) as unknown as Pair);
   const y =
@@ -119,11 +121,17 @@ function blocks(node: NodeContext, x: Value, w: Value): Value {
 }
 
 const convTranspose: Build = (node) => {
+  const y = transposed(node, node.in(0), node.in(1));
+  return node.has(2) ? addBias(node, y, node.in(2)) : y;
+};
+
+/** The transposed convolution that a node's attributes describe, without a bias. */
+function transposed(node: NodeContext, x: Value, w: Value): Value {
   const { b } = node;
-  const [x, w] = [node.in(0), node.in(1)];
   const { dtype } = x;
   const group = node.int("group", 1);
   checkGroups(node, x, w.shape[0]!, group);
+  if (isVolume(x)) return convolveVolumeTransposed(node, x, w, transposed);
   const rank = x.shape.length - 2;
   const size = imageSize(node, x);
   const weights = asImage(node, w);
@@ -160,10 +168,8 @@ const convTranspose: Build = (node) => {
     extra[0] + extra[1] === 0 &&
     dilation[0] * dilation[1] === 1 &&
     group === 1
-  ) {
-    const placed = b.reshape(blocks(node, x, weights), [x.shape[0]!, each, ...spatialShape(x, out)]);
-    return node.has(2) ? addBias(node, placed, node.in(2)) : placed;
-  }
+  )
+    return b.reshape(blocks(node, x, weights), [x.shape[0]!, each, ...spatialShape(x, out)]);
   const set = [`T=${dtype}`, `SY=${stride[0]}`, `SX=${stride[1]}`, `LY=${dilation[0]}`, `LX=${dilation[1]}`];
   const [y] = b.kernel(
     {
@@ -191,9 +197,8 @@ const convTranspose: Build = (node) => {
     ],
     [{ dtype, shape: [x.shape[0]!, group, each, ...out] }],
   );
-  const shaped = b.reshape(y!, [x.shape[0]!, each * group, ...spatialShape(x, out)]);
-  return node.has(2) ? addBias(node, shaped, node.in(2)) : shaped;
-};
+  return b.reshape(y!, [x.shape[0]!, each * group, ...spatialShape(x, out)]);
+}
 
 /** (x - mean) / √(variance + ε) · scale + shift, each a number a channel: a multiplication and an addition, which fuse. */
 const batchNormalization: Build = (node) => {

@@ -24,6 +24,7 @@ const unary: Readonly<Record<string, Expression>> = {
   Floor: { text: "floor($0)" },
   Log: { text: "log($0)", uses: ["std.math.log"] },
   Neg: { text: "-$0" },
+  BitwiseNot: { text: "~$0", since: 18 },
   Not: { text: "not $0" },
   Reciprocal: { text: "$T(1) / $0" },
   Relu: { text: "max($0, $T(0))" },
@@ -133,7 +134,9 @@ const mod: Build = (node) => {
 const shift: Build = (node) => {
   const [x, by] = [node.in(0), node.in(1)];
   const sign = node.text("direction", "LEFT") === "LEFT" ? "<<" : ">>";
-  return node.b.map(`$0 ${sign} min($1, $T(${dtypeInfo(node.sameDtype(x, by)).bits - 1}))`, [x, by]);
+  const { bits } = dtypeInfo(node.sameDtype(x, by));
+  // By as many places as there are bits, or more, nothing is left.
+  return node.b.map(`$0 ${sign} min($1, $T(${bits - 1})) if $1 < $T(${bits}) else $T(0)`, [x, by]);
 };
 
 const where: Build = (node) => {

@@ -5,6 +5,7 @@
 import { sizeOf } from "../../tensor/layout.ts";
 import { valuesOf } from "../../tensor/values.ts";
 import type { Integers, Value } from "../program.ts";
+import { isVolume } from "./volumes.ts";
 import {
   asImage,
   checkGroups,
@@ -152,7 +153,7 @@ function rowSums({ b }: NodeContext, x: Value): Value {
 export async function byteConvolution(node: NodeContext, image: Bytes, w: Bytes): Promise<Value | undefined> {
   const { b } = node;
   if (!isByte(image.q) || !isByte(w.q) || !isSingle(image.zero)) return undefined;
-  if (sizeOf(image.q.shape) * sizeOf(w.q.shape) === 0) return undefined;
+  if (sizeOf(image.q.shape) * sizeOf(w.q.shape) === 0 || isVolume(image.q)) return undefined;
   const group = node.int("group", 1);
   checkGroups(node, image.q, w.q.shape[1]! * group, group);
   const x = { q: asImage(node, image.q), zero: image.zero };
@@ -279,6 +280,7 @@ export async function convolutionOfIntegers(
 ): Promise<Value | undefined> {
   const [image, weights] = [x.integers, w.integers];
   if (!image || !weights || image.axis !== undefined || weights.block !== undefined) return undefined;
+  if (isVolume(x)) return undefined;
   if (image.scale.dtype !== "f32" || weights.scale.dtype !== "f32") return undefined;
   if (weights.axis !== undefined && weights.axis !== 0) return undefined;
   const [batch, channels] = x.shape as [number, number];

@@ -54,6 +54,11 @@ export class NodeContext {
     this.evaluate = evaluate;
   }
 
+  /** The node with other attributes: for a part of what it does. */
+  about(attributes: GraphNode["attributes"]): NodeContext {
+    return new NodeContext({ ...this.node, attributes }, this.inputs, this.b, this.version, this.evaluate);
+  }
+
   /** Refuses the node. */
   fail(why: string): never {
     throw badNode(this.node, why);

@@ -6,6 +6,7 @@ import { reduce } from "./reduction.ts";
 import type { Build, NodeContext, OpRow, Outputs } from "./node.ts";
 import { dequantized } from "./quantization.ts";
 import type { ScalarSlot, Value } from "../program.ts";
+import { isVolume, overDepth } from "./volumes.ts";
 import { asImage, pairOf, spatialShape, windowOf, type Window } from "./window.ts";
 
 /** What a pooling kernel knows of its result's places besides the sizes of the image. */
@@ -98,6 +99,10 @@ const maxPool: Build = (node) => {
 };
 
 function maxPoolOf(node: NodeContext, x: Value): Outputs {
+  if (isVolume(x)) {
+    if (node.wants(1)) node.fail("the places in images of 3 dimensions are not supported");
+    return overDepth(node, x, (part, image) => maxPoolOf(part, image) as Value);
+  }
   const image = asImage(node, x);
   const window = windowOf(node, x, pairOf(node, node.ints("kernel_shape"), 1, x.shape.length - 2));
   const least = lowest[x.dtype] ?? "-3.4028234663852886e38";
@@ -137,6 +142,7 @@ function placesOf(node: NodeContext, image: Value, window: Window, least: string
 const averagePool: Build = (node) => averagePoolOf(node, node.in(0));
 
 export function averagePoolOf(node: NodeContext, x: Value): Value {
+  if (isVolume(x)) return overDepth(node, x, averagePoolOf);
   const image = asImage(node, x);
   const window = windowOf(node, x, pairOf(node, node.ints("kernel_shape"), 1, x.shape.length - 2));
   const { kernel, after, dilation, stride } = window;

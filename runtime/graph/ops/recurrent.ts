@@ -240,9 +240,11 @@ function kernelOf(
     "    h[j] = h0[i, j]",
     ...(state ? ["    c[j] = c0[i, j]"] : []),
     has.lengths ? "let length = clamp(lengths[i], 0, S)" : "let length = S",
+    // In an order that depends on data each place is reached all the same, which is more than can be proved.
+    ...(has.backwards && has.lengths ? ["for t, j in grid(S, H):", `    y[t, i, j] = ${dtype}(0)`] : []),
     "for t in range(S):",
     "    let live = t < length",
-    `    let at = ${has.backwards ? "clamp(length - 1 - t, 0, S - 1) if live else t" : "t"}`,
+    `    let at = ${!has.backwards ? "t" : has.lengths ? "clamp(length - 1 - t if live else t, 0, S - 1)" : "S - 1 - t"}`,
     ...step.map((line) => `    ${line}`),
     "    for j in range(H):",
     `        let result = next[j] if live else ${dtype}(0)`,
