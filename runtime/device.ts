@@ -23,7 +23,7 @@ export interface Kernel {
   readonly features: readonly string[];
   /** Whether instances for other dtypes and ranks are compiled when a call needs them. */
   readonly open: boolean;
-  /** Why these arguments don't fit, undefined if they do. Nothing runs; an instance may be compiled. */
+  /** Why these arguments don't fit, or the device can't take them; undefined if they do. Nothing runs; an instance may be compiled. */
   mismatch(args: Arguments): Promise<KernError | undefined>;
   /**
    * Loads all that calls may need, and gives a call that doesn't wait: on the calling thread, for tensors on the host and on
@@ -59,6 +59,8 @@ export interface Device {
   readonly compileOptions: DeviceCompileOptions;
   /** What code for this device may use, found by trying: `simd128`, `relaxed-simd`, `threads`; `shader-f16`. */
   readonly features: readonly string[];
+  /** Whether kernels are made for the sizes of a call, so that they may be refused only then. */
+  readonly decidesByCall?: true;
   /** Threads that share parallel phases, the calling one included; absent where a device has no such thing. */
   readonly threads?: number;
   /** Makes the kernels of a compiled file callable. */
@@ -81,6 +83,8 @@ export interface Instance {
   readonly signature: Signature;
   readonly features: readonly string[];
   readonly run: Executable;
+  /** Why the device can't carry out a call of these sizes, where that shows only then; undefined if it can. */
+  readonly refusal?: (call: BoundCall) => Promise<KernError | undefined>;
   /** The same without waiting; absent on devices that can't. */
   readonly runSync?: (call: BoundCall) => Map<string, Tensor>;
   /** A call for running many times; absent on devices without, undefined for arguments that aren't there. */

@@ -64,8 +64,8 @@ function makeKernel(family: Family): Kernel {
   const mismatch = async (args: Arguments): Promise<KernError | undefined> => {
     try {
       const fitted = await fit(family, args);
-      await checked(fitted.instance.signature, args, fitted);
-      return undefined;
+      const bound = await checked(fitted.instance.signature, args, fitted);
+      return await fitted.instance.refusal?.(bound);
     } catch (error) {
       if (error instanceof KernError) return error;
       throw error;

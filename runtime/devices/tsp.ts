@@ -2,11 +2,11 @@
 // simulator. Like the interpreter it comes with the compiler, and runs what `compile()` returns.
 
 import type { IrKernel } from "../../compiler/ir/ir.ts";
-import type { Refused } from "../../compiler/targets/tsp/lower/index.ts";
+import type { Lowered, Refused } from "../../compiler/targets/tsp/lower/index.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
 import type { BoundCall } from "../call/bind.ts";
 import type { Backend, Device, Instance, Kernels } from "../device.ts";
-import { kernError } from "../error.ts";
+import { kernError, type KernError } from "../error.ts";
 import { loadKernels } from "../load.ts";
 import { compilationOf, type KernelSource } from "../source.ts";
 import { copyElements } from "../tensor/copy.ts";
@@ -14,6 +14,9 @@ import { contiguousStrides, sizeOf } from "../tensor/layout.ts";
 import type { HostStorage } from "../tensor/storage.ts";
 import { checkTensor, tensor, type Tensor } from "../tensor/tensor.ts";
 import { dataOf, valuesOf } from "../tensor/values.ts";
+
+/** Programs of one kernel that are kept, for so many combinations of sizes. */
+const mostPrograms = 32;
 
 /** Opens the simulated TSP, with the delays of `groqchip-cal`. */
 export async function openTspDevice(): Promise<Device> {
@@ -26,9 +29,25 @@ export async function openTspDevice(): Promise<Device> {
       import("../../compiler/signature.ts"),
     ]);
 
+  const programs = new WeakMap<IrKernel, Map<string, Lowered | Refused>>();
+  /** The program for the sizes and scalars of a call, made once. */
+  const programOf = (ir: IrKernel, call: BoundCall): Lowered | Refused => {
+    const known = knownOf(ir, call);
+    const key = JSON.stringify([...known]);
+    const made = programs.get(ir) ?? new Map<string, Lowered | Refused>();
+    programs.set(ir, made);
+    let found = made.get(key);
+    if (!found) {
+      found = lowerKernel(ir, known, groqchipCal);
+      if (made.size >= mostPrograms) made.delete(made.keys().next().value!);
+      made.set(key, found);
+    }
+    return found;
+  };
+
   const run = async (ir: IrKernel, call: BoundCall): Promise<Map<string, Tensor>> => {
     const kernel = call.signature.name;
-    const lowered = lowerKernel(ir, knownOf(ir, call), groqchipCal);
+    const lowered = programOf(ir, call);
     if ("why" in lowered) throw refusal(kernel, lowered);
     const values = new Map<string, ArrayLike<number>>();
     for (const { param, tensor: given } of call.tensors)
@@ -58,6 +77,7 @@ export async function openTspDevice(): Promise<Device> {
   const device: Backend = {
     name: "tsp",
     features: [],
+    decidesByCall: true,
     compileOptions: { target: [] },
     load: (source: KernelSource): Promise<Kernels> => loadKernels(source, device),
     async instances(source: KernelSource): Promise<readonly Instance[]> {
@@ -71,6 +91,10 @@ export async function openTspDevice(): Promise<Device> {
         signature: signatureOf(typed, ir, []),
         features: [],
         run: (call) => run(ir, call),
+        refusal: async (call) => {
+          const found = programOf(ir, call);
+          return "why" in found ? refusal(typed.name, found) : undefined;
+        },
       }));
     },
     upload: async (given) => {
@@ -82,7 +106,7 @@ export async function openTspDevice(): Promise<Device> {
   return device;
 }
 
-function refusal(kernel: string, { why, span, annotation }: Refused): Error {
+function refusal(kernel: string, { why, span, annotation }: Refused): KernError {
   const place = { ...(span && { span }) };
   return annotation
     ? kernError("K0730", { annotation: annotation.text, why }, { ...place, fix: { text: annotation.fix } })

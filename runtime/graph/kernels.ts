@@ -4,8 +4,8 @@ import type { Device, Kernel } from "../device.ts";
 import type { CompileCache } from "../cache/cache.ts";
 import type { Arguments } from "../call/bind.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { HostStorage } from "../tensor/storage.ts";
-import { contiguousStrides } from "../tensor/layout.ts";
+import { bytesOf, HostStorage } from "../tensor/storage.ts";
+import { contiguousStrides, sizeOf } from "../tensor/layout.ts";
 import { kernelSource, mapSource, type Launch } from "./source.ts";
 import { rootOf, type CallStep, type Step, type Value } from "./program.ts";
 
@@ -57,11 +57,20 @@ export class KernelCache {
   }
 }
 
-/** What a step calls. */
+/** What a step calls. Throws what its device has against it. */
 export async function prepare(step: Step, cache: KernelCache, inPlace?: number): Promise<Prepared> {
   const launch = launchOf(step, inPlace);
-  return { launch, kernel: step.kind === "call" ? step.kernel : await cache.get(launch) };
+  const kernel = step.kind === "call" ? step.kernel : await cache.get(launch);
+  if (kernel.device.decidesByCall) {
+    const refused = await kernel.mismatch(argumentsOf(launch, emptyTensor));
+    if (refused) throw refused;
+  }
+  return { launch, kernel };
 }
+
+/** As large as a value, of no particular elements. */
+const emptyTensor = (value: Value): Tensor =>
+  hostTensor(new Uint8Array(bytesOf(value.dtype, sizeOf(value.shape))), value);
 
 /** The generated source of a step, and the arguments of its call. */
 export function launchOf(step: Step, inPlace?: number): Launch {

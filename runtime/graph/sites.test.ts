@@ -74,6 +74,34 @@ test("memory apart: one value at a time in each block", () => {
   });
 });
 
+test("what a TSP refuses runs beside it, and what is copied is counted", async () => {
+  const bytes = modelBytes({
+    inputs: [["x", "f32", 3, 16]],
+    outputs: [["y", "f32", 3, 2]],
+    nodes: [
+      { op: "Softmax", inputs: ["x"], outputs: ["a"] },
+      { op: "TopK", inputs: ["a", "two"], outputs: ["b", ""] },
+      { op: "MatMul", inputs: ["b", "w"], outputs: ["y"] },
+    ],
+    constants: { two: tensor(BigInt64Array.of(2n), [1]), w: random("f32", [2, 2], { seed: 2 }) },
+  });
+  const tsp = await openDevice("tsp");
+  const x = random("f32", [3, 16], { seed: 1 });
+  const model = await loadModel(bytes, { device: tsp });
+  const [{ y: found }, { y: wanted }] = [
+    await model.run({ x }),
+    await (await loadModel(bytes, { device: wasm })).run({ x }),
+  ];
+  const want = await valuesOf(wanted!);
+  (await valuesOf(found!)).forEach((value, at) => expect(Number(value)).toBeCloseTo(Number(want[at]), 5));
+  expect(await model.statistics()).toMatchObject({ devices: { tsp: 2, wasm: 1 }, copies: 2 });
+  // Where time decides nothing is simulated.
+  const quick = await loadModel(bytes, { device: [tsp, wasm] });
+  await quick.run({ x });
+  expect((await quick.statistics()).devices).toEqual({ wasm: 3 });
+  tsp.close();
+});
+
 describe.skipIf(typeof gpu === "string")(`on a GPU ${skipReason(gpu)}`, () => {
   const bytes = modelBytes({
     inputs: [

@@ -51,7 +51,11 @@ export const onnx: Command = {
     keep: { kind: "value", multiple: true, value: "NODE", help: "quantize: leave this node as it is" },
     labels: { kind: "value", value: "FILE.npy", help: "quantize: the right class of each row, for accuracy" },
     sweep: { kind: "value", value: "FILE.svg", help: "quantize: draw size, speed and quality of every way" },
-    target: { kind: "value", value: "TARGET", help: "wasm (if nothing is said) or interp" },
+    target: {
+      kind: "value",
+      value: "TARGET",
+      help: "wasm (if nothing is said), webgpu, tsp (simulated) or interp; what one can’t do runs on wasm",
+    },
     threads: { kind: "value", value: "N", help: "Threads that share parallel loops; 1 if nothing is said" },
     time: { kind: "flag", help: "Measure the run, and each of its steps" },
     cache: { kind: "value", value: "DIR", help: "Keep compiled kernels there, for the next time" },
@@ -66,7 +70,12 @@ export const onnx: Command = {
     if (!wanted)
       throw new UsageError(`say what to do: run, inspect or quantize, not ${JSON.stringify(action)}`);
     if (path === undefined || more.length > 0) throw new UsageError("name one model");
-    const target = oneOf("target", given.get("target") ?? "wasm", ["wasm", "interp"] as const);
+    const target = oneOf("target", given.get("target") ?? "wasm", [
+      "wasm",
+      "webgpu",
+      "tsp",
+      "interp",
+    ] as const);
     const threads = wholeNumber("threads", given.get("threads") ?? "1", 1, 64);
     const fusion = oneOf("fusion", given.get("fusion") ?? "on", ["on", "off"] as const) === "on";
     const integers = oneOf("integers", given.get("integers") ?? "faster", ["faster", "always"] as const);
