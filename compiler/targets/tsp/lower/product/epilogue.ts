@@ -40,6 +40,9 @@ export function epilogueOf(product: Product, hold: number, entry: number, from: 
   const float = product.type === "f16" ? 1 : 0;
   const { items, streams } = build(product.dag, true);
   if (items.length === 0) throw new Unfit("nothing to do for the vector unit", product.span);
+  // Nobody would take the sums from their streams.
+  if (!streams.some(({ access }) => access.buffer === sumBuffer))
+    throw new Unfit("sums that its results don’t depend on", product.span);
   const feeds: Feed[] = [];
   let next = 0;
   let operands = 0;
