@@ -128,6 +128,18 @@ describe("divergent control", () => {
     }`);
   });
 
+  it("keeps lanes that are off out of arrays, where their place would lie outside", () => {
+    check(`kernel k(x: in i32[N], y: out i32[N]) dims(N = x.0) {
+      local a: i32[2]
+      VEC for i in 0..min(N, 2) {
+        alloc a = 0
+        a[i] = x[i]
+        y[i] = a[i] + a[1 - i]
+      }
+      for r in 2..N { y[r] = 0 }
+    }`);
+  });
+
   it("gives each lane arrays of its own", () => {
     check(`kernel k(x: in i32[N], y: out i32[N]) dims(N = x.0) {
       local a: i32[8]

@@ -181,7 +181,8 @@ function lowerStore(cx: Lanes, statement: StoreStmt): void {
     // One element, which one of the lanes writes: a scatter says which.
     index[index.length - 1] = splat(index[index.length - 1]!, cx.width);
   }
-  const mask = writeGuard(cx, buffer.home);
+  // Where each lane has a place of its own, that of a lane which is off may lie outside of the buffer.
+  const mask = fixed ? writeGuard(cx, buffer.home) : cx.mask?.expr;
   const wanted = guard && cx.vector(guard);
   const both = mask && wanted ? and(mask, wanted) : (mask ?? wanted);
   if (!buffer.perLane && !wanted) cx.noteAccess(buffer.name, index);
@@ -205,7 +206,7 @@ function lowerAtomic(cx: Lanes, statement: StoreStmt): void {
   const index = statement.index.map((each) => split("at", each));
   const value = split("value", statement.value);
   const own = statement.guard && named("wanted", statement.guard);
-  const mask = writeGuard(cx, buffer.home);
+  const mask = cx.mask?.expr;
   const guard = mask && own ? cx.name("wanted", and(mask, own)) : (mask ?? own);
   for (let lane = 0; lane < cx.width; lane++) {
     cx.emit({

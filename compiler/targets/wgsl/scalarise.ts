@@ -258,7 +258,14 @@ class Scalariser {
       // What lies outside of an argument isn't read at all.
       if (guard.kind === "op" && guard.op === "splat" && this.args.has(expr.buffer))
         return { ...load, guard: guard.args[0]! };
-      return apply("select", expr.type, [guard, load, constant(0, expr.type)], expr.span);
+      if (!isWord(expr.type))
+        return apply("select", expr.type, [guard, load, constant(0, expr.type)], expr.span);
+      // A word is chosen as a whole, or byte by byte.
+      const type = scalarType(expr.type.dtype);
+      const chosen = (at: number): Expr =>
+        apply("select", type, [this.lane(guard, at), laneOf(load, at), constant(0, type)], expr.span);
+      const each = Array.from({ length: lanes }, (_, at) => chosen(at));
+      return { kind: "op", type: expr.type, op: "vec", args: each, span: expr.span };
     }
     const constants = expr.kind === "op" && expr.args.every(({ kind }) => kind === "const");
     if (expr.kind === "op" && isNativeOp(expr, this.halves) && !constants)
