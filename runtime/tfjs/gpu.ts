@@ -13,6 +13,7 @@ import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
 import type { BoundCall } from "../call/bind.ts";
 import type { Instance } from "../device.ts";
+import { compileOptionsFor, findGpu } from "../devices/webgpu/adapter.ts";
 import { bufferUsage, computeStage } from "../devices/webgpu/constants.ts";
 import { codeFor } from "../devices/webgpu/program.ts";
 import { uniformOf } from "../devices/webgpu/uniform.ts";
@@ -144,17 +145,11 @@ export class GpuDevice {
   constructor(backend: object, batchSize: () => number) {
     this.backend = backend as GpuBackend;
     this.batchSize = batchSize;
-    const { limits } = this.backend.device;
-    const names = Object.keys(Object.getPrototypeOf(limits) as object);
-    const granted = names.flatMap((name): [string, number][] => {
-      const value = (limits as unknown as Record<string, unknown>)[name];
-      return typeof value === "number" ? [[name, value]] : [];
-    });
-    this.compileOptions = { target: "wgsl", limits: Object.fromEntries(granted) } as const;
+    this.compileOptions = compileOptionsFor(this.backend.device, findGpu()?.wgslLanguageFeatures ?? []);
   }
 
   instancesSync(source: KernelSource): readonly Instance[] {
-    const { code, kernels } = artifactOf(source, "wgsl");
+    const { code, kernels } = artifactOf(source, "wgsl", this.compileOptions.features);
     if (typeof code !== "string") throw kernError("K0714", { why: "the code is no text in WGSL" });
     const modules = new Map<string, GPUShaderModule>();
     const moduleOf = (text: string): GPUShaderModule => {

@@ -34,6 +34,19 @@ export const usefulLimits = [
   "maxComputeWorkgroupsPerDimension",
 ] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
+/** What emitted code can be told to use. */
+const compilerFeatures = ["shader-f16", "subgroups", "packed_4x8_integer_dot_product"];
+
+/** What a compiler is told of a GPUDevice: of its features and WGSL's extensions those that code can use, and its limits. */
+export function compileOptionsFor({ features, limits }: GPUDevice, language: Iterable<string>) {
+  const there = new Set<string>([...features, ...language]);
+  return {
+    target: "wgsl",
+    features: compilerFeatures.filter((feature) => there.has(feature)),
+    limits: Object.fromEntries(usefulLimits.map((name) => [name, limits[name]])),
+  } as const;
+}
+
 const noDevice = (why: string, notes: string[] = []) => kernError("K0725", { why }, { notes });
 
 /** Takes the given device, or asks an adapter for one. */
@@ -64,7 +77,8 @@ function refuseNull(info: GPUAdapterInfo | undefined): void {
     throw noDevice("the adapter is the null backend", ["it checks shaders and executes nothing"]);
 }
 
-function findGpu(): GPU | undefined {
+/** The page's own. */
+export function findGpu(): GPU | undefined {
   return (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
 }
 

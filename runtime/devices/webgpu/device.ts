@@ -13,7 +13,7 @@ import { checkShape, contiguousStrides, layoutEnd } from "../../tensor/layout.ts
 import { bytesOf } from "../../tensor/storage.ts";
 import { checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { Turns } from "../turns.ts";
-import { openGpu, usefulLimits, type WebgpuOptions } from "./adapter.ts";
+import { compileOptionsFor, openGpu, type WebgpuOptions } from "./adapter.ts";
 import { bufferUsage } from "./constants.ts";
 import { GpuContext } from "./context.ts";
 import { GpuStorage } from "./memory.ts";
@@ -39,9 +39,6 @@ export interface BufferPlace {
   /** Bytes up to the end of the last element. */
   readonly size: number;
 }
-
-/** What emitted code can be told to use. */
-const compilerFeatures = ["shader-f16", "subgroups", "packed_4x8_integer_dot_product"];
 
 /** Opens a WebGPU device: a page's, Node's (with the package `webgpu`), or one that the application has. */
 export async function openWebgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuDevice> {
@@ -76,12 +73,10 @@ export class WebgpuDevice implements Backend, Machine {
   }
   /** The limits that decide what kernels may be, by WebGPU's names. */
   get limits(): Readonly<Record<string, number>> {
-    const { limits } = this.current.gpu;
-    return Object.fromEntries(usefulLimits.map((name) => [name, limits[name]]));
+    return compileOptionsFor(this.current.gpu, []).limits;
   }
   get compileOptions(): DeviceCompileOptions {
-    const features = compilerFeatures.filter((feature) => this.features.includes(feature));
-    return { target: "wgsl", features, limits: this.limits };
+    return compileOptionsFor(this.current.gpu, this.current.language);
   }
   /** Times that commands were handed to the GPU. */
   get submissions(): number {
