@@ -40,6 +40,9 @@ export interface Kernel {
 /** A call with all its arguments, checked once, for running it many times. Waits only where work is shared with threads. */
 export type BoundLaunch = () => void | Promise<void>;
 
+/** A call whose shapes, layouts and scalars are fixed, given the addresses of its tensors, outputs too, in order. */
+export type AddressedLaunch = (addresses: readonly number[]) => void;
+
 /** A kernel called without waiting. */
 export type SyncKernel = (args?: Arguments) => Record<string, Tensor>;
 
@@ -89,6 +92,8 @@ export interface Instance {
   readonly runSync?: (call: BoundCall) => Map<string, Tensor>;
   /** A call for running many times; absent on devices without, undefined for arguments that aren't there. */
   readonly bind?: (call: BoundCall) => BoundLaunch | undefined;
+  /** Calls like this one on other tensors in the device's linear memory; absent on devices without, undefined where elements are packed. */
+  readonly addressed?: (call: BoundCall) => AddressedLaunch | undefined;
 }
 
 /** The part of a device that loading goes through. */

@@ -44,7 +44,11 @@ export async function openMachines(
     const kernels = kernelsOn(own, await loadCompiler(own.compileOptions.target));
     const known = new WeakMap<object, Machine>();
     return {
-      for: (each) => remembered(known, each, () => ({ kernels, memory: new CpuMemory(each) })),
+      for: (each) =>
+        remembered(known, each, () => ({
+          kernels,
+          memory: new CpuMemory(each, own instanceof WasmDevice ? own : undefined),
+        })),
       get compiled() {
         return kernels.size;
       },

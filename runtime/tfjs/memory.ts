@@ -14,10 +14,25 @@ import { dtypes, tfDtypes, type TensorInfo } from "./types.ts";
 export interface TfMemory {
   /** What a truth value is kept as. */
   readonly truth: "bool" | "i32";
+  /** Absent where kernels don't work by addresses. */
+  readonly blocks?: Blocks | undefined;
   /** The elements of one of its tensors. */
   read(info: TensorInfo): Tensor;
   /** A kernel's result as one of its tensors. */
   publish(result: Tensor, shape: readonly number[], dtype: Dtype): TensorInfo;
+}
+
+/** The same by addresses in a linear memory, for calls that are known but for their elements. */
+export interface Blocks {
+  /** Where the elements of a tensor are. */
+  addressOf(info: TensorInfo): number;
+  /** Gives back what `addressOf` may have made for the call. */
+  leave(start: number): void;
+  /** A block for elements. */
+  allocate(bytes: number): number;
+  release(start: number): void;
+  /** A block with a kernel's result, as a tensor of the backend; the block is its. */
+  adopt(start: number, bytes: number, shape: readonly number[], dtype: Dtype): TensorInfo;
 }
 
 /** What is used of the backend `cpu`. */
@@ -38,19 +53,48 @@ function tfDtypeOf(dtype: Dtype): "float32" | "int32" | "bool" {
 
 export class CpuMemory implements TfMemory {
   readonly truth = "bool";
+  readonly blocks: Blocks | undefined;
   private readonly backend: CpuBackend;
 
-  constructor(backend: object) {
+  /** `device` is that which kernels run on, if it has a linear memory. */
+  constructor(backend: object, device?: WasmDevice) {
     this.backend = backend as CpuBackend;
+    this.blocks = device && this.copiesIn(device);
   }
 
   read(info: TensorInfo): Tensor {
-    const dtype = dtypes[info.dtype] as keyof typeof classes;
-    const Class = classes[dtype];
+    return tensor(this.elementsOf(info), info.shape, dtypes[info.dtype] as keyof typeof classes);
+  }
+
+  private elementsOf(info: TensorInfo): Float32Array | Int32Array | Uint8Array {
+    const Class = classes[dtypes[info.dtype] as keyof typeof classes];
     const { values } = this.backend.data.get(info.dataId);
     // Some of its kernels leave elements in an array of another kind.
     const data = values instanceof Class ? values : Class.from(values as ArrayLike<number>);
-    return tensor(data.subarray(0, sizeOf(info.shape)), info.shape, dtype);
+    const size = sizeOf(info.shape);
+    return data.length === size ? data : data.subarray(0, size);
+  }
+
+  private copiesIn({ memory }: WasmDevice): Blocks {
+    const allocate = (bytes: number) => memory.block(bytes, "a tensor of TensorFlow.js");
+    const release = (start: number) => memory.release(start);
+    return {
+      addressOf: (info) => {
+        const { buffer, byteOffset, byteLength } = this.elementsOf(info);
+        const start = allocate(byteLength);
+        memory.bytes.set(new Uint8Array(buffer, byteOffset, byteLength), start);
+        return start;
+      },
+      leave: release,
+      allocate,
+      release,
+      adopt: (start, bytes, shape, dtype) => {
+        const { buffer } = memory.bytes.slice(start, start + bytes);
+        release(start);
+        const Class = classes[dtype as keyof typeof classes];
+        return this.backend.makeTensorInfo([...shape], tfDtypeOf(dtype), new Class(buffer));
+      },
+    };
   }
 
   publish(result: Tensor, shape: readonly number[]): TensorInfo {
@@ -90,12 +134,22 @@ export function heapOf(backend: object): Heap | undefined {
 /** Tensors of the backend `wasm` lie where kernels read and write them: nothing is copied. */
 export class HeapMemory implements TfMemory {
   readonly truth = "bool";
+  readonly blocks: Blocks;
   private readonly backend: WasmBackend;
   private readonly device: WasmDevice;
 
   constructor(backend: object, device: WasmDevice) {
     this.backend = backend as WasmBackend;
     this.device = device;
+    const { memory } = device;
+    const { dataIdMap } = this.backend;
+    this.blocks = {
+      addressOf: ({ dataId }) => dataIdMap.get(dataId).memoryOffset >>> 0,
+      leave: () => undefined,
+      allocate: (bytes) => memory.block(bytes, "a tensor of TensorFlow.js"),
+      release: (start) => memory.release(start),
+      adopt: (start, _, shape, dtype) => this.backend.makeOutput([...shape], tfDtypeOf(dtype), start),
+    };
   }
 
   read({ dataId, shape, dtype }: TensorInfo): Tensor {

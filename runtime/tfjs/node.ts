@@ -8,7 +8,10 @@ import type { Value } from "../graph/program.ts";
 import type { Tfjs } from "./types.ts";
 
 /** Thrown by a row for a call that it leaves to others. */
-export class Declined extends Error {}
+export class Declined extends Error {
+  /** When it was looked up last, as of a plan. */
+  used = 0;
+}
 
 export type Attributes = Readonly<Record<string, unknown>>;
 

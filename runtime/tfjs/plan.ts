@@ -13,6 +13,7 @@ import type { Launch } from "../graph/source.ts";
 import { liveSteps } from "../graph/stage.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { DirectPlan } from "./direct.ts";
 import { TfNode, type Attributes, type KernelRow } from "./node.ts";
 import type { Tfjs } from "./types.ts";
 
@@ -52,7 +53,8 @@ export class Kernels {
   }
 }
 
-interface PlannedStep {
+/** One kernel's call in a plan. */
+export interface PlannedStep {
   readonly launch: Launch;
   readonly instance: Instance;
   /** Of an earlier call: all but the tensors is the same for each. */
@@ -65,8 +67,11 @@ export class Plan {
   readonly results: readonly Value[];
   /** Of the results, whatever they are kept as. */
   readonly dtypes: readonly Dtype[];
-  private readonly inputs: readonly Value[];
-  private readonly steps: readonly PlannedStep[];
+  /** By the clock of whoever keeps plans: when this one was used last. */
+  used = 0;
+  readonly inputs: readonly Value[];
+  readonly steps: readonly PlannedStep[];
+  private known: DirectPlan | null | undefined;
 
   private constructor(
     inputs: readonly Value[],
@@ -116,6 +121,13 @@ export class Plan {
       values.map(({ dtype }) => dtype),
       planned,
     );
+  }
+
+  /** The same by addresses: undefined before a run has bound the steps, and where it can't be. */
+  get direct(): DirectPlan | undefined {
+    if (this.known === undefined && this.steps.every(({ bound }) => bound))
+      this.known = DirectPlan.of(this) ?? null;
+    return this.known ?? undefined;
   }
 
   /** Runs the steps; results are allocated on the device. */

@@ -67,7 +67,6 @@ export async function registerKernels(tf: Tfjs, options: RegisterOptions): Promi
 
 type Original = ReturnType<Tfjs["getKernel"]> | undefined;
 type Call = Parameters<KernelFunc>[0];
-type Inputs = readonly (readonly [string, TensorInfo])[];
 
 class Replaced {
   readonly row: KernelRow;
@@ -79,6 +78,8 @@ class Replaced {
   private readonly plans = new WeakMap<Machine, Map<string, Plan | Declined>>();
   private readonly declined = new Map<string, number>();
   private done = 0;
+  /** Counts calls. */
+  private clock = 0;
 
   constructor(row: KernelRow, machines: Machines, tf: Tfjs, backend: BackendName) {
     this.row = row;
@@ -110,39 +111,56 @@ class Replaced {
   }
 
   private call(call: Call): TensorInfo | TensorInfo[] {
-    const inputs = Object.entries(call.inputs).flatMap(([name, info]): [string, TensorInfo][] =>
-      info ? [[name, info]] : [],
-    );
-    const attributes = (call.attrs ?? {}) as Attributes;
+    const names: string[] = [];
+    const infos: TensorInfo[] = [];
+    for (const name in call.inputs) {
+      const info = call.inputs[name];
+      if (!info) continue;
+      names.push(name);
+      infos.push(info);
+    }
     const machine = this.machines.for(call.backend);
-    const plan = this.plan(machine, inputs, attributes);
+    const plan = this.plan(machine, names, infos, (call.attrs ?? {}) as Attributes);
     if (plan instanceof Declined) return this.pass(call, plan);
     this.done++;
     const { memory } = machine;
+    const direct = memory.blocks && plan.direct;
+    if (direct) return direct.run(infos, memory.blocks);
     const results = plan
-      .run(inputs.map(([, info]) => memory.read(info)))
+      .run(infos.map((info) => memory.read(info)))
       .map((result, at) => memory.publish(result, plan.results[at]!.shape, plan.dtypes[at]!));
     return results.length === 1 ? results[0]! : results;
   }
 
-  private plan(machine: Machine, inputs: Inputs, attributes: Attributes): Plan | Declined {
+  private plan(
+    machine: Machine,
+    names: readonly string[],
+    infos: readonly TensorInfo[],
+    attributes: Attributes,
+  ): Plan | Declined {
     let plans = this.plans.get(machine);
     if (!plans) this.plans.set(machine, (plans = new Map()));
-    const key = keyOf(inputs, attributes);
-    const known = plans.get(key);
-    plans.delete(key);
-    const plan = known ?? this.makePlan(machine, inputs, attributes);
-    plans.set(key, plan);
-    if (plans.size > mostPlans) plans.delete(plans.keys().next().value!);
+    const key = keyOf(names, infos, attributes);
+    let plan = plans.get(key);
+    if (!plan) {
+      if (plans.size >= mostPlans) plans.delete(leastRecent(plans));
+      plans.set(key, (plan = this.makePlan(machine, names, infos, attributes)));
+    }
+    plan.used = ++this.clock;
     return plan;
   }
 
-  private makePlan({ kernels, memory }: Machine, inputs: Inputs, attributes: Attributes): Plan | Declined {
+  private makePlan(
+    { kernels, memory }: Machine,
+    names: readonly string[],
+    infos: readonly TensorInfo[],
+    attributes: Attributes,
+  ): Plan | Declined {
     const shapes: InputShape[] = [];
-    for (const [name, info] of inputs) {
+    for (const [at, info] of infos.entries()) {
       const dtype = dtypeOf(info);
-      if (!dtype) return new Declined(`${this.row.kernel}: ${name} is of ${info.dtype}`);
-      shapes.push({ name, dtype, shape: info.shape });
+      if (!dtype) return new Declined(`${this.row.kernel}: ${names[at]} is of ${info.dtype}`);
+      shapes.push({ name: names[at]!, dtype, shape: info.shape });
     }
     try {
       return Plan.make(this.row, shapes, attributes, kernels, this.tf.backend_util, memory.truth);
@@ -164,12 +182,30 @@ class Replaced {
   }
 }
 
-/** Equal for calls that the same plan serves. */
-function keyOf(inputs: Inputs, attributes: Attributes): string {
-  const shapes = inputs.map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`);
-  // JSON has no infinities.
-  const text = JSON.stringify(attributes, (_, value: unknown) =>
-    typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
-  );
-  return `${shapes.join()};${text}`;
+/** Equal for calls that the same plan serves. Made for every call: no lists, and JSON only for what is no plain value. */
+function keyOf(names: readonly string[], infos: readonly TensorInfo[], attributes: Attributes): string {
+  let key = "";
+  for (let at = 0; at < infos.length; at++) {
+    const { dtype, shape } = infos[at]!;
+    key += `${names[at]}:${dtype}`;
+    for (let axis = 0; axis < shape.length; axis++) key += `,${shape[axis]}`;
+    key += ";";
+  }
+  for (const name in attributes) {
+    const value = attributes[name];
+    if (value === undefined) continue;
+    const plain = typeof value === "number" || typeof value === "boolean";
+    key += `${name}=${plain ? String(value) : JSON.stringify(value, finite)};`;
+  }
+  return key;
+}
+
+/** JSON has no infinities. */
+const finite = (_: string, value: unknown): unknown =>
+  typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+
+function leastRecent(plans: ReadonlyMap<string, { readonly used: number }>): string {
+  let [oldest, since] = ["", Infinity];
+  for (const [key, { used }] of plans) if (used < since) [oldest, since] = [key, used];
+  return oldest;
 }

@@ -175,6 +175,7 @@ export class WasmDevice implements Backend, Machine {
       run: (call) => runner.run(call),
       runSync: (call) => runner.runSync(call),
       bind: (call) => runner.bind(call),
+      addressed: (call) => runner.addressed(call),
     };
   }
 

@@ -87,6 +87,12 @@ export class DeviceMemory {
     if (this.closed) throw kernError("K0713", { what: "the device" });
     return this.allocator.allocate(bytes);
   }
+  /** The same, or an error that says for what there is no room. */
+  block(bytes: number, what: string): number {
+    const start = this.reserve(bytes);
+    if (start === undefined) throw kernError("K0712", { what, bytes });
+    return start;
+  }
   release(start: number): void {
     this.allocator.release(start);
   }

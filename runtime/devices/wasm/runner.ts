@@ -6,18 +6,12 @@ import { dtypeInfo } from "../../../lang/dtypes.ts";
 import { workOf, type BoundCall, type BoundTensor } from "../../call/bind.ts";
 import { kernError, spanOfPlace, type KernError } from "../../error.ts";
 import { copyElements, gather } from "../../tensor/copy.ts";
-import {
-  contiguousStrides,
-  isContiguous,
-  layoutEnd,
-  passedStrides,
-  sizeOf,
-  type Layout,
-} from "../../tensor/layout.ts";
-import type { BoundLaunch } from "../../device.ts";
+import { isContiguous, layoutEnd, passedStrides, sizeOf, type Layout } from "../../tensor/layout.ts";
+import type { AddressedLaunch, BoundLaunch } from "../../device.ts";
 import { bytesOf, HostStorage } from "../../tensor/storage.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { argKinds } from "./launch.ts";
+import { bytesIn, release, rowMajor, spanOf, type Need, type Placed } from "./placement.ts";
 import { DeviceStorage, type DeviceMemory, type Scratch } from "./memory.ts";
 import type { WorkerPool } from "./pool.ts";
 import type { Turns } from "../turns.ts";
@@ -34,25 +28,6 @@ export interface Machine {
   readonly syncScratch: Scratch;
   allocate(bytes: number, what: string): Promise<DeviceStorage>;
   allocateSync(bytes: number, what: string): DeviceStorage;
-}
-
-/** What must be in device memory for a call, and isn't there yet. */
-interface Need {
-  readonly bytes: number;
-  /** Of the elements there. */
-  readonly layout: Layout;
-  /** Elements to copy: as they lie in the storage, or gathered in row-major order. */
-  readonly copy?: { readonly tensor: Tensor; readonly asItLies: boolean };
-}
-
-/** A tensor argument in device memory. */
-interface Placed {
-  readonly bound: BoundTensor;
-  readonly storage: DeviceStorage;
-  /** In the storage, in elements. */
-  readonly layout: Layout;
-  /** Made for this call: released after it, unless it is a result. */
-  readonly temporary: boolean;
 }
 
 /** Calls during which long phases go in pieces, so that optimised code is taken up early. */
@@ -138,6 +113,25 @@ export class KernelRunner {
       const start = this.machine.syncScratch.at(bytes + callBytes);
       args[scratchAt] = start;
       args[scratchAt + 1] = start + bytes;
+      this.passed(this.runPhases(args, counts, work));
+    };
+  }
+
+  /** Calls of the same shapes, layouts and scalars, on one thread, by the addresses of the storages that tensors lie in. */
+  addressed(call: BoundCall): AddressedLaunch | undefined {
+    if (call.tensors.some(({ param, copy }) => copy || dtypeInfo(param.dtype).bits < 8)) return undefined;
+    const layouts = call.tensors.map(({ tensor, layout }) => (tensor ? layout : rowMajor(layout.shape)));
+    const starts = layouts.map((layout, n) => bytesOf(call.tensors[n]!.param.dtype, layout.offset));
+    const args = [...this.args];
+    const [workerBytes, callBytes] = this.scratchOf(call);
+    const scratchAt = this.fillShapes(args, call, layouts);
+    const counts = this.launch.phases.map((_, phase) => this.countOf(phase, call));
+    const work = workOf(call);
+    return (addresses) => {
+      for (let n = 0; n < starts.length; n++) args[n] = addresses[n]! + starts[n]!;
+      const start = this.machine.syncScratch.at(workerBytes + callBytes);
+      args[scratchAt] = start;
+      args[scratchAt + 1] = start + workerBytes;
       this.passed(this.runPhases(args, counts, work));
     };
   }
@@ -292,18 +286,34 @@ export class KernelRunner {
     scratch: Scratch,
     workers: number,
   ): number {
-    const workerBytes = roundUp(evaluateShape(this.launch.workerScratch, call.value));
-    const callBytes = roundUp(evaluateShape(this.launch.callScratch, call.value));
+    const [workerBytes, callBytes] = this.scratchOf(call);
     const start = scratch.at(workerBytes * workers + callBytes);
-    let at = 0;
-    for (const { storage, layout, bound } of placed)
-      args[at++] = storage.pointer + bytesOf(bound.param.dtype, layout.offset);
-    for (const dim of call.dims) args[at++] = dim;
-    for (const { layout } of placed) for (const stride of passedStrides(layout)) args[at++] = stride;
-    for (const scalar of call.scalars) args[at++] = scalar;
-    args[at++] = start;
-    args[at++] = start + workerBytes * workers;
+    placed.forEach(({ storage, layout, bound }, at) => {
+      args[at] = storage.pointer + bytesOf(bound.param.dtype, layout.offset);
+    });
+    const at = this.fillShapes(
+      args,
+      call,
+      placed.map(({ layout }) => layout),
+    );
+    args[at] = start;
+    args[at + 1] = start + workerBytes * workers;
     return workerBytes;
+  }
+
+  /** Bytes of scratch for each worker, and for the call. */
+  private scratchOf({ value }: BoundCall): [number, number] {
+    const { workerScratch, callScratch } = this.launch;
+    return [roundUp(evaluateShape(workerScratch, value)), roundUp(evaluateShape(callScratch, value))];
+  }
+
+  /** Fills in what follows the addresses of tensors; gives the place behind, where scratch begins. */
+  private fillShapes(args: (number | bigint)[], call: BoundCall, layouts: readonly Layout[]): number {
+    let at = layouts.length;
+    for (const dim of call.dims) args[at++] = dim;
+    for (const layout of layouts) for (const stride of passedStrides(layout)) args[at++] = stride;
+    for (const scalar of call.scalars) args[at++] = scalar;
+    return at;
   }
 
   private runShare(
@@ -352,29 +362,6 @@ export class KernelRunner {
       assert.place ? { span: spanOfPlace(assert.place) } : {},
     );
   }
-}
-
-/** Gives back what was made for a call and isn't a result. */
-function release(placed: readonly Placed[], done: boolean): void {
-  for (const { bound, storage, temporary } of placed)
-    if (temporary && !(done && isFreshOut(bound))) storage.dispose();
-}
-
-/** The bytes of a tensor's storage in which its elements lie. */
-const spanOf = (tensor: Tensor): [start: number, end: number] => [
-  bytesOf(tensor.dtype, tensor.offset),
-  bytesOf(tensor.dtype, layoutEnd(tensor)),
-];
-
-const bytesIn = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
-
-function isFreshOut({ param, tensor }: BoundTensor): boolean {
-  return param.mode === "out" && !tensor;
-}
-
-function rowMajor(shape: readonly number[]): Layout {
-  return { shape, strides: contiguousStrides(shape), offset: 0 };
 }
 
 function roundUp(bytes: number): number {

@@ -126,8 +126,8 @@ function products({ b }: NodeContext, x: Value, w: Value, window: Window, [rows,
   return y!;
 }
 
-/** A window [r, q] for each channel alone. */
-function windows({ b }: NodeContext, x: Value, w: Value, window: Window): Value {
+/** A window [r, q] for each channel alone: images [batch, height, width, channels] by w [r, q, channels]. */
+export function windows({ b }: NodeContext, x: Value, w: Value, window: Window): Value {
   const { set, where, places } = convolutionSettings(window);
   const [r, q, channels] = w.shape as [number, number, number];
   const given = [`T=${x.dtype}`, `R=${r}`, `Q=${q}`, ...set].join(", ");
@@ -151,8 +151,8 @@ function windows({ b }: NodeContext, x: Value, w: Value, window: Window): Value 
   return y!;
 }
 
-/** Windows [r, q, channels] for each feature. */
-function sums({ b }: NodeContext, x: Value, w: Value, window: Window): Value {
+/** Windows [r, q, channels] for each feature: images [batch, height, width, channels] by w [r, q, channels, features]. */
+export function sums({ b }: NodeContext, x: Value, w: Value, window: Window): Value {
   const { set, where, places } = convolutionSettings(window);
   const [r, q, , features] = w.shape as [number, number, number, number];
   const [y] = b.kernel(

@@ -2,7 +2,8 @@
 
 import type { Value } from "../../graph/program.ts";
 import type { Build, KernelRow, TfNode } from "../node.ts";
-import { placesOf, windowOf } from "./products.ts";
+import { convolutionSettings } from "../../graph/ops/window.ts";
+import { windowOf } from "./products.ts";
 
 function pool(node: TfNode, kernel: "max_pool_last" | "average_pool_last"): Value {
   const { b } = node;
@@ -21,15 +22,15 @@ function pool(node: TfNode, kernel: "max_pool_last" | "average_pool_last"): Valu
   // As TensorFlow.js has it, windows of one pixel that give as many pixels give these pixels, whatever stride and padding say.
   const same = info.outShape.every((dim, axis) => dim === x.shape[axis]);
   if (info.filterHeight === 1 && info.filterWidth === 1 && same) return x;
-  const { set, out } = windowOf(node, info);
-  const { dims, where } = placesOf(info, set);
+  const window = windowOf(node, info);
+  const { set, where, places } = convolutionSettings(window);
   const largest = kernel === "max_pool_last";
   const parameters = [`T=${x.dtype}`, `R=${info.filterHeight}`, `Q=${info.filterWidth}`, ...set];
   const [y] = b.kernel(
     {
       name: largest ? "largest_in_window" : "mean_in_window",
       inputs: [{ name: "x", dims: ["B", "H", "W", "C"] }],
-      outputs: [{ name: "y", dims: ["B", ...dims, "C"] }],
+      outputs: [{ name: "y", dims: ["B", ...places, "C"] }],
       scalars: largest
         ? [{ name: "lowest", dtype: x.dtype, value: x.dtype === "f32" ? -Infinity : -(2 ** 31) }]
         : [],
@@ -38,7 +39,7 @@ function pool(node: TfNode, kernel: "max_pool_last" | "average_pool_last"): Valu
       uses: [`std.channels_last.${kernel}`],
     },
     [x],
-    [{ dtype: x.dtype, shape: [x.shape[0]!, ...out, x.shape[3]!] }],
+    [{ dtype: x.dtype, shape: [x.shape[0]!, ...window.out, x.shape[3]!] }],
   );
   return y!;
 }

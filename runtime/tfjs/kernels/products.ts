@@ -3,7 +3,11 @@
 
 import type { Tfjs } from "../types.ts";
 import type { Value } from "../../graph/program.ts";
+import { sums, windows } from "../../graph/ops/channels-last.ts";
 import { product } from "../../graph/ops/matmul.ts";
+import { longWindow } from "../../graph/ops/narrow.ts";
+import { convolutionSettings, isPointwise, type Pair, type Window } from "../../graph/ops/window.ts";
+import { sizeOf } from "../../tensor/layout.ts";
 import type { Build, KernelRow, TfNode } from "../node.ts";
 import { apply, elu, relu, relu6, sigmoid, sloped } from "./elementwise.ts";
 
@@ -31,103 +35,39 @@ const batchMatMul: Build = (node) => {
 
 type ConvInfo = ReturnType<Tfjs["backend_util"]["computeConv2DInfo"]>;
 
-/** The window of a convolution or a pool as compile-time parameters of a kernel, without those that have their default. */
-export function windowOf(
-  node: TfNode,
-  info: Omit<ConvInfo, "filterShape">,
-): { set: string[]; out: readonly [number, number] } {
-  const { padInfo, strideHeight: sy, strideWidth: sx, dilationHeight: ly, dilationWidth: lx } = info;
-  const [height, width] = [ly * (info.filterHeight - 1) + 1, lx * (info.filterWidth - 1) + 1];
+/** The window of a convolution or a pool, as TensorFlow.js computed it. */
+export function windowOf(node: TfNode, info: Omit<ConvInfo, "filterShape">): Window {
+  const { padInfo } = info;
+  const kernel: Pair = [info.filterHeight, info.filterWidth];
+  const stride: Pair = [info.strideHeight, info.strideWidth];
+  const dilation: Pair = [info.dilationHeight, info.dilationWidth];
+  const before: Pair = [padInfo.top, padInfo.left];
+  const out: Pair = [info.outHeight, info.outWidth];
   // The padding behind an axis, where the one that was named wouldn't give as many places as were rounded to.
-  const behind = (
-    padding: number,
-    before: number,
-    size: number,
-    reach: number,
-    stride: number,
-    out: number,
-  ): number => {
-    if (Math.floor((size + before + padding - reach) / stride) + 1 === out) return padding;
-    return (out - 1) * stride + reach - size - before;
+  const behind = (axis: 0 | 1, size: number, padding: number): number => {
+    const room = size + before[axis] - dilation[axis] * (kernel[axis] - 1) - 1;
+    if (Math.floor((room + padding) / stride[axis]) + 1 === out[axis]) return padding;
+    return (out[axis] - 1) * stride[axis] - room;
   };
-  const bottom = behind(padInfo.bottom, padInfo.top, info.inHeight, height, sy, info.outHeight);
-  const right = behind(padInfo.right, padInfo.left, info.inWidth, width, sx, info.outWidth);
-  if (info.outHeight < 1 || info.outWidth < 1) node.decline("its window doesn’t fit");
-  const settings = [
-    ["SY", sy, 1],
-    ["SX", sx, 1],
-    ["LY", ly, 1],
-    ["LX", lx, 1],
-    ["PT", padInfo.top, 0],
-    ["PL", padInfo.left, 0],
-    ["PB", bottom, 0],
-    ["PR", right, 0],
-  ] as const;
-  if (settings.some(([, value]) => !Number.isInteger(value)))
+  const after: Pair = [behind(0, info.inHeight, padInfo.bottom), behind(1, info.inWidth, padInfo.right)];
+  if (out[0] < 1 || out[1] < 1) node.decline("its window doesn’t fit");
+  if (![...stride, ...dilation, ...before, ...after].every(Number.isInteger))
     node.decline("its strides or paddings are fractions");
-  const set = settings
-    .filter(([, value, plain]) => value !== plain)
-    .map(([name, value]) => `${name}=${value}`);
-  return { set, out: [info.outHeight, info.outWidth] };
+  return { kernel, stride, dilation, before, after, out };
 }
-
-/** The kernel's own expressions for the places of a window, and the condition under which there are any. */
-export function placesOf(
-  info: Omit<ConvInfo, "filterShape">,
-  set: readonly string[],
-): { dims: [string, string]; where: string } {
-  const value = (name: string, otherwise: number): number => {
-    const found = set.find((each) => each.startsWith(`${name}=`));
-    return found ? Number(found.slice(name.length + 1)) : otherwise;
-  };
-  const axis = (size: string, stride: string, step: string, before: string, after: string, count: number) => {
-    const reach = value(step, 1) * (count - 1);
-    const padding = value(before, 0) + value(after, 0);
-    return {
-      places: `(${size} + ${padding - reach - 1}) // ${value(stride, 1)} + 1`,
-      fits: `${reach + 1} <= ${size} + ${padding}`,
-    };
-  };
-  const rows = axis("H", "SY", "LY", "PT", "PB", info.filterHeight);
-  const columns = axis("W", "SX", "LX", "PL", "PR", info.filterWidth);
-  return { dims: [rows.places, columns.places], where: `${rows.fits}, ${columns.fits}` };
-}
-
-/** Windows of one pixel, side by side: a matrix product over all pixels. */
-const isProduct = ({ filterHeight, filterWidth }: ConvInfo, set: readonly string[]): boolean =>
-  filterHeight === 1 && filterWidth === 1 && !set.some((each) => /^[SP]/.test(each));
 
 /** A convolution of x [B, H, W, C] by w [R, Q, C, F]. */
-function convolution(node: TfNode, x: Value, w: Value, info: ConvInfo): Value {
+function convolution(node: TfNode, x: Value, w: Value, window: Window): Value {
+  if (!isPointwise(window)) return sums(node.context, x, w, window);
   const { b } = node;
-  const { set, out } = windowOf(node, info);
-  const [batch, height, width, channels] = x.shape as [number, number, number, number];
-  const [r, q, , features] = w.shape as [number, number, number, number];
-  if (isProduct(info, set)) {
-    const pixels = b.reshape(x, [batch * height * width, channels]);
-    const y = product(node.context, pixels, b.reshape(w, [channels, features]));
-    return b.reshape(y, [batch, height, width, features]);
-  }
-  const { dims, where } = placesOf(info, set);
-  const [y] = b.kernel(
-    {
-      name: "conv_last",
-      inputs: [
-        { name: "x", dims: ["B", "H", "W", "C"] },
-        // The window's size is a number, so that the loops over it are known.
-        { name: "w", dims: [r, q, "C", "F"] },
-      ],
-      outputs: [{ name: "y", dims: ["B", ...dims, "F"] }],
-      scalars: [],
-      where,
-      body: [`convolve_last[${[`T=${x.dtype}`, ...set].join(", ")}EPILOGUE](x, w, y)`],
-      hook: { indices: 4 },
-      uses: ["std.channels_last.convolve_last"],
-    },
-    [x, w],
-    [{ dtype: x.dtype, shape: [batch, ...out, features] }],
+  const [channels, features] = w.shape.slice(2) as [number, number];
+  const images = x.shape.slice(0, -1);
+  const y = product(
+    node.context,
+    b.reshape(x, [sizeOf(images), channels]),
+    b.reshape(w, [channels, features]),
   );
-  return y!;
+  return b.reshape(y, [...images, features]);
 }
 
 /** Images with channels first are turned, and their results turned back. */
@@ -149,7 +89,7 @@ const conv2d: Build = (node) => {
   );
   if (info.inChannels !== w.shape[2]) node.decline("it is a convolution in groups");
   const first = format === "NCHW";
-  const y = convolution(node, first ? b.transpose(given, [0, 2, 3, 1]) : given, w, info);
+  const y = convolution(node, first ? b.transpose(given, [0, 2, 3, 1]) : given, w, windowOf(node, info));
   return first ? b.transpose(y, [0, 3, 1, 2]) : y;
 };
 
@@ -166,10 +106,12 @@ const depthwise: Build = (node) => {
     node.raw("dimRoundingMode"),
     true,
   );
-  const { set, out } = windowOf(node, info);
-  const { dims, where } = placesOf(info, set);
+  const window = windowOf(node, info);
+  const { set, where, places } = convolutionSettings(window);
   const [r, q, channels, multiplier] = w.shape as [number, number, number, number];
   const one = multiplier === 1;
+  if (one && x.dtype === "f32" && r * q < longWindow)
+    return windows(node.context, x, b.reshape(w, [r, q, channels]), window);
   const kernel = one ? "convolve_last_depthwise" : "convolve_last_multiplied";
   const tile = [32, 16, 8].find((size) => channels % size === 0) ?? 8;
   const parameters = [`T=${x.dtype}`, ...set, ...(one ? [`TC=${tile}`] : [])];
@@ -180,7 +122,7 @@ const depthwise: Build = (node) => {
         { name: "x", dims: ["B", "H", "W", "C"] },
         { name: "w", dims: one ? [r, q, "C"] : [r, q, "C", "M"] },
       ],
-      outputs: [{ name: "y", dims: ["B", ...dims, "C", ...(one ? [] : ["M"])] }],
+      outputs: [{ name: "y", dims: ["B", ...places, "C", ...(one ? [] : ["M"])] }],
       scalars: [],
       where,
       body: [`${kernel}[${parameters.join(", ")}EPILOGUE](x, w, y)`],
@@ -188,9 +130,9 @@ const depthwise: Build = (node) => {
       uses: [`std.channels_last.${kernel}`],
     },
     [x, one ? b.reshape(w, [r, q, channels]) : w],
-    [{ dtype: x.dtype, shape: [x.shape[0]!, ...out, channels, ...(one ? [] : [multiplier])] }],
+    [{ dtype: x.dtype, shape: [x.shape[0]!, ...window.out, channels, ...(one ? [] : [multiplier])] }],
   );
-  return b.reshape(y!, [x.shape[0]!, ...out, channels * multiplier]);
+  return b.reshape(y!, [x.shape[0]!, ...window.out, channels * multiplier]);
 };
 
 /** What follows a fused kernel's product: a bias, then an activation. */
