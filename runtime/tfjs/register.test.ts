@@ -8,8 +8,9 @@ import "@tensorflow/tfjs-backend-cpu";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { beforeAll, expect, test } from "vitest";
 import { compareOps, opCases, plainResults } from "../../testing/tfjs/ops.ts";
+import { openWasmDevice } from "../devices/wasm/device.ts";
 import { openDevice } from "../index.ts";
-import { registerKernels } from "./index.ts";
+import { registerKernels, type RegisterOptions } from "./index.ts";
 
 const folder = dirname(createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm/package.json"));
 
@@ -52,6 +53,27 @@ test("what Kern declines is done as before, and counted; afterwards everything i
   expect(registration.calls()["Add"]).toEqual({ kern: 0, declined: { "Add: a is of complex64": 1 } });
   registration.unregister();
   expect(tf.getKernel("Add", "cpu")).toBe(original);
+});
+
+test("a thousand calls leave nothing behind", async () => {
+  await tf.setBackend("cpu");
+  const device = await openWasmDevice();
+  const registration = await registerKernels(tf, { backend: "cpu", device });
+  const [x, w] = [tf.ones([5, 7]), tf.ones([7, 3])];
+  // Two kernels, with what lies between them.
+  const call = () => tf.tidy(() => void tf.softmax(tf.matMul(x, w)));
+  for (let n = 0; n < 3; n++) call();
+  const before = [tf.memory().numTensors, device.memory.used];
+  for (let n = 0; n < 1000; n++) call();
+  expect([tf.memory().numTensors, device.memory.used]).toEqual(before);
+  expect(registration.calls()["Softmax"]!.kern).toBe(1003);
+  registration.unregister();
+});
+
+test("kernels and backends that aren’t there are refused", async () => {
+  const refused = (options: object) => expect(registerKernels(tf, options as RegisterOptions)).rejects;
+  await refused({ backend: "cpu", kernels: ["Conv2d"] }).toThrow(/K0719.*`Conv2d`/);
+  await refused({ backend: "webgl" }).toThrow(/K0719.*`webgl`/);
 });
 
 test("devices that can’t do without waiting are refused", async () => {

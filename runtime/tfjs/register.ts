@@ -1,6 +1,8 @@
 // Puts Kern's kernels in the place of a backend's own. A call that a kernel can't do (complex numbers, text, options that are new to it)
 // goes to the kernel that was there before, and is counted.
 
+import { nearest } from "../../lang/diagnostics/nearest.ts";
+import { kernError, suggestion } from "../error.ts";
 import type { Device } from "../device.ts";
 import { kernelRows } from "./kernels/index.ts";
 import { openMachines, type Machine, type Machines } from "./machine.ts";
@@ -48,6 +50,7 @@ const mostPlans = 512;
  * is compiled when it is first called with dtypes and ranks that are new.
  */
 export async function registerKernels(tf: Tfjs, options: RegisterOptions): Promise<Registration> {
+  checkOptions(tf, options);
   const machines = await openMachines(tf, options.backend, options.device);
   const wanted = kernelRows.filter(({ kernel }) => options.kernels?.includes(kernel) ?? true);
   const replaced = wanted.map((row) => new Replaced(row, machines, tf, options.backend));
@@ -63,6 +66,30 @@ export async function registerKernels(tf: Tfjs, options: RegisterOptions): Promi
       machines.close();
     },
   };
+}
+
+/** Refuses names of kernels that there are none of, and a backend whose kernels aren't there. */
+function checkOptions(tf: Tfjs, { backend, kernels = [] }: RegisterOptions): void {
+  const names = kernelRows.map(({ kernel }) => kernel);
+  const unknown = kernels.find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    const near = nearest(unknown, names);
+    throw kernError(
+      "K0719",
+      { option: "kernels", expected: "names of kernels that Kern has", given: `\`${unknown}\`` },
+      { fix: suggestion(near) },
+    );
+  }
+  if (names.some((name) => tf.getKernel(name, backend))) return;
+  throw kernError(
+    "K0719",
+    {
+      option: "backend",
+      expected: "`cpu`, `wasm` or `webgpu`, whose kernels are registered",
+      given: `\`${String(backend)}\`, of which there are none`,
+    },
+    { notes: ["import `@tensorflow/tfjs-backend-cpu`, `-wasm` or `-webgpu` first"] },
+  );
 }
 
 type Original = ReturnType<Tfjs["getKernel"]> | undefined;

@@ -72,6 +72,45 @@ test.each(["cpu", "wasm"] as const)(
   },
 );
 
+const products = `
+@op("user::ByRow")
+kernel by_row(a: Tensor[f32, M, N], b: Tensor[f32, N], out y: Tensor[f32, M, N]):
+    for i, j in grid(M, N):
+        y[i, j] = a[i, j] * b[j]
+
+kernel by_row_gradient(a: Tensor[f32, M, N], b: Tensor[f32, N], d_y: Tensor[f32, M, N], out d_a: Tensor[f32, M, N], out d_b: Tensor[f32, N]):
+    for i, j in grid(M, N):
+        d_a[i, j] = d_y[i, j] * b[j]
+    for j in range(N):
+        d_b[j] = sum(d_y[i, j] * a[i, j] for i in range(M))
+`;
+
+test("gradients of several inputs; arguments that don’t fit", async () => {
+  await tf.setBackend("cpu");
+  const { by_row: byRow } = await registerOps(tf, await compile(products), {
+    backend: "cpu",
+    gradients: { by_row: "by_row_gradient" },
+  });
+  const before = tf.memory().numTensors;
+  tf.tidy(() => {
+    const [a, b] = [tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3]), tf.tensor1d([1, -2, 3])];
+    const slopes = tf.grads((x: tf.Tensor, y: tf.Tensor) => byRow!({ a: x, b: y })["y"]!)([a, b]);
+    expect(slopes.map((each) => [...each.dataSync()])).toEqual([
+      [1, -2, 3, 1, -2, 3],
+      [5, 7, 9],
+    ]);
+    const gone = tf.tensor1d([1, 2, 3]);
+    gone.dispose();
+    expect(() => byRow!({ a, b, c: b })).toThrow(/K0703.*`c`/);
+    expect(() => byRow!({ a, b }, { b: 1 })).toThrow(/K0703.*`b`/);
+    expect(() => byRow!({ a, b: [1, 2, 3] as never })).toThrow(/K0701.*TensorFlow/);
+    expect(() => byRow!({ a, b: gone })).toThrow(/K0713.*`b`/);
+    expect(() => byRow!({ a, b: tf.tensor1d(["1", "2", "3"]) })).toThrow(/K0701.*string/);
+    expect(() => byRow!({ a })).toThrow(/K0702.*`b`/);
+  });
+  expect(tf.memory().numTensors).toBe(before);
+});
+
 test("in a graph model, on the interpreter", async () => {
   await tf.setBackend("cpu");
   const device = await openDevice("interp");

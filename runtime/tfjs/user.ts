@@ -2,13 +2,21 @@
 // backward kernel whose parameters say by their names what they are, and converted graph models find it by its name.
 
 import type { ScalarParam, Signature, TensorParam } from "../../compiler/artifact.ts";
+import { describeGiven } from "../../lang/diagnostics/given.ts";
 import { isWide } from "../../lang/dtypes.ts";
 import { syncCall } from "../call/sync.ts";
 import type { Backend, Device, SyncKernel } from "../device.ts";
 import { kernError } from "../error.ts";
 import { artifactOf, compilationOf, type CompiledSource, type KernelSource } from "../source.ts";
 import { openMachines, type Machine, type Machines } from "./machine.ts";
-import type { BackendName, KernelFunc, TensorInfo, TfTensor, Tfjs } from "./types.ts";
+import {
+  dtypes,
+  type BackendName,
+  type KernelFunc,
+  type TensorInfo,
+  type TfTensor,
+  type Tfjs,
+} from "./types.ts";
 
 /** Scalar arguments, by name. */
 export type Scalars = Readonly<Record<string, number | boolean>>;
@@ -154,6 +162,7 @@ function register(tf: Tfjs, signature: Signature, kernels: UserKernels, options:
   if (tf.getKernel(kernelName, backendName)) tf.unregisterKernel(kernelName, backendName);
   tf.registerKernel({ kernelName, backendName, kernelFunc: (call) => kernels.run(signature, call) });
   const op: KernOp = (inputs, scalars = {}) => {
+    checkGiven(signature, inputs, scalars);
     const results = [tf.engine().runKernel(kernelName, { ...inputs }, { ...scalars })].flat() as TfTensor[];
     return Object.fromEntries(outputsOf(signature).map(({ name }, at) => [name, results[at]!]));
   };
@@ -172,6 +181,36 @@ function register(tf: Tfjs, signature: Signature, kernels: UserKernels, options:
     return results.length === 1 ? results[0]! : results;
   });
   return op;
+}
+
+/** Refuses what isn't a living tensor of a dtype that both sides have, and names that no parameter has. */
+function checkGiven(signature: Signature, inputs: Readonly<Record<string, unknown>>, scalars: Scalars): void {
+  const kernel = signature.name;
+  const params = [...inputsOf(signature), ...scalarsOf(signature)];
+  const named = [
+    ...Object.keys(inputs).map((name) => ["tensor", name] as const),
+    ...Object.keys(scalars).map((name) => ["scalar", name] as const),
+  ];
+  for (const [kind, argument] of named) {
+    if (params.some((param) => param.name === argument && param.kind === kind)) continue;
+    const names = params.map(({ name }) => `\`${name}\``).join(", ");
+    throw kernError("K0703", { kernel, argument }, { notes: [`its parameters are ${names}`] });
+  }
+  for (const [argument, given] of Object.entries(inputs)) {
+    if (given === undefined || given === null) continue;
+    const { dataId, dtype, isDisposed } = given as Partial<TfTensor>;
+    const expected = "a tensor of TensorFlow.js";
+    if (typeof dataId !== "object" || dtype === undefined)
+      throw kernError("K0701", { kernel, argument, expected, given: describeGiven(given) });
+    if (isDisposed) throw kernError("K0713", { what: `the tensor given as \`${argument}\`` });
+    if (!(dtype in dtypes))
+      throw kernError("K0701", {
+        kernel,
+        argument,
+        expected: `${expected} of float32, int32 or bool`,
+        given: `one of ${dtype}`,
+      });
+  }
 }
 
 /** The gradient of a kernel by another, whose parameters are found by their names. */
@@ -206,10 +245,9 @@ function registerGradient(tf: Tfjs, forward: Signature, backward: Signature, op:
       const numbers = Object.fromEntries(
         names(scalarsOf(backward)).map((name) => [name, attributes[name] as number]),
       );
-      // One call for all of them, when the first is asked for.
-      let made: Record<string, TfTensor> | undefined;
-      const gradients = () => (made ??= op(args, numbers));
-      return Object.fromEntries(given.map((name) => [name, () => gradients()[`d_${name}`]!]));
+      // One call for all of them, made here: what is made where one is asked for is disposed of before the next one is.
+      const made = op(args, numbers);
+      return Object.fromEntries(given.map((name) => [name, () => made[`d_${name}`]!]));
     },
   });
 }
