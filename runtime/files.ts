@@ -50,7 +50,8 @@ function parsed(address: URL, text: string): Manifest {
   }
 }
 
-async function readAddress(address: URL): Promise<Uint8Array> {
+/** The bytes at an address, from disk in Node. */
+export async function readAddress(address: URL): Promise<Uint8Array> {
   // Found at run time, so that bundlers for pages have nothing of Node's to resolve.
   const files =
     address.protocol === "file:" ? globalThis.process?.getBuiltinModule?.("node:fs/promises") : undefined;

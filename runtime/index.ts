@@ -3,12 +3,13 @@
 
 import { nearest } from "../lang/diagnostics/nearest.ts";
 import type { CacheOptions, CompileCache } from "./cache/cache.ts";
-import type { Device, DeviceName } from "./device.ts";
+import type { Device, DeviceName, Kernels } from "./device.ts";
 import type { WasmOptions } from "./devices/wasm/device.ts";
 import type { WebgpuDevice, WebgpuOptions } from "./devices/webgpu/device.ts";
 import { kernError, suggestion } from "./error.ts";
 import type { Safetensors } from "./formats/safetensors.ts";
 import type { Tensor } from "./tensor/tensor.ts";
+import type { TspFiles } from "./devices/tsp-files.ts";
 
 export { KernError } from "./error.ts";
 export { Tensor, tensor, type SliceRange } from "./tensor/tensor.ts";
@@ -23,6 +24,7 @@ export type { Safetensors } from "./formats/safetensors.ts";
 export { ops, OpRegistry } from "./ops/registry.ts";
 export type { DispatchReport, OpArguments, RegisterOptions, Verdict } from "./ops/registry.ts";
 export { loadFiles, type FileAddresses } from "./files.ts";
+export type { TspFiles } from "./devices/tsp-files.ts";
 export { importFiles, setSharedDevice, sharedDevice, type ImportedFile } from "./imported.ts";
 export type { Artifact, Manifest, Signature } from "../compiler/artifact.ts";
 export type { Dtype } from "../lang/dtypes.ts";
@@ -46,6 +48,11 @@ export async function openDevice(name: DeviceName = "wasm", options: DeviceOptio
     throw kernError("K0719", { option: "openDevice", expected, given: String(name) }, { fix });
   }
   return devices[name](options);
+}
+
+/** Loads a program that `kernc compile --target tsp` wrote into the simulator. The bindings beside it call this. */
+export async function loadTsp(files: TspFiles): Promise<Kernels> {
+  return (await import("./devices/tsp-files.ts")).loadTspFiles(files);
 }
 
 /** Reads a NumPy .npy file. */

@@ -5,7 +5,7 @@ import type { IrKernel } from "../../compiler/ir/ir.ts";
 import type { Lowered, Refused } from "../../compiler/targets/tsp/lower/index.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
 import type { BoundCall } from "../call/bind.ts";
-import type { Backend, Device, Instance, Kernels } from "../device.ts";
+import type { Backend, Instance, Kernels } from "../device.ts";
 import { kernError, type KernError } from "../error.ts";
 import { loadKernels } from "../load.ts";
 import { compilationOf, type KernelSource } from "../source.ts";
@@ -19,15 +19,12 @@ import { dataOf, valuesOf } from "../tensor/values.ts";
 const mostPrograms = 32;
 
 /** Opens the simulated TSP, with the delays of `groqchip-cal`. */
-export async function openTspDevice(): Promise<Device> {
-  const [{ lowerKernel }, { checkProgram }, { simulate }, { groqchipCal }, { signatureOf }] =
-    await Promise.all([
-      import("../../compiler/targets/tsp/lower/index.ts"),
-      import("../../compiler/targets/tsp/assemble/check.ts"),
-      import("../../compiler/targets/tsp/simulate/index.ts"),
-      import("../../compiler/targets/tsp/machine/profile.ts"),
-      import("../../compiler/signature.ts"),
-    ]);
+export async function openTspDevice(): Promise<Backend> {
+  const [{ lowerKernel }, { groqchipCal }, { signatureOf }] = await Promise.all([
+    import("../../compiler/targets/tsp/lower/index.ts"),
+    import("../../compiler/targets/tsp/machine/profile.ts"),
+    import("../../compiler/signature.ts"),
+  ]);
 
   const programs = new WeakMap<IrKernel, Map<string, Lowered | Refused>>();
   /** The program for the sizes and scalars of a call, made once. */
@@ -46,32 +43,9 @@ export async function openTspDevice(): Promise<Device> {
   };
 
   const run = async (ir: IrKernel, call: BoundCall): Promise<Map<string, Tensor>> => {
-    const kernel = call.signature.name;
-    const lowered = programOf(ir, call);
-    if ("why" in lowered) throw refusal(kernel, lowered);
-    const values = new Map<string, ArrayLike<number>>();
-    for (const { param, tensor: given } of call.tensors)
-      if (given) values.set(param.name, (await valuesOf(given)).map(Number));
-    const { program } = lowered;
-    const simulated = simulate(program, { inputs: lowered.inputs((name) => values.get(name)!) });
-    const [fault] = [...checkProgram(program).faults, ...simulated.faults];
-    if (fault)
-      throw kernError("K0718", { kernel, why: `${fault.unit}, cycle ${fault.cycle}: ${fault.what}` });
-    const failed = lowered.failed?.(simulated.output);
-    if (failed)
-      throw kernError(
-        "K0708",
-        { kernel, message: failed.message },
-        { ...(failed.span && { span: failed.span }) },
-      );
-    const results = lowered.results(simulated.output, (name) => values.get(name));
-    return new Map(
-      call.tensors.flatMap(({ param, tensor: given, layout }): [string, Tensor][] => {
-        if (param.mode === "in") return [];
-        const found = results.get(param.name) ?? new Float64Array(sizeOf(layout.shape));
-        return [[param.name, resultOf(found, param.dtype, layout.shape, given)]];
-      }),
-    );
+    const lowered = lowerKernel(ir, knownOf(ir, call), groqchipCal);
+    if ("why" in lowered) throw refusal(call.signature.name, lowered);
+    return runLowered(lowered, call);
   };
 
   const device: Backend = {
@@ -106,6 +80,37 @@ export async function openTspDevice(): Promise<Device> {
   return device;
 }
 
+/** Checks a program and simulates it with a call's arguments. */
+export async function runLowered(lowered: Lowered, call: BoundCall): Promise<Map<string, Tensor>> {
+  const [{ checkProgram }, { simulate }] = await Promise.all([
+    import("../../compiler/targets/tsp/assemble/check.ts"),
+    import("../../compiler/targets/tsp/simulate/index.ts"),
+  ]);
+  const kernel = call.signature.name;
+  const values = new Map<string, ArrayLike<number>>();
+  for (const { param, tensor: given } of call.tensors)
+    if (given) values.set(param.name, (await valuesOf(given)).map(Number));
+  const { program } = lowered;
+  const simulated = simulate(program, { inputs: lowered.inputs((name) => values.get(name)!) });
+  const [fault] = [...checkProgram(program).faults, ...simulated.faults];
+  if (fault) throw kernError("K0718", { kernel, why: `${fault.unit}, cycle ${fault.cycle}: ${fault.what}` });
+  const failed = lowered.failed?.(simulated.output);
+  if (failed)
+    throw kernError(
+      "K0708",
+      { kernel, message: failed.message },
+      { ...(failed.span && { span: failed.span }) },
+    );
+  const results = lowered.results(simulated.output, (name) => values.get(name));
+  return new Map(
+    call.tensors.flatMap(({ param, tensor: given, layout }): [string, Tensor][] => {
+      if (param.mode === "in") return [];
+      const found = results.get(param.name) ?? new Float64Array(sizeOf(layout.shape));
+      return [[param.name, resultOf(found, param.dtype, layout.shape, given)]];
+    }),
+  );
+}
+
 function refusal(kernel: string, { why, span, annotation }: Refused): KernError {
   const place = { ...(span && { span }) };
   return annotation
@@ -114,7 +119,7 @@ function refusal(kernel: string, { why, span, annotation }: Refused): KernError 
 }
 
 /** Dims and scalar arguments by their names in the IR. */
-function knownOf(ir: IrKernel, call: BoundCall): ReadonlyMap<string, number> {
+export function knownOf(ir: IrKernel, call: BoundCall): ReadonlyMap<string, number> {
   const known = new Map<string, number>();
   for (const [at, { name }] of call.signature.dims.entries()) known.set(name, call.dims[at]!);
   let scalar = 0;

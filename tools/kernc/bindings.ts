@@ -50,6 +50,48 @@ export function load(device: Device): Promise<Kernels>;
   };
 }
 
+/** A manifest as far as declarations are made of it. */
+export interface Signatures {
+  readonly artifacts: readonly { readonly kernels: readonly { readonly signature: Signature }[] }[];
+}
+
+/** The text of STEM.tsp.js and STEM.tsp.d.ts: one kernel's program for given sizes, simulated. */
+export async function tspBindings(
+  stem: string,
+  source: string,
+  signature: Signature,
+  sizes: string,
+): Promise<{ js: string; dts: string }> {
+  const head = `// Made by kernc from ${source}; changes are lost when it is compiled again.`;
+  const doc = `/** Loads \`${signature.name}\`${sizes && ` for ${sizes}`}, as a program that is simulated. */`;
+  const address = (file: string): string => `new URL(${JSON.stringify(`./${file}`)}, import.meta.url)`;
+  const js = `${head}
+import { loadTsp } from "kernc/runtime";
+
+${doc}
+export function load() {
+  return loadTsp({ manifest: ${address(`${stem}.tsp.json`)}, program: ${address(`${stem}.tspb`)} });
+}
+`;
+  const calls = kernelCalls({ artifacts: [{ kernels: [{ signature }] }] });
+  const dts = `${head}
+import type { Tensor } from "kernc/runtime";
+
+/** A kernel of ${source}. */
+export interface Kernels {
+${calls.map(({ name, doc: own, types }) => `${own}${name}${types}`).join("\n\n")}
+}
+
+${doc}
+export function load(): Promise<Kernels>;
+`;
+  const { format } = await import("prettier");
+  return {
+    js: await format(js, { parser: "babel", printWidth: 110 }),
+    dts: await format(dts, { parser: "typescript", printWidth: 110 }),
+  };
+}
+
 /** One way to call a kernel: its name, a doc comment, and `(args: …): Promise<…>;`. */
 export interface KernelCall {
   readonly name: string;
@@ -71,7 +113,7 @@ const ofRuntime: TensorTypes = {
 };
 
 /** One call an instance, the same types only once; instances of all targets are the same kernels. */
-export function kernelCalls(manifest: Manifest, types: TensorTypes = ofRuntime): KernelCall[] {
+export function kernelCalls(manifest: Signatures, types: TensorTypes = ofRuntime): KernelCall[] {
   const members: KernelCall[] = [];
   const seen = new Set<string>();
   const signatures = manifest.artifacts.flatMap(({ kernels }) => kernels.map(({ signature }) => signature));
@@ -87,14 +129,14 @@ export function kernelCalls(manifest: Manifest, types: TensorTypes = ofRuntime):
   return members;
 }
 
-function callTypes(signature: Signature, manifest: Manifest, types: TensorTypes): string {
+function callTypes(signature: Signature, manifest: Signatures, types: TensorTypes): string {
   const results = signature.params.filter((param) => param.kind === "tensor" && param.mode !== "in");
   const args = signature.params.map((param) => argument(param, manifest, types));
   const options = types.options ? `, ${types.options}` : "";
   return `(args: {\n${args.join("\n")}\n}${options}): Promise<{\n${results.map(({ name, dtype }) => `${name}: ${types.result(dtype)};`).join("\n")}\n}>;`;
 }
 
-function argument(param: ParamSpec, manifest: Manifest, types: TensorTypes): string {
+function argument(param: ParamSpec, manifest: Signatures, types: TensorTypes): string {
   if (param.kind === "scalar") {
     const type = param.dtype === "bool" ? "boolean" : isWide(param.dtype) ? "number | bigint" : "number";
     return `/** \`${param.dtype}\` */ ${param.name}: ${type};`;
@@ -106,7 +148,7 @@ function argument(param: ParamSpec, manifest: Manifest, types: TensorTypes): str
 }
 
 /** `Tensor[f32, M, *S]`, packs as the source has them. */
-function tensorText(param: Extract<ParamSpec, { kind: "tensor" }>, manifest: Manifest): string {
+function tensorText(param: Extract<ParamSpec, { kind: "tensor" }>, manifest: Signatures): string {
   const packs = new Set(
     manifest.artifacts.flatMap(({ kernels }) =>
       kernels.flatMap(({ signature }) => Object.keys(signature.packs)),

@@ -24,7 +24,7 @@ export const compileCommand: Command = {
   summary:
     "Writes, for each file, NAME.wasm, NAME.wgsl, NAME.manifest.json, and NAME.js with NAME.d.ts, which need only kernc/runtime.",
   details: [
-    "With tsp there are NAME.tsp (assembly), NAME.tspb and NAME.tsp.json, of the simulated TSP, for one size; NAME.KERNEL.tsp … of several kernels.",
+    "With tsp there are NAME.tsp (assembly), NAME.tspb, NAME.tsp.json, NAME.tsp.js and .d.ts, of the simulated TSP, for one size; NAME.KERNEL.tsp … of several kernels.",
     "With wgsl there is NAME.webgpu.js as well, with its .d.ts: it needs WebGPU, and nothing of kernc.",
     "Generic kernels are written for the dtypes asked for (--set T=f16), f32 if nothing is said.",
   ],

@@ -4,8 +4,16 @@ import { disassemble, programText } from "../../compiler/targets/tsp/assemble/in
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openDevice, readNpy, tensor, writeNpy, writeSafetensors } from "../../runtime/index.ts";
+import {
+  openDevice,
+  readNpy,
+  tensor,
+  writeNpy,
+  writeSafetensors,
+  type Kernels,
+} from "../../runtime/index.ts";
 import { random } from "../../runtime/random.ts";
 import { kernc as run } from "../../testing/kernc.ts";
 
@@ -326,6 +334,26 @@ test("compile for the TSP writes assembly and binary for given sizes", async () 
   const { cycles, values } = JSON.parse(readFileSync("built/doubled.tsp.json", "utf8")) as never;
   expect([cycles, values]).toEqual([checked!.cycles, { M: 7, N: 330, s: 2 }]);
   expect(programText(program!).split("\n")[1]).toBe(readFileSync("built/doubled.tsp", "utf8").split("\n")[1]);
+  // The bindings, as an application imports them: with types of the call, and of these sizes alone.
+  expect(readFileSync("built/doubled.tsp.d.ts", "utf8")).toMatch(/x: Tensor<"f32">;[^]*y: Tensor<"f32">;/);
+  const script = readFileSync("built/doubled.tsp.js", "utf8");
+  const runtime = pathToFileURL(join(home, "runtime/index.ts")).href;
+  writeFileSync("built/doubled.tsp.js", script.replace("kernc/runtime", runtime));
+  const { load } = (await import(join(folder, "built/doubled.tsp.js"))) as { load(): Promise<Kernels> };
+  const { doubled } = await load();
+  const x = random("f32", [7, 330], { seed: 4 });
+  const elements = [...((await x.data()) as Float32Array)];
+  const sums = Array.from({ length: 7 }, (_, i) =>
+    elements.slice(330 * i, 330 * (i + 1)).reduce((a, b) => a + b, 0),
+  );
+  const { y } = await doubled!({ x, s: 2 });
+  for (const [i, value] of ((await y!.data()) as Float32Array).entries())
+    expect(value).toBeCloseTo(2 * sums[i]!, 3);
+  await expect(doubled!({ x, s: 3 })).rejects.toThrow("s = 2, and this call has s = 3");
+  const manifest = JSON.parse(readFileSync("built/doubled.tsp.json", "utf8")) as object;
+  const other = { ...manifest, values: { M: 7, N: 329, s: 2 } };
+  writeFileSync("built/doubled.tsp.json", JSON.stringify(other));
+  await expect(load()).rejects.toThrow("another version of kernc");
 });
 
 test("compile says what keeps its modules from loading, where something does", async () => {

@@ -1,6 +1,10 @@
 // `kernc compile --target tsp`: each kernel as a program for given sizes and scalar arguments, as text and in binary, with a
-// manifest that says what it was made for, how long it takes, and where its inputs and outputs lie.
+// manifest that says what it was made for, how long it takes, and where its inputs and outputs lie; and typed bindings that
+// load it into the simulator.
 
+import { basename } from "node:path";
+import { signatureOf } from "../../compiler/signature.ts";
+import { tspBindings } from "./bindings.ts";
 import { namedValue, UsageError, type Given } from "./command.ts";
 import type { Refused } from "../../compiler/targets/tsp/lower/index.ts";
 import { mistake } from "./diagnostic-error.ts";
@@ -25,20 +29,27 @@ export async function tspFiles(
   kernels: readonly string[],
   given: Given,
 ): Promise<readonly TspFile[]> {
-  const [{ lowerKernel }, { checkProgram, encodeProgram, programText }, { groqchipCal }, { queues }] =
-    await Promise.all([
-      import("../../compiler/targets/tsp/lower/index.ts"),
-      import("../../compiler/targets/tsp/assemble/index.ts"),
-      import("../../compiler/targets/tsp/machine/profile.ts"),
-      import("../../compiler/targets/tsp/machine/geometry.ts"),
-    ]);
+  const [
+    { lowerKernel },
+    { checkProgram, encodeProgram, programText },
+    { groqchipCal },
+    { queues },
+    { printKernel },
+  ] = await Promise.all([
+    import("../../compiler/targets/tsp/lower/index.ts"),
+    import("../../compiler/targets/tsp/assemble/index.ts"),
+    import("../../compiler/targets/tsp/machine/profile.ts"),
+    import("../../compiler/targets/tsp/machine/geometry.ts"),
+    import("../../compiler/ir/print.ts"),
+  ]);
   // Sizes aren't fixed in the kernels' text: lowering takes them.
   const compiled = await opened.compile([], kernels, { shape: {} });
   const shape = opened.options.shape ?? {};
   const scalars = new Map<string, string>(
     given.all("scalar").flatMap((text) => text.split(",").map((part) => namedValue("scalar", part))),
   );
-  return compiled.forTsp().flatMap(({ typed, ir }) => {
+  const files: TspFile[] = [];
+  for (const { typed, ir } of compiled.forTsp()) {
     const asked = [
       ...ir.dims.map((dim) => ({ name: dim.name, value: shape[dim.name], option: "shape" })),
       ...ir.params.flatMap((param) => {
@@ -65,9 +76,11 @@ export async function tspFiles(
         address: each.address,
         words: each.words,
       }));
+    const signature = signatureOf(typed, ir, []);
     const manifest = {
       format: 1,
       kernel: typed.name,
+      source: basename(opened.file.path),
       profile: program.profile.name,
       values: Object.fromEntries(known),
       cycles,
@@ -75,11 +88,19 @@ export async function tspFiles(
       instructions: issued,
       inputs: regions(program.inputs),
       outputs: regions(program.outputs),
+      signature,
+      // Which element lies in which lane of which word follows from the kernel, as it did when this was compiled.
+      ir: printKernel(ir),
     };
-    return [
+    const sizes = [...known].map(([size, value]) => `${size} = ${value}`).join(", ");
+    const { js, dts } = await tspBindings(stem, manifest.source, signature, sizes);
+    files.push(
       { name: `${stem}.tsp`, bytes: programText(program) },
       { name: `${stem}.tspb`, bytes: encodeProgram(program) },
       { name: `${stem}.tsp.json`, bytes: `${JSON.stringify(manifest, undefined, 2)}\n` },
-    ];
-  });
+      { name: `${stem}.tsp.js`, bytes: js },
+      { name: `${stem}.tsp.d.ts`, bytes: dts },
+    );
+  }
+  return files;
 }
