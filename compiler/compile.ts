@@ -52,12 +52,18 @@ export interface Compiled {
 
 /** What `compile` rejects with: every error and warning found. */
 export class CompileError extends Error {
-  readonly diagnostics: readonly Diagnostic[];
+  // Private, since an engine that shows an uncaught error writes its public fields out, and each diagnostic holds
+  // the whole source.
+  readonly #diagnostics: readonly Diagnostic[];
 
   constructor(diagnostics: readonly Diagnostic[]) {
     super(renderPretty(diagnostics));
     this.name = "CompileError";
-    this.diagnostics = diagnostics;
+    this.#diagnostics = diagnostics;
+  }
+
+  get diagnostics(): readonly Diagnostic[] {
+    return this.#diagnostics;
   }
 }
 

@@ -40,12 +40,12 @@ export function withSizes(finding: Finding, relevant: ReadonlySet<string>): stri
   return sizes === "" ? "" : `with ${sizes}: `;
 }
 
-/** "idx[0] = 5" for each read of one of the buffers. */
+/** "idx[0] = 5" for each read of one of the buffers; what is read again and unchanged is said once. */
 export function readsText(finding: Finding, buffers: ReadonlySet<string>): string {
-  return finding.reads
+  const texts = finding.reads
     .filter((read) => buffers.has(read.buffer))
-    .map((read) => `${elementText(read)} = ${scalarText(finding.values.get(read)!)}`)
-    .join(", ");
+    .map((read) => `${elementText(read)} = ${scalarText(finding.values.get(read)!)}`);
+  return [...new Set(texts)].join(", ");
 }
 
 /** A buffer's name without the number that tells it from others of that name. */

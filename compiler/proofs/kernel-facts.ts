@@ -54,7 +54,7 @@ export function openKernel(kernel: IrKernel, sink: DiagnosticSink): OpenKernel {
     if (buffer.space === "param") assumeSize(scope, shape, dtypeInfo(buffer.dtype).bits, background);
   }
   scope.facts = scope.facts.against(background);
-  return { scope, names, terms: new Terms(), shapes };
+  return { scope, names, terms: new Terms(false, kernel.buffers), shapes };
 }
 
 /**

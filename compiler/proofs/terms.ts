@@ -2,9 +2,9 @@
 // to fit its type, as what wraps isn't a sum any more; otherwise, and for all that isn't integer arithmetic, the
 // value is an opaque application of its operands, so that equal operands still give equal values.
 
-import { isInteger } from "../../lang/dtypes.ts";
+import { isInteger, valueDtype, type Dtype } from "../../lang/dtypes.ts";
 import { textOf } from "../../lang/source.ts";
-import type { Expr, IrType, LoadExpr, OpExpr } from "../ir/ir.ts";
+import type { Buffer, Expr, IrType, LoadExpr, OpExpr } from "../ir/ir.ts";
 import { printExpr } from "../ir/print.ts";
 import { and, eq, ge, gt, isNotZero, le, lt, ne, no, not, or, yes, type Cond } from "../symbolic/cond.ts";
 import { TooLarge } from "../symbolic/integers.ts";
@@ -53,9 +53,14 @@ export class Terms {
   readonly overflows = new Map<string, Overflow>();
   /** Set for signatures: the runtime evaluates those with exact numbers. */
   private readonly exact: boolean;
+  /** What buffers store, where that is less than the type of their loads says: i4, u4, i2, u2. */
+  private readonly stored: ReadonlyMap<string, Dtype>;
 
-  constructor(exact = false) {
+  constructor(exact = false, buffers: readonly Buffer[] = []) {
     this.exact = exact;
+    this.stored = new Map(
+      buffers.filter(({ dtype }) => valueDtype(dtype) !== dtype).map(({ name, dtype }) => [name, dtype]),
+    );
   }
 
   value(expr: Expr, scope: Scope): Value {
@@ -152,7 +157,7 @@ export class Terms {
       if (guard.kind === "false") return isInteger(expr.type.dtype) ? zero : opaque("zero", [], expr);
       if (!proves(scope.facts, guard, effort.optional)) args.push(truthPoly(guard));
     }
-    return opaque(`load ${expr.buffer}`, args, expr);
+    return opaque(`load ${expr.buffer}`, args, expr, this.stored.get(expr.buffer));
   }
 
   /** Anything that isn't integer arithmetic: an uninterpreted function of its operands. */
@@ -350,15 +355,15 @@ const maxKey = 1500;
 let unrelated = 0;
 
 /** A value that nothing is known of, not even that it is the same elsewhere. */
-function unrelatedValue(expr: Expr): Poly {
+function unrelatedValue(expr: Expr, dtype: Dtype = expr.type.dtype): Poly {
   const key = `~${unrelated++}`;
-  const { lo, hi } = rangeOf(expr.type.dtype);
+  const { lo, hi } = rangeOf(dtype);
   return atomPoly({ kind: "name", key, name: key, lo, hi, order: Infinity, shown: textFor(expr) });
 }
 
-function opaque(fn: string, args: readonly Poly[], expr: Expr): Poly {
-  const { lo, hi } = rangeOf(expr.type.dtype);
-  if (args.reduce((sum, arg) => sum + arg.key.length, 0) > maxKey) return unrelatedValue(expr);
+function opaque(fn: string, args: readonly Poly[], expr: Expr, dtype: Dtype = expr.type.dtype): Poly {
+  const { lo, hi } = rangeOf(dtype);
+  if (args.reduce((sum, arg) => sum + arg.key.length, 0) > maxKey) return unrelatedValue(expr, dtype);
   return atomPoly(app(fn, args, lo, hi, textFor(expr)));
 }
 

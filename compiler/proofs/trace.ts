@@ -2,7 +2,7 @@
 // that a message shows has really happened. A run that would be rejected (a failed `assert`), that goes wrong
 // elsewhere first, or that takes too long shows nothing.
 
-import { isWide } from "../../lang/dtypes.ts";
+import { dtypeInfo, isWide, type Dtype } from "../../lang/dtypes.ts";
 import type {
   Expr,
   ForStmt,
@@ -15,6 +15,7 @@ import type {
   StoreStmt,
 } from "../ir/ir.ts";
 import { opInfo } from "../ir/ops.ts";
+import { normalise } from "../ir/values.ts";
 import type { Block } from "../ir/walk.ts";
 import type { Finding, Happened, Moment, Watch } from "./finding.ts";
 import { combineYield } from "./trace-reduce.ts";
@@ -29,6 +30,7 @@ interface Touch {
 
 interface Memory {
   readonly name: string;
+  readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly cells: (Scalar | undefined)[];
   /** Arguments have made-up data where nothing was written. */
@@ -137,7 +139,8 @@ export class Trace implements Evaluation {
     const read =
       this.watch.kind === "unread" && this.watch.buffer === name ? new Uint8Array(size) : undefined;
     const cells = Array.from({ length: size }, (): Scalar | undefined => fill);
-    this.memories.set(name, { name, shape, cells, input, read, touched: new Map() });
+    const { dtype } = buffer;
+    this.memories.set(name, { name, dtype, shape, cells, input, read, touched: new Map() });
   }
 
   private happened(memory: Memory, index: readonly number[], writes: boolean): Happened {
@@ -252,7 +255,7 @@ export class Trace implements Evaluation {
     index: readonly number[],
     value: Scalar,
   ): Scalar {
-    if (!stmt.atomic) return value;
+    if (!stmt.atomic) return dtypeInfo(memory.dtype).storageOnly ? normalise(value, memory.dtype) : value;
     const { dtype } = stmt.value.type;
     let old = memory.cells[offset];
     if (old === undefined && memory.input) old = this.setting.data(memory.name, offset);

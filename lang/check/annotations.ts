@@ -204,7 +204,7 @@ function optionFits(
     if (!loops.resolve(cx, text, span)) return false;
     return (
       valueFits("sizes", value) ||
-      report(`the size for \`${text}\` is a whole number, or several in parentheses`)
+      report(`the size for \`${text}\` is a whole number from 1 to below 2^30, or several in parentheses`)
     );
   }
   const wanted = Object.hasOwn(info.options, text) ? info.options[text] : undefined;
@@ -238,7 +238,7 @@ function valueFits(wanted: AnnotationOption, value: AnnotationValue): boolean {
     case "tail":
       return value.kind === "string" && tails.some((one) => one === value.value);
     case "sizes":
-      if (value.kind === "int") return value.value >= 1;
+      if (value.kind === "int") return value.value >= 1 && value.value < 2 ** 30;
       return (
         value.kind === "tuple" &&
         value.items.length > 0 &&

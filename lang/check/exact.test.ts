@@ -89,4 +89,5 @@ test("fractions are exact, and what would take forever is refused", () => {
   expect(parseNumber("1e999999", true)).toBeUndefined();
   expect(parseNumber("9".repeat(100_000), false)).toBeUndefined();
   expect(showExact(exactReal(1n, 0n))).toBe("inf");
+  expect(showExact(exactReal(-123n * 10n ** 397n, 1n))).toBe("-1.23e+399");
 });

@@ -254,5 +254,13 @@ export function showExact(value: Exact): string {
   if (value.kind !== "real") return String(value.value);
   if (value.den === 0n) return value.num === 0n ? "nan" : value.num > 0n ? "inf" : "-inf";
   const approximate = Number(valueOfDtype(value, "f64") ?? NaN);
+  if (Number.isNaN(approximate)) return showHuge(value.num / value.den);
   return Number.isInteger(approximate) ? approximate.toFixed(1) : String(approximate);
+}
+
+/** A number beyond f64, as `1.234e+400`. */
+function showHuge(value: bigint): string {
+  const [sign, digits] = value < 0n ? ["-", String(-value)] : ["", String(value)];
+  const fraction = digits.slice(1, 5).replace(/0+$/, "");
+  return `${sign}${digits[0]}${fraction && `.${fraction}`}e+${digits.length - 1}`;
 }

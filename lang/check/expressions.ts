@@ -2,7 +2,7 @@
 // conditionals, tuples. Everything returns a Value; an error is reported once and then swallowed.
 
 import type { Span } from "../source.ts";
-import { dtypeInfo, isDtype, isFloat, isTrait } from "../dtypes.ts";
+import { dtypeInfo, dtypeNames, isDtype, isFloat, isTrait } from "../dtypes.ts";
 import { builtinNames, dtypeAttributes, intrinsics, isBuiltin, methods } from "../builtins.ts";
 import type { AttributeExpr, CondExpr, Expr, NameExpr } from "../syntax/ast.ts";
 import { numberFault } from "../syntax/literals.ts";
@@ -189,7 +189,7 @@ export function unknownName(cx: Cx, name: string, span: Span, what = "the name")
   } else if (name === "intrinsic") {
     cx.report("K0213", {}, span);
   } else {
-    const known = [...cx.scope.visible(), ...builtinNames];
+    const known = [...cx.scope.visible(), ...builtinNames, ...dtypeNames];
     cx.report("K0201", { name, what }, span, suggestion(name, known, span));
   }
   return errorValue(span);

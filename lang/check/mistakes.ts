@@ -403,6 +403,7 @@ def first(r: Tensor[f32, 4], s: Tensor[f32, N], t: Tensor[f32, N]) -> f32:
 kernel k(x: Tensor[f32, 3], z: Tensor[f32, 5], out y: Tensor[f32, 1]):
     y[0] = first(x, x, z)  # error[K0330] error[K0330]
     var a = Array[f32, 0](0)  # error[K0330]
+    var b = Array[f32, 65536, 16384](0)  # error[K0330]
 test "t":
     let t = tensor[f32]([[1, 2], [3]])  # error[K0330]
 `,
@@ -503,6 +504,7 @@ kernel k(x: Tensor[f32, M, N], out y: Tensor[f32, M, N]):
     @tile  # error[K0503]
     @tile(8)  # error[K0503]
     @tile(i=0)  # error[K0503]
+    @tile(i=1073741824)  # error[K0503]
     @vectorize(j, width=3)  # error[K0503]
     @vectorize(tail="rest")  # error[K0503]
     @vectorize(i, j)  # error[K0503]

@@ -2,8 +2,9 @@
 // ordinary expressions in the syntax; here they get their meaning.
 
 import type { Span } from "../source.ts";
+import { isBuiltin } from "../builtins.ts";
 import { dtypeInfo } from "../dtypes.ts";
-import type { Expr, IndexExpr, IndexItem } from "../syntax/ast.ts";
+import type { Expr, IndexExpr, IndexItem, NameExpr } from "../syntax/ast.ts";
 import type { ScalarType, SimdType, TExpr, Type } from "../typed.ts";
 import { coerce, whatIs } from "./coercion.ts";
 import type { Cx } from "./context.ts";
@@ -101,6 +102,18 @@ export function applyType(cx: Cx, name: "Tensor" | "Array" | "SIMD", expr: Index
       });
       return errorValue(expr.span);
     }
+    const bytes = shape.reduce(
+      (product, size) => product * (size.kind === "const" ? Number(size.value) : 1),
+      (dtypeInfo(elem.dtype).bits / 8) * (elem.kind === "simd" ? elem.lanes : 1),
+    );
+    if (bytes >= 2 ** 32) {
+      cx.report(
+        "K0330",
+        { why: `an Array takes less than 2^32 bytes, and this one ${bytes.toLocaleString("en")}` },
+        expr.span,
+      );
+      return errorValue(expr.span);
+    }
     return typeValue({ kind: "array", elem, shape }, expr.span);
   }
   const lanes = shape.length === 1 && shape[0]!.kind === "const" ? Number(shape[0].value) : undefined;
@@ -120,6 +133,15 @@ function shapeOf(cx: Cx, items: readonly IndexItem[], owner: string): TExpr[] | 
       good = false;
       continue;
     }
+    if (owner === "Tensor" && isLowercaseDim(cx, item.value)) {
+      const dim = item.value.text.toUpperCase();
+      const edits = [{ span: item.span, replacement: dim }];
+      cx.report("K0201", { name: item.value.text, what: "the name" }, item.span, {
+        fix: { text: `a dimension is capitalised: write \`${dim}\``, edits },
+      });
+      good = false;
+      continue;
+    }
     for (const value of spread(cx, item.value)) {
       const size = coerce(cx, value, indexType, "a size");
       if (isError(size.type)) good = false;
@@ -134,6 +156,13 @@ function shapeOf(cx: Cx, items: readonly IndexItem[], owner: string): TExpr[] | 
     }
   }
   return good ? shape : undefined;
+}
+
+/** `n` in `Tensor[f32, n]` where nothing has that name: somebody meant a dimension. */
+function isLowercaseDim(cx: Cx, expr: Expr): expr is NameExpr {
+  return (
+    expr.kind === "name" && /^[a-z]/.test(expr.text) && !cx.scope.lookup(expr.text) && !isBuiltin(expr.text)
+  );
 }
 
 /** What a `def` returns. Tensors and Arrays can't be returned: they would have to be stored somewhere. */

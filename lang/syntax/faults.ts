@@ -9,6 +9,7 @@ import {
   type TokenType,
 } from "chevrotain";
 import type { DiagnosticDetails } from "../diagnostics/diagnostic.ts";
+import { nearest } from "../diagnostics/nearest.ts";
 import type { Problems } from "./problems.ts";
 import * as t from "./tokens.ts";
 
@@ -55,6 +56,8 @@ export function previousOf(fault: IRecognitionException): IToken | undefined {
 }
 
 const declarations: ReadonlySet<TokenType> = new Set([t.Kernel, t.Struct, t.Test, t.Import, t.From]);
+/** Words that a line begins with and a name follows. */
+const beginnings = ["kernel", "def", "struct", "test", "comptime", "import", "from", "let", "var", "for"];
 const words: ReadonlySet<TokenType> = new Set(t.hardKeywords.values());
 
 /** Reports one exception, with the best advice that its tokens allow. `line` is what was read of its line. */
@@ -70,11 +73,12 @@ export function reportFault(fault: IRecognitionException, line: readonly IToken[
   const first = line[0];
   const head = first?.tokenType === t.Comptime ? line[1] : first;
 
-  if (
-    token.tokenType === t.Equals &&
-    head &&
-    (head.tokenType === t.If || head.tokenType === t.Elif || head.tokenType === t.While)
-  ) {
+  const inCondition =
+    head?.tokenType === t.If ||
+    head?.tokenType === t.Elif ||
+    head?.tokenType === t.While ||
+    (head?.tokenType === t.Kernel && line.some((each) => each.tokenType === t.Where));
+  if (token.tokenType === t.Equals && inCondition) {
     problems.report("K0123", {}, span, { fix: { text: "write `==`", edits: [{ span, replacement: "==" }] } });
     return;
   }
@@ -115,6 +119,14 @@ function advice(
   }
   if (token.tokenType === t.BinaryOperator && token.image === "**") {
     return { notes: ["there are no `**` arguments; name each one"] };
+  }
+  const [first] = line;
+  if (first && line.indexOf(token) === 1 && fault.message === tokenLabel(t.Newline)) {
+    // `kernal scale(…)`, `test twice:`: two names in a row begin no statement, so the first was to be a word of the language.
+    if (first.image === "test") return { notes: ['a test is named by a string: `test "it doubles":`'] };
+    const word = first.tokenType === t.Identifier ? nearest(first.image, beginnings) : undefined;
+    const edits = word ? [{ span: problems.span(first.startOffset, t.endOf(first)), replacement: word }] : [];
+    if (word) return { fix: { text: `did you mean \`${word}\`?`, edits } };
   }
   const opener = innermostOpener(line, token);
   if (!opener) return {};

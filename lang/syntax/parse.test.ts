@@ -177,6 +177,15 @@ describe("mistakes", () => {
     expect(found?.related.map(({ span, text }) => [textOf(span), text])).toEqual([["(", "inside this `(`"]]);
   });
 
+  test("a misspelt word at the start of a line has its fix, a test without quotes its note", () => {
+    const advice = (text: string): unknown[] =>
+      read(text).sink.all.map(({ fix, notes }) => [fix?.edits?.[0]?.replacement, ...notes]);
+    expect(advice("kernal k(x: f32):\n    pass\n")).toEqual([["kernel"]]);
+    expect(advice("test twice:\n    pass\n")[0]).toEqual([undefined, expect.stringContaining("a string")]);
+    expect(advice("kernel k(x: f32) where x = 4:\n    pass\n")).toEqual([["=="]]);
+    expect(advice("def f():\n    apple b\n")).toEqual([[undefined]]);
+  });
+
   test("fixes, applied, mend the line", () => {
     const text =
       "def f(a: T):\n    if a && !b || c:\n        x++\n    else if d is not e {\n        pass;\n    }\n";

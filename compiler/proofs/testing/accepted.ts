@@ -650,4 +650,15 @@ export const accepted: readonly [what: string, checksLeft: number, source: strin
             y[i] = v + w
 `,
   ],
+  [
+    "indices made of elements of less than a byte, as stored",
+    1,
+    `kernel codebook(
+    q: Tensor[u4, N], s: Tensor[i4, N], mut z: Tensor[u2, N], t: Tensor[i32, 16], out y: Tensor[i32, N]
+):
+    for i in range(N):
+        z[i] = q[i]
+        y[i] = t[q[i]] + t[s[i] + 8] << z[i] * 10 + t[s.get(i + 1) + 8] % 2
+`,
+  ],
 ];
