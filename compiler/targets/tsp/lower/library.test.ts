@@ -174,6 +174,7 @@ const asked: Readonly<Record<string, readonly string[]>> = {
     "scatter_rows",
     "scatter_add_rows",
   ],
+  "integer.kern": ["divide_pairs", "modulo_pairs"],
   "pooling.kern": ["max_pool", "avg_pool", "global_avg_pool", "global_max_pool"],
 };
 

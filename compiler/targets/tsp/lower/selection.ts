@@ -2,7 +2,7 @@
 // `select` of masks, roots and quotients of `rsqrt`, rounding of conversions there and back.
 //
 // Bounds, f32: quotients, square roots and their inverses are within 3 ulp; a quotient loses its low end where 1 / |b|
-// underflows. Everything else is exact or rounds as the language says.
+// underflows. Everything else, division of integers too (`division.ts`), is exact or rounds as the language says.
 
 import { isFloat, type Dtype } from "../../../../lang/dtypes.ts";
 import type { Span } from "../../../../lang/source.ts";
@@ -10,6 +10,7 @@ import type { OpExpr } from "../../../ir/ir.ts";
 import type { Op } from "../machine/table.ts";
 import { constantBits, constantOf, widths, type TspType } from "../machine/values.ts";
 import { Unfit, type Node } from "./dag.ts";
+import { divided } from "./division.ts";
 
 /** The element type that the machine has for a dtype. */
 export function tspType(dtype: Dtype, span: Span | undefined): TspType {
@@ -114,6 +115,9 @@ export function selected(expr: OpExpr, args: readonly Node[]): Node {
       });
       return { kind: "cast", type, of: signed };
     }
+    case "floordiv":
+    case "mod":
+      return divided(op, a, b, type, span);
     case "round":
       return whole(2);
     case "trunc":
