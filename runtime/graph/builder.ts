@@ -2,7 +2,7 @@
 // anything (shapes, constants, elements of constants) is known here.
 
 import { dtypeInfo, isFloat, isSigned, valueDtype, type Dtype } from "../../lang/dtypes.ts";
-import { contiguousStrides, isContiguous, sizeOf, type Layout } from "../tensor/layout.ts";
+import { contiguousStrides, isContiguous, shapeFault, sizeOf, type Layout } from "../tensor/layout.ts";
 import { tensor, type Tensor } from "../tensor/tensor.ts";
 import { dataOf, type Value as Element } from "../tensor/values.ts";
 import type { DeviceName } from "../device.ts";
@@ -111,7 +111,7 @@ export class Builder {
 
   /** The same elements in another shape. */
   reshape(value: Value, shape: readonly number[]): Value {
-    if (sizeOf(shape) !== sizeOf(value.shape)) throw new Error("a reshape keeps the number of elements");
+    if (sizeOf(shape) !== sizeOf(value.shape)) throw new ShapeConflict(`${shapeText(value.shape)} doesn’t have the elements of ${shapeText(shape)}`);
     if (shape.length === value.shape.length && shape.every((dim, axis) => dim === value.shape[axis]))
       return value;
     const { dtype, fixed, integers } = value;
@@ -186,8 +186,11 @@ export class Builder {
     const outputs: Value[] = [];
     const made: Step = { ...step, origin: this.origin, outputs };
     const fixed = made.inputs.every(({ value }) => value.fixed);
-    for (const { dtype, shape } of results)
+    for (const { dtype, shape } of results) {
+      const why = shapeFault(shape, dtype);
+      if (why !== undefined) throw new ShapeConflict(`its result would have the shape ${shapeText(shape)}: ${why}`);
       outputs.push({ id: this.count++, dtype, shape: [...shape], step: made, fixed });
+    }
     this.steps.push(made);
     return outputs;
   }
@@ -228,19 +231,17 @@ export function broadcast(shapes: readonly (readonly number[])[]): number[] {
     for (const shape of shapes) {
       const dim = shape[axis - rank + shape.length] ?? 1;
       if (dim === 1 || dim === size) continue;
-      if (size !== 1) throw new ShapeConflict(shapes);
+      if (size !== 1) throw new ShapeConflict(`the shapes ${shapes.map(shapeText).join(" and ")} don’t broadcast`);
       size = dim;
     }
     return size;
   });
 }
 
-/** Shapes that don't broadcast; the planner says at which node. */
-export class ShapeConflict extends Error {
-  constructor(shapes: readonly (readonly number[])[]) {
-    super(`the shapes ${shapes.map((shape) => `[${shape.join(", ")}]`).join(" and ")} don’t broadcast`);
-  }
-}
+/** Shapes that don't fit; the planner says at which node. */
+export class ShapeConflict extends Error {}
+
+const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 
 /** Whether values of a dtype are floating-point numbers. */
 export const isFloating = (dtype: Dtype): boolean => dtypeInfo(dtype).kind === "float";

@@ -1,5 +1,7 @@
 // Compiled kernels by their text. The compiler comes with the first of them.
 
+import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import { modelError } from "./error.ts";
 import type { Device, Kernel } from "../device.ts";
 import type { CompileCache } from "../cache/cache.ts";
 import type { Arguments } from "../call/bind.ts";
@@ -72,6 +74,18 @@ export async function prepare(step: Step, cache: KernelCache, inPlace?: number):
 const emptyTensor = (value: Value): Tensor =>
   hostTensor(new Uint8Array(bytesOf(value.dtype, sizeOf(value.shape))), value);
 
+/**
+ * What is wrong when a step's kernel doesn't compile: its node, with dtypes that the operator doesn't have. Other errors stay as they are.
+ */
+export function ofNode({ origin }: Step, error: unknown): unknown {
+  if (!(error instanceof Error) || !("diagnostics" in error)) return error;
+  const { diagnostics } = error as Error & { readonly diagnostics: readonly Diagnostic[] };
+  const first = diagnostics.find(({ severity }) => severity === "error");
+  if (!first) return error;
+  const why = `the kernel for it doesn’t compile (${first.code}: ${first.message})`;
+  return Object.assign(modelError("K1003", { node: `node \`${origin}\``, why }), { cause: error });
+}
+
 /** The generated source of a step, and the arguments of its call. */
 export function launchOf(step: Step, inPlace?: number): Launch {
   if (step.kind === "map") return mapSource(step, inPlace);
@@ -119,7 +133,9 @@ export async function runStep(
   cache: KernelCache,
   tensorOf: (value: Value) => Tensor,
 ): Promise<Map<Value, Tensor>> {
-  const { kernel, launch } = await prepare(step, cache);
+  const { kernel, launch } = await prepare(step, cache).catch((error: unknown) => {
+    throw ofNode(step, error);
+  });
   const outputs = new Set(step.outputs);
   const results = await kernel(
     argumentsOf(launch, (value) => (outputs.has(value) ? undefined : tensorOf(value))),

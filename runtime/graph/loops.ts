@@ -15,6 +15,7 @@ export class LoopRunner {
   constructor(node: GraphNode, context: RunnerContext) {
     const graph = node.attributes["body"];
     if (!isGraph(graph)) throw badNode(node, "its body is missing");
+    checkBody(node, graph);
     this.body = new GraphRunner(graph, context);
     this.outer = outerNames(graph);
   }
@@ -135,6 +136,24 @@ async function outputsOf(
     else all.push(await onHost(stacked.transpose(...withFirst(axis, stacked.rank, true))));
   }
   return new Map(node.outputs.flatMap((name, at) => (name === "" ? [] : [[name, all[at]!] as const])));
+}
+
+/** Refuses a body that takes or gives another number of values than its node. */
+function checkBody(node: GraphNode, body: Graph): void {
+  const given = node.inputs.length;
+  const scanned = node.op === "Scan" ? Number(node.attributes["num_scan_inputs"] ?? 0) : 0;
+  const states = node.op === "Scan" ? given - scanned : Math.max(given - 2, 0);
+  const refuse = (why: string) => badNode(node, why);
+  if (states < 0 || scanned < 0) throw refuse(`its attribute \`num_scan_inputs\` is ${scanned}, of ${given} inputs`);
+  const takes = node.op === "Scan" ? given : states + 2;
+  if (body.inputs.length !== takes)
+    throw refuse(`its body takes ${body.inputs.length} values, and is given ${takes}`);
+  const first = node.op === "Scan" ? 0 : 1;
+  const gives = body.outputs.length - first;
+  if (gives < states || gives < node.outputs.length)
+    throw refuse(`its body gives ${gives} results, and ${Math.max(states, node.outputs.length)} are wanted`);
+  const absent = node.inputs.slice(node.op === "Scan" ? 1 : 2).includes("");
+  if (absent) throw refuse("a value that it carries is missing");
 }
 
 /** An axis counted from the front. */

@@ -9,7 +9,7 @@ import { contiguousStrides } from "../tensor/layout.ts";
 import { Tensor, tensor } from "../tensor/tensor.ts";
 import type { Folder } from "./fold.ts";
 import { fuse } from "./fuse.ts";
-import { argumentsOf, prepare, type Prepared } from "./kernels.ts";
+import { argumentsOf, ofNode, prepare, type Prepared } from "./kernels.ts";
 import { bytesFor, planMemory, type MemoryPlan } from "./memory.ts";
 import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
 import type { Rewritten } from "./rewrites/rewriter.ts";
@@ -230,7 +230,7 @@ async function arranged(
       try {
         prepared.set(step, await prepare(step, site.cache, memory.inPlace.get(step)));
       } catch (error) {
-        if (site === sites.at(-1) || !isRefusal(error)) throw error;
+        if (site === sites.at(-1) || !isRefusal(error)) throw ofNode(step, error);
         refused.set(step, (refused.get(step) ?? new Set()).add(site));
         break;
       }

@@ -3,8 +3,8 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, TensorProtoSchema, type GraphProto, type ModelProto } from "onnx-buf";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { modelBytes } from "../../testing/onnx/models.ts";
-import { openDevice, OpRegistry, tensor, type Device } from "../index.ts";
+import { modelBytes, type GraphSpec, type NodeSpec, type PortSpec } from "../../testing/onnx/models.ts";
+import { openDevice, OpRegistry, tensor, type Device, type Tensor } from "../index.ts";
 import { externalFiles, loadModel } from "./index.ts";
 
 let device: Device;
@@ -82,6 +82,89 @@ test.each(cases)("%s", async (_, bytes, says) => {
   };
   await expect(run()).rejects.toThrow(says);
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 24);
+});
+
+const i64 = (...values: number[]) => tensor(BigInt64Array.from(values, BigInt), [values.length]);
+const scalar = (value: number) => tensor(BigInt64Array.of(BigInt(value)), []);
+const body = (inputs: readonly string[]): { readonly graph: GraphSpec } => ({
+  graph: {
+    inputs: inputs.map((name): PortSpec => [name, "f32", 4]),
+    outputs: [["more", "bool"]],
+    nodes: [{ op: "Identity", inputs: ["yes"], outputs: ["more"] }],
+    constants: { yes: tensor(Uint8Array.of(1), [], "bool") },
+  },
+});
+
+const nodes: readonly (readonly [
+  what: string,
+  node: NodeSpec,
+  constants: Record<string, Tensor>,
+  says: RegExp,
+])[] = [
+  [
+    "a picture of 2^40 places",
+    { op: "Resize", inputs: ["x", "", "", "size"], outputs: ["y"] },
+    { size: i64(2 ** 40) },
+    /K1003.*Resize.*1099511627776 elements/,
+  ],
+  [
+    "numbers up to 2^40",
+    { op: "Range", inputs: ["from", "to", "step"], outputs: ["y"] },
+    { from: scalar(0), to: scalar(2 ** 40), step: scalar(1) },
+    /K1003.*Range.*1099511627776 elements/,
+  ],
+  [
+    "2^31 copies",
+    { op: "Tile", inputs: ["x", "times"], outputs: ["y"] },
+    { times: i64(2 ** 31) },
+    /K1003.*Tile.*not below 2\^30/,
+  ],
+  [
+    "a join of nothing",
+    { op: "Concat", inputs: [""], outputs: ["y"], attributes: { axis: 0 } },
+    {},
+    /K1003.*Concat.*missing/,
+  ],
+  [
+    "the opposite of a number",
+    { op: "Not", name: "no", inputs: ["x"], outputs: ["y"] },
+    {},
+    /K1003: node `no`.*K0305/,
+  ],
+  [
+    "more scales than places",
+    { op: "DequantizeLinear", inputs: ["q", "scales"], outputs: ["y"], attributes: { axis: 0 } },
+    { q: tensor(Uint8Array.of(1, 2, 3), [3]), scales: tensor([1, 2]) },
+    /K1003.*scales of the shape \[2\]/,
+  ],
+  [
+    "a body for other values",
+    { op: "Loop", inputs: ["", "", "x"], outputs: ["y"], attributes: { body: body(["at", "going"]) } },
+    {},
+    /K1003.*body takes 2 values, and is given 3/,
+  ],
+  [
+    "a body that gives too little",
+    {
+      op: "Scan",
+      inputs: ["x"],
+      outputs: ["y", "z"],
+      attributes: { num_scan_inputs: 1, body: body(["each"]) },
+    },
+    {},
+    /K1003.*body gives 1 results, and 2 are wanted/,
+  ],
+];
+
+test.each(nodes)("a node: %s", async (_, node, constants, says) => {
+  const bytes = modelBytes({
+    inputs: [["x", "f32", 4]],
+    outputs: [["y", "f32", "n"]],
+    nodes: [node],
+    constants,
+  });
+  const run = async () => (await loadModel(bytes, { device })).run({ x: tensor([1, 2, 3, 4]) });
+  await expect(run()).rejects.toThrow(says);
 });
 
 test("files that lead out of the folder are not even asked for", () => {

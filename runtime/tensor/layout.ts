@@ -1,7 +1,7 @@
 // Arithmetic of shapes and strides: which elements of a storage a view shows, whether they lie one behind the
 // other. Strides and offsets count elements and are never negative.
 
-import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
+import type { Dtype } from "../../lang/dtypes.ts";
 import { kernError } from "../error.ts";
 import { bytesOf } from "./storage.ts";
 
@@ -62,17 +62,18 @@ export function layoutEnd({ shape, strides, offset }: Layout): number {
 
 /** Refuses shapes that break what the compiler assumes. */
 export function checkShape(shape: readonly number[], dtype: Dtype): void {
-  const text = `[${shape.join(", ")}]`;
+  const why = shapeFault(shape, dtype);
+  if (why !== undefined) throw kernError("K0710", { shape: `[${shape.join(", ")}]`, why });
+}
+
+/** What is wrong with a shape; undefined if nothing is. */
+export function shapeFault(shape: readonly number[], dtype: Dtype): string | undefined {
   for (const dim of shape) {
-    if (!Number.isInteger(dim) || dim < 0)
-      throw kernError("K0710", { shape: text, why: `${dim} is not a whole number of elements` });
-    if (dim >= maxDim) throw kernError("K0710", { shape: text, why: `${dim} is not below 2^30` });
+    if (!Number.isInteger(dim) || dim < 0) return `${dim} is not a whole number of elements`;
+    if (dim >= maxDim) return `${dim} is not below 2^30`;
   }
   // The product over all but the zeros as well: strides of an empty tensor must stay in range too.
   const extent = shape.reduce((product, dim) => product * Math.max(dim, 1), 1);
-  if (bytesOf(dtype, extent) >= maxBytes)
-    throw kernError("K0710", {
-      shape: text,
-      why: `as ${dtype} it would take ${extent * (dtypeInfo(dtype).bits / 8)} bytes, 2^32 or more`,
-    });
+  const bytes = bytesOf(dtype, extent);
+  return bytes >= maxBytes ? `as ${dtype} it would take ${bytes} bytes, 2^32 or more` : undefined;
 }

@@ -47,7 +47,7 @@ export const commands: Readonly<Record<string, Listed>> = {
     load: async () => (await import("./lsp.ts")).lsp,
   },
   onnx: {
-    summary: "Run or inspect an ONNX model",
+    summary: "Run, inspect or quantize an ONNX model",
     load: async () => (await import("./onnx.ts")).onnx,
   },
 };

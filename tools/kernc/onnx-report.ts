@@ -3,7 +3,7 @@
 import { dtypeInfo } from "../../lang/dtypes.ts";
 import { Tensor } from "../../runtime/tensor/tensor.ts";
 import type { Way } from "../../runtime/graph/builder.ts";
-import { opName, type Graph } from "../../runtime/graph/graph.ts";
+import { opName, subgraphs, type Graph } from "../../runtime/graph/graph.ts";
 import { portText, type Model } from "../../runtime/onnx/model.ts";
 import type { Colors } from "./terminal.ts";
 
@@ -20,7 +20,7 @@ export async function inspection(
       (port) => `${colors.bold("out")}  ${port.name}: ${portText(port).replace("a ", "")}`,
     ),
     "",
-    `${graph.nodes.length} nodes, operators of version ${graph.opsets.get("") ?? "?"}`,
+    `${graph.nodes.length} nodes${insideText(graph)}, operators of version ${graph.opsets.get("") ?? "?"}`,
     ...columns(countsOf(graph)),
     "",
     weightLine(graph),
@@ -29,9 +29,16 @@ export async function inspection(
   return `${lines.join("\n")}\n`;
 }
 
+function insideText(graph: Graph): string {
+  const inside = graphsInside(graph);
+  const count = inside.reduce((sum, { nodes }) => sum + nodes.length, 0);
+  return inside.length === 0 ? "" : ` and ${count} in ${inside.length} graphs inside them`;
+}
+
 function countsOf(graph: Graph): [string, number][] {
   const counts = new Map<string, number>();
-  for (const node of graph.nodes) counts.set(opName(node), (counts.get(opName(node)) ?? 0) + 1);
+  for (const { nodes } of [graph, ...graphsInside(graph)])
+    for (const node of nodes) counts.set(opName(node), (counts.get(opName(node)) ?? 0) + 1);
   return [...counts].toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
 }
 
@@ -40,14 +47,21 @@ function columns(counts: readonly [string, number][]): string[] {
   return counts.map(([name, count]) => `  ${name.padEnd(width)}  ${String(count).padStart(4)}`);
 }
 
-/** Constants of the graph, as its own or as nodes. */
-function weightLine({ constants, nodes }: Graph): string {
-  const made = nodes.flatMap(({ domain, op, attributes: { value } }) =>
-    domain === "" && op === "Constant" && value instanceof Tensor ? [value] : [],
-  );
-  const all = [...constants.values(), ...made];
+/** Constants of the graph and of those inside it, as their own or as nodes. */
+function weightLine(graph: Graph): string {
+  const all = [graph, ...graphsInside(graph)].flatMap(({ constants, nodes }) => [
+    ...constants.values(),
+    ...nodes.flatMap(({ domain, op, attributes: { value } }) =>
+      domain === "" && op === "Constant" && value instanceof Tensor ? [value] : [],
+    ),
+  ]);
   const bytes = all.reduce((sum, { size, dtype }) => sum + (size * dtypeInfo(dtype).bits) / 8, 0);
   return `${all.length} weights, ${(bytes / 2 ** 20).toFixed(2)} MiB`;
+}
+
+/** Branches and bodies of loops, and those inside them. */
+function graphsInside({ nodes }: Graph): Graph[] {
+  return nodes.flatMap(subgraphs).flatMap((graph) => [graph, ...graphsInside(graph)]);
 }
 
 async function runLines(model: Model, inputs: Record<string, Tensor>): Promise<string[]> {

@@ -5,7 +5,7 @@ import type { Build, OpRow } from "./node.ts";
 
 const einsum: Build = (node) => {
   const { b } = node;
-  const operands = node.inputs.map((_, at) => node.in(at));
+  const operands = node.all();
   const dtype = node.sameDtype(...operands);
   const [left, right] = node.text("equation", "").replaceAll(" ", "").split("->") as [string, string?];
   const terms = left.split(",");

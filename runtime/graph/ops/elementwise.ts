@@ -86,7 +86,7 @@ function binaryBuild({ text, ints, uses }: Expression, dtype?: Dtype): Build {
 /** Any number of tensors, two at a time. */
 function variadic(text: string, after?: (node: NodeContext, sum: Value) => Value): Build {
   return (node) => {
-    const values = node.inputs.map((_, at) => node.in(at));
+    const values = node.all();
     node.sameDtype(...values);
     const all = values.reduce((left, right) => node.b.map(text, [left, right]));
     return after ? after(node, all) : all;

@@ -142,7 +142,7 @@ export function around(shape: readonly number[], axis: number): [number, number,
 }
 
 const concat: Build = (node) => {
-  const values = node.inputs.map((_, at) => node.in(at));
+  const values = node.all();
   const rank = values[0]!.shape.length;
   const images = values.map((value) => (node.b.reorders ? lastOf(node.b, value) : undefined));
   if (values.some(({ last }) => last) && !images.includes(undefined)) {
@@ -221,7 +221,7 @@ const split: Build = async (node) => {
   const x = node.in(0);
   const axis = node.axis(node.int("axis", 0), x.shape.length);
   const size = x.shape[axis]!;
-  const count = node.int("num_outputs", node.node.outputs.length);
+  const count = node.countable(node.int("num_outputs", node.node.outputs.length));
   const each = Math.ceil(size / count);
   const sizes =
     (await node.numbersFrom("split", 1)) ??

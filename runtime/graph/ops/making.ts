@@ -29,7 +29,7 @@ const range: Build = async (node) => {
   const { dtype } = node.in(0);
   const [start, limit, step] = [await node.number(0), await node.number(1), await node.number(2)];
   if (step === 0) node.fail("its step is 0");
-  const count = Math.max(Math.ceil((limit - start) / step), 0);
+  const count = node.countable(Math.max(Math.ceil((limit - start) / step), 0));
   return node.b.literal(
     dtype,
     Array.from({ length: count }, (_, at) => start + at * step),
@@ -42,7 +42,8 @@ const eyeLike: Build = (node) => {
   const to = node.node.attributes["dtype"];
   const dtype = to === undefined ? x.dtype : dtypeOf(Number(to), "what an EyeLike makes");
   const k = node.int("k", 0);
-  const elements = Array.from({ length: rows * columns }, (_, at) =>
+  if (x.shape.length !== 2) node.fail(`it takes a matrix, and was given ${x.shape.length} dimensions`);
+  const elements = Array.from({ length: node.countable(rows * columns) }, (_, at) =>
     Number(Math.floor(at / columns) + k === at % columns),
   );
   return node.b.literal(dtype, elements, [rows, columns]);
@@ -52,6 +53,7 @@ const eyeLike: Build = (node) => {
 const trilu: Build = async (node) => {
   const { b } = node;
   const x = node.in(0);
+  if (x.shape.length < 2) node.fail(`it takes matrices, and was given ${x.shape.length} dimensions`);
   const [rows, columns] = x.shape.slice(-2) as [number, number];
   const k = node.has(1) ? await node.number(1) : 0;
   const upper = node.flag("upper", true);
@@ -79,7 +81,7 @@ const trilu: Build = async (node) => {
 const oneHot: Build = async (node) => {
   const { b } = node;
   const at = b.cast(node.in(0), "i64");
-  const depth = await node.number(1);
+  const depth = node.countable(await node.number(1));
   const values = node.in(2);
   const rank = at.shape.length + 1;
   const axis = node.axis(node.int("axis", -1), rank);
@@ -100,7 +102,7 @@ const oneHot: Build = async (node) => {
 const windowed =
   (terms: readonly number[]): Build =>
   async (node) => {
-    const size = await node.number(0);
+    const size = node.countable(await node.number(0));
     const dtype = dtypeOf(node.int("output_datatype", 1), "what a window is made of");
     const period = node.flag("periodic", true) ? size : size - 1;
     const elements = Array.from({ length: size }, (_, n) =>

@@ -32,6 +32,9 @@ export class Demand extends Error {
   }
 }
 
+/** Of a table that a row makes itself. */
+const mostElements = 2 ** 24;
+
 export class NodeContext {
   readonly node: GraphNode;
   readonly inputs: readonly (Value | undefined)[];
@@ -69,6 +72,11 @@ export class NodeContext {
   /** A required input. */
   in(at: number): Value {
     return this.inputs[at] ?? this.fail(`its input ${at} is missing`);
+  }
+
+  /** All inputs of an operator that takes any number of them, but for none. */
+  all(): [Value, ...Value[]] {
+    return [this.in(0), ...this.inputs.slice(1).map((_, at) => this.in(at + 1))];
   }
 
   has(at: number): boolean {
@@ -175,6 +183,13 @@ export class NodeContext {
     if (!Number.isInteger(at) || at < 0 || at >= Math.max(rank, 1))
       this.fail(`there is no axis ${axis} in a tensor of ${rank} dimensions`);
     return at;
+  }
+
+  /** A number of elements that are made on the host, one by one: refused before they are, if it is none or too many. */
+  countable(count: number): number {
+    if (!Number.isInteger(count) || count < 0) this.fail(`it asks for ${count} elements`);
+    if (count > mostElements) this.fail(`it asks for ${count} elements, and I make ${mostElements} at most`);
+    return count;
   }
 
   /** Operands of one operation must share a dtype. */

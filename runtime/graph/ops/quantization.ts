@@ -15,13 +15,17 @@ import type { Build, NodeContext, OpRow } from "./node.ts";
 /** A scale or zero point so that it broadcasts against `x`. */
 function along(node: NodeContext, x: Value, given: Value): Value {
   const { b } = node;
-  if (given.shape.length === 0 || (given.shape.length === 1 && given.shape[0] === 1 && x.shape.length !== 1))
-    return b.reshape(given, []);
+  if (sizeOf(given.shape) === 1 && given.shape.length <= 1) return b.reshape(given, []);
   const axis = node.axis(node.int("axis", 1), x.shape.length);
+  const unfit = () =>
+    node.fail(`scales of the shape [${given.shape.join(", ")}] don’t fit [${x.shape.join(", ")}], axis ${axis}`);
+  if (given.shape.length === 1 && given.shape[0] !== x.shape[axis]) unfit();
   if (given.shape.length === 1)
     return b.reshape(given, [given.shape[0]!, ...x.shape.slice(axis + 1).map(() => 1)]);
   // Blocks: each number serves `block` places of the axis.
   const block = node.int("block_size", 0) || Math.ceil(x.shape[axis]! / given.shape[axis]!);
+  const fits = given.shape.every((dim, at) => (at === axis ? dim * block >= x.shape[at]! : dim === x.shape[at]));
+  if (given.shape.length !== x.shape.length || !fits) unfit();
   const split = given.shape.flatMap((dim, at) => (at === axis ? [dim, 1] : [dim]));
   const spread = given.shape.flatMap((dim, at) => (at === axis ? [dim, block] : [dim]));
   const repeated = b.map("$0", [b.reshape(given, split)], { shape: spread });

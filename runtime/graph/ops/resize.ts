@@ -348,6 +348,7 @@ const resize: Build = async (node) => {
           : Math.floor(size * scale);
     const roi = region ? ([region[at]!, region[at + axes.length]!] as const) : ([0, 1] as const);
     if (out === size && scale === 1 && rules.coordinates !== "tf_crop_and_resize") return [];
+    node.countable(out);
     return [{ axis, out, taps: tapsOf(rules, scale, size, out, roi) }];
   });
   const rows = jobs.find(({ axis }) => axis === rank - 2);
