@@ -6,7 +6,7 @@ import { badModel } from "../graph/error.ts";
 import { kernError } from "../error.ts";
 import type { TypedArray } from "../tensor/storage.ts";
 import { textOf } from "./cut.ts";
-import { release, type Handed, type Handover } from "./handover.ts";
+import { releaseUnheld, type Handed, type Handover } from "./handover.ts";
 import type { ValueType } from "./part.ts";
 import type { Context, Sequence } from "./sequence.ts";
 import { ortType, type Ort, type OrtTensor } from "./types.ts";
@@ -33,12 +33,13 @@ export function controlNode(
   const note = (name: string, type: ValueType | undefined): void => {
     if (name !== "" && type && !types.has(name)) types.set(name, type);
   };
+  const { ort } = context.options;
   if (node.opType === "If") {
     const [then, orelse] = [bodyOf("then_branch"), bodyOf("else_branch")];
     node.output.forEach((name, at) => note(name, then.typeOf(at) ?? orelse.typeOf(at)));
     return {
       bodies,
-      run: (values, weights, handover) => branch(node, then, orelse, { values, weights, handover }),
+      run: (values, weights, handover) => branch(node, then, orelse, { values, weights, handover }, ort),
     };
   }
   const body = bodyOf("body");
@@ -47,7 +48,6 @@ export function controlNode(
     const type = body.typeOf(at + 1);
     note(name, type && at >= carried ? { ...type, shape: type.shape && [undefined, ...type.shape] } : type);
   });
-  const { ort } = context.options;
   return {
     bodies,
     run: (values, weights, handover) => loop(node, body, { values, weights, handover }, ort, types),
@@ -72,17 +72,33 @@ async function decided(run: Run, name: string | undefined): Promise<number | und
 const firstOf = async (tensor: OrtTensor): Promise<number> =>
   Number(((await tensor.getData()) as unknown as TypedArray)[0]);
 
-async function branch(node: NodeProto, then: Sequence, orelse: Sequence, run: Run): Promise<void> {
+async function branch(node: NodeProto, then: Sequence, orelse: Sequence, run: Run, ort: Ort): Promise<void> {
   const taken = (await decided(run, node.input[0])) ? then : orelse;
   const inside = new Map(run.values);
   await taken.run(inside);
-  taken.cut.graph.output.forEach(({ name }, at) => give(node.output[at], inside.get(name)!, run));
+  const results = taken.cut.graph.output.map(({ name }) => resultOf(inside, run, name));
+  await give(node.output, results, run, ort);
 }
 
-/** A result of a body for the graph around it; one that nobody asks for is given back. */
-function give(name: string | undefined, value: Handed, { values }: Run): void {
-  if (name) values.set(name, value);
-  else release(value);
+/** What a body gives under a name: made there, or of the graphs around. */
+function resultOf(inside: ReadonlyMap<string, Handed>, { weights }: Run, name: string): Handed {
+  const value = inside.get(name) ?? weights.get(name);
+  if (!value) throw badModel(`nothing gives \`${name}\`, which a graph hands on`);
+  return value;
+}
+
+/** Results of bodies for the graph around them; those that nobody asks for are given back, and weights stay what they are. */
+async function give(names: readonly string[], results: readonly Handed[], run: Run, ort: Ort): Promise<void> {
+  const weights = new Set(run.weights.values());
+  const kept: Handed[] = [];
+  for (const [at, value] of results.entries()) {
+    const name = names[at];
+    if (!name) continue;
+    const mine = weights.has(value) ? await copyOf(value, run, ort) : value;
+    kept.push(mine);
+    run.values.set(name, mine);
+  }
+  releaseUnheld(results, kept, run.values.values(), weights);
 }
 
 async function loop(
@@ -96,7 +112,6 @@ async function loop(
   const limit = (await decided(run, node.input[0])) ?? Infinity;
   let going = ((await decided(run, node.input[1])) ?? 1) !== 0;
   let carried = node.input.slice(2).map((name) => valueOf(run, name)!);
-  let own = false;
   const scanned: OrtTensor[][] = results.slice(1 + carried.length).map(() => []);
   for (let turn = 0; going && turn < limit; turn++) {
     const inside = new Map(run.values);
@@ -106,26 +121,27 @@ async function loop(
       ...carried,
     ];
     ports.forEach(({ name }, at) => inside.set(name, given[at]!));
+    const around = [...run.values.values(), ...run.weights.values()];
     try {
       await body.run(inside);
-    } finally {
-      if (own) carried.forEach(release);
+    } catch (error) {
+      releaseUnheld(carried, around);
+      throw error;
     }
-    const [condition, ...rest] = results.map(({ name }) => inside.get(name)!);
+    const [condition, ...rest] = results.map(({ name }) => resultOf(inside, run, name));
     going = (await firstOf(await run.handover.toOrt(condition!, results[0]!.name))) !== 0;
-    release(condition!);
-    [carried, own] = [rest.slice(0, carried.length), true];
+    const next = rest.slice(0, carried.length);
     for (const [at, list] of scanned.entries()) {
       const value = rest[carried.length + at]!;
-      const given = await run.handover.toOrt(value, results[1 + carried.length + at]!.name);
-      const data = (await given.getData()) as never;
-      list.push(new ort.Tensor(given.type as "float32", data, [...given.dims]));
-      release(value);
+      const turned = await run.handover.toOrt(value, results[1 + carried.length + at]!.name);
+      const data = (await turned.getData()) as never;
+      list.push(new ort.Tensor(turned.type as "float32", data, [...turned.dims]));
     }
+    // A body may hand on what it was given, and what is around it.
+    releaseUnheld([...given, condition!, ...rest], next, around);
+    carried = next;
   }
-  // What never went round belongs to who gave it.
-  const kept = own ? carried : await Promise.all(carried.map((value) => copyOf(value, run, ort)));
-  for (const [at, value] of kept.entries()) give(node.output[at], value, run);
+  await give(node.output, carried, run, ort);
   for (const [at, list] of scanned.entries()) {
     const name = node.output[carried.length + at];
     if (name) run.values.set(name, { ort: stacked(list, name, ort, types.get(name)) });
@@ -154,7 +170,7 @@ function stacked(
         why: `\`${name}\` is of no turn of a loop, and nothing says of which type it is`,
       });
     const dims = (known.shape ?? [0]).map((size, axis) => (axis > 0 && typeof size === "number" ? size : 0));
-    return new ort.Tensor(type as "float32", new Float32Array(0) as never, dims);
+    return new ort.Tensor(type as "float32", [] as never, dims);
   }
   const odd = list.find(({ dims }) => dims.join() !== first.dims.join());
   if (odd)

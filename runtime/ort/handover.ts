@@ -108,6 +108,15 @@ function arrayOf(data: TypedArray, dtype: Dtype): TypedArray {
     : data;
 }
 
+/**
+ * Gives back values that none of `holders` has: a graph may hand on what it was given, so that a value has several names. Removes none
+ * from where it is.
+ */
+export function releaseUnheld(values: Iterable<Handed>, ...holders: readonly Iterable<Handed>[]): void {
+  const held = new Set(holders.flatMap((holder) => [...holder]));
+  for (const value of new Set(values)) if (!held.has(value)) release(value);
+}
+
 /** Gives back what a session, a kernel or a copy took for a value. */
 export function release({ ort, kern, foreign }: Handed): void {
   kern?.dispose();

@@ -3,7 +3,12 @@
 import * as ort from "onnxruntime-web";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compile } from "../../compiler/index.ts";
-import { branchingModelBytes, cutKernels, cutModelBytes } from "../../testing/onnx/cut-model.ts";
+import {
+  branchingModelBytes,
+  cutKernels,
+  cutModelBytes,
+  passingModelBytes,
+} from "../../testing/onnx/cut-model.ts";
 import { modelBytes, type ModelSpec } from "../../testing/onnx/models.ts";
 import { openDevice, OpRegistry, tensor, type Device } from "../index.ts";
 import { loadModel } from "../onnx/index.ts";
@@ -142,6 +147,30 @@ test("branches and loops run in parts where ops of a user stand inside", async (
         expect(value).toBeCloseTo(Number(want[at]), 5),
       );
     }
+  }
+  await session.release();
+});
+
+test("graphs hand on what they were given", async () => {
+  const session = await createSession(passingModelBytes(), { ort, device, registry });
+  const x = [1, 2, 3, -4];
+  const p = x.map((each) => each + 1);
+  const times = (list: readonly number[], by: number) => list.map((each) => each * by);
+  for (const turns of [0, 1, 4]) {
+    const results = await session.run({
+      x: new ort.Tensor("float32", Float32Array.from(x), [2, 2]),
+      turns: new ort.Tensor("int64", [BigInt(turns)], []),
+    });
+    const q = x.map((each, at) => each + turns * (p[at]! / 2 + 1));
+    const elements = (name: string) => [...(results[name]!.data as Float32Array)];
+    expect(elements("q")).toEqual(q);
+    expect(elements("y")).toEqual(times(Math.max(...q) > 9 ? p : q, 2));
+    expect(elements("z")).toEqual(times(p, 3));
+    expect(results["ps"]!.dims.slice(0, 1)).toEqual([turns]);
+    expect(elements("ps")).toEqual(Array.from({ length: turns }, () => p).flat());
+    expect([...(results["numbers"]!.data as BigInt64Array)].map(Number)).toEqual(
+      [0, 1, 2, 3].slice(0, turns),
+    );
   }
   await session.release();
 });

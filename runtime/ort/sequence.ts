@@ -7,7 +7,7 @@ import type { WebgpuDevice } from "../devices/webgpu/device.ts";
 import { dtypeOfNumber, tensorOf } from "../onnx/tensors.ts";
 import { controlNode, type ControlNode } from "./control.ts";
 import { graphsOf, type CutModel, type Part } from "./cut.ts";
-import { release, type Handed, type Handover } from "./handover.ts";
+import { releaseUnheld, type Handed, type Handover } from "./handover.ts";
 import { callNode, nodesOf, type KernNode } from "./nodes.ts";
 import { partBytes, type ValueType } from "./part.ts";
 import type { SessionOptions } from "./session.ts";
@@ -79,12 +79,19 @@ export class Sequence {
         for (const node of control ?? []) await node.run(values, weights, handover);
         for (const name of last) {
           const value = given.has(name) ? undefined : values.get(name);
-          if (value) release(value);
-          if (value) values.delete(name);
+          if (!value) continue;
+          values.delete(name);
+          releaseUnheld([value], values.values(), weights.values());
         }
       }
     } catch (error) {
-      for (const [name, value] of values) if (!given.has(name)) release(value);
+      const made = [...values].filter(([name]) => !given.has(name));
+      for (const [name] of made) values.delete(name);
+      releaseUnheld(
+        made.map(([, value]) => value),
+        values.values(),
+        weights.values(),
+      );
       throw error;
     }
   }

@@ -9,7 +9,7 @@ import { tensorOf, type ExternalData } from "../onnx/tensors.ts";
 import { registeredName, userKernels } from "../ops/node-call.ts";
 import { ops, type OpRegistry } from "../ops/registry.ts";
 import { cutModel, type CutModel } from "./cut.ts";
-import { Handover, release, type Handed, type Handovers } from "./handover.ts";
+import { Handover, releaseUnheld, type Handed, type Handovers } from "./handover.ts";
 import { loadSequence, type PartDescription, type Sequence } from "./sequence.ts";
 import type { Ort, OrtOptions, OrtTensor } from "./types.ts";
 
@@ -81,7 +81,7 @@ export class Session {
       await this.sequence.run(values);
       return await this.results(values);
     } catch (error) {
-      for (const value of values.values()) release(value);
+      releaseUnheld(values.values(), this.weights.values());
       throw error;
     } finally {
       this.counted = this.handover.take();

@@ -103,6 +103,50 @@ export function branchingModelBytes(): Uint8Array {
   });
 }
 
+/**
+ * A loop that hands on what it was given: `turns` times q = (p / 2 + 1) + q, with p, which never changes, both carried and kept, and the turn's
+ * number kept; then, if the first element of q is above 9, p again, else q, and p and that each once more through a kernel. x is [2, 2].
+ */
+export function passingModelBytes(): Uint8Array {
+  const port = (name: string) => [name, "f32", 2, 2] as const;
+  return modelBytes({
+    inputs: [port("x"), ["turns", "i64"]],
+    outputs: [port("q"), port("y"), port("z"), ["ps", "f32", "t", 2, 2], ["numbers", "i64", "t"]],
+    nodes: [
+      scale("x", "a", 1, 1),
+      {
+        op: "Loop",
+        inputs: ["turns", "", "a", "x"],
+        outputs: ["p", "q", "ps", "numbers"],
+        attributes: {
+          body: {
+            graph: {
+              inputs: [["turn", "i64"], ["on", "bool"], port("p0"), port("q0")],
+              outputs: [["on", "bool"], port("p0"), port("q1"), port("p0"), ["turn", "i64"]],
+              nodes: [scale("p0", "half", 0.5, 1), { op: "Add", inputs: ["half", "q0"], outputs: ["q1"] }],
+            },
+          },
+        },
+      },
+      { op: "ReduceMax", inputs: ["q"], outputs: ["most"], attributes: { keepdims: 0 } },
+      { op: "Less", inputs: ["nine", "most"], outputs: ["large"] },
+      {
+        op: "If",
+        inputs: ["large"],
+        outputs: ["chosen"],
+        attributes: {
+          then_branch: { graph: { inputs: [], outputs: [port("p")], nodes: [] } },
+          else_branch: { graph: { inputs: [], outputs: [port("more")], nodes: [scale("q", "more", 1, 0)] } },
+        },
+      },
+      scale("chosen", "y", 2, 0),
+      scale("p", "z", 3, 0),
+    ],
+    constants: { nine: tensor(Float32Array.of(9), []) },
+    domains: { test: 1 },
+  });
+}
+
 const scale = (input: string, output: string, factor: number, shift: number) => ({
   op: "Scale",
   domain: "test",
