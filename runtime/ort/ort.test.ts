@@ -108,9 +108,21 @@ test("what is missing or doesn't fit is said before anything runs", async () => 
   await expect(one({ op: "Split", domain: "test", ...io })).rejects.toThrow(/takes 2 tensors.*1 input/);
   const session = await createSession(cutModelBytes(), { ort, device, registry });
   await expect(session.run({})).rejects.toThrow(/K1006.*`x`/);
+  const feed = (x: unknown) => expect(session.run({ x } as never)).rejects;
+  await feed(new Float32Array(3)).toThrow(/K1006.*Float32Array.*no tensor/);
+  await feed(new ort.Tensor("int32", new Int32Array(3), [1, 3])).toThrow(/K1006.*float32.*int32/);
+  await feed(new ort.Tensor("float32", new Float32Array(3), [3])).toThrow(/K1006.*\[n, 3\].*\[3\]/);
+  await feed(new ort.Tensor("float32", new Float32Array(4), [1, 4])).toThrow(/K1006.*\[n, 3\].*\[1, 4\]/);
   const x = new ort.Tensor("float32", new Float32Array(3), [1, 3]);
   await expect(session.run({ x, w: x })).rejects.toThrow(/K1006.*`w`/);
   await session.release();
+  await session.release();
+  await expect(session.run({ x })).rejects.toThrow(/K0713.*session/);
+  const bare = (bytes: unknown, options: unknown) =>
+    expect(createSession(bytes as never, options as never)).rejects;
+  await bare(cutModelBytes(), { device, registry }).toThrow(/K0719.*`ort`/);
+  await bare(cutModelBytes(), { ort, registry }).toThrow(/K0719.*`device`/);
+  await bare("model.onnx", { ort, device }).toThrow(/K0719.*`bytes`/);
 });
 
 test("branches and loops run in parts where ops of a user stand inside", async () => {

@@ -207,7 +207,8 @@ function learnTypes(session: OrtSession, types: Map<string, ValueType>): void {
   }
 }
 
-function declaredTypes({ graph }: CutModel): [string, ValueType][] {
+/** What a graph says of its inputs, and of values on the way. */
+export function declaredTypes({ graph }: CutModel): [string, ValueType][] {
   return [...graph.input, ...graph.valueInfo].flatMap(({ name, type }) => {
     if (type?.value.case !== "tensorType") return [];
     const { elemType, shape } = type.value.value;

@@ -1,7 +1,9 @@
 // A model whose nodes run in two places: sessions of onnxruntime-web for most, kernels of ours for those that were registered.
 
 import type { NodeProto } from "onnx-buf";
+import { describeGiven } from "../../lang/diagnostics/given.ts";
 import type { Device } from "../device.ts";
+import { kernError } from "../error.ts";
 import { missingOp } from "../graph/custom.ts";
 import { modelError } from "../graph/error.ts";
 import { normalDomain } from "../onnx/import.ts";
@@ -10,8 +12,9 @@ import { registeredName, userKernels } from "../ops/node-call.ts";
 import { ops, type OpRegistry } from "../ops/registry.ts";
 import { cutModel, type CutModel } from "./cut.ts";
 import { Handover, releaseUnheld, type Handed, type Handovers } from "./handover.ts";
-import { loadSequence, type PartDescription, type Sequence } from "./sequence.ts";
-import type { Ort, OrtOptions, OrtTensor } from "./types.ts";
+import { declaredTypes, loadSequence, type PartDescription, type Sequence } from "./sequence.ts";
+import type { ValueType } from "./part.ts";
+import { dtypeOfOrt, ortType, type Ort, type OrtOptions, type OrtTensor } from "./types.ts";
 
 export interface SessionOptions {
   /** The application's `onnxruntime-web`; for a device `webgpu`, `onnxruntime-web/webgpu`. */
@@ -43,6 +46,8 @@ export class Session {
   private readonly keeps: boolean;
   private counted: Handovers;
   private turn: Promise<unknown> = Promise.resolve();
+  private ended = false;
+  private readonly types: ReadonlyMap<string, ValueType>;
 
   constructor(sequence: Sequence, handover: Handover, weights: ReadonlyMap<string, Handed>, keeps: boolean) {
     const { cut } = sequence;
@@ -52,6 +57,7 @@ export class Session {
     this.keeps = keeps;
     this.inputNames = cut.inputs.filter((name) => !cut.weights.has(name));
     this.outputNames = cut.graph.output.map(({ name }) => name);
+    this.types = new Map(declaredTypes(cut));
     this.parts = sequence.describe();
     this.counted = handover.take();
   }
@@ -63,7 +69,7 @@ export class Session {
 
   /** Runs the model on tensors of onnxruntime's, by name. Runs wait for each other. */
   run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Record<string, OrtTensor>> {
-    const result = this.turn.then(() => this.runNow(feeds));
+    const result = this.turn.then(() => this.runNow(feeds ?? {}));
     this.turn = result.catch(() => undefined);
     return result;
   }
@@ -71,11 +77,14 @@ export class Session {
   /** Ends onnxruntime's sessions, and gives the weights of kernels back. */
   async release(): Promise<void> {
     await this.turn;
+    if (this.ended) return;
+    this.ended = true;
     await this.sequence.release();
     for (const weight of this.weights.values()) weight.kern?.dispose();
   }
 
   private async runNow(feeds: Readonly<Record<string, OrtTensor>>): Promise<Record<string, OrtTensor>> {
+    if (this.ended) throw kernError("K0713", { what: "the session" });
     const values = this.given(feeds);
     try {
       await this.sequence.run(values);
@@ -93,7 +102,7 @@ export class Session {
     const names = this.inputNames.map((name) => `\`${name}\``).join(", ");
     for (const name of this.inputNames) {
       const ort = feeds[name];
-      if (!ort) throw modelError("K1006", { input: name, expected: "a tensor", given: "nothing" });
+      checkFeed(name, ort, this.types.get(name));
       values.set(name, { ort, foreign: true });
     }
     for (const name of Object.keys(feeds))
@@ -124,6 +133,7 @@ export class Session {
  * `device`: these run as kernels, the rest in sessions of onnxruntime-web.
  */
 export async function createSession(bytes: Uint8Array, options: SessionOptions): Promise<Session> {
+  checkOptions(bytes, options);
   const { ort, device, registry = ops, externalData = {}, outputs = "cpu" } = options;
   const kernelsOf = ({ domain, opType }: NodeProto) =>
     userKernels(registry, registeredName(normalDomain(domain), opType), device);
@@ -137,6 +147,43 @@ export async function createSession(bytes: Uint8Array, options: SessionOptions):
       weights.set(name, { kern: await device.upload(tensorOf(cut.weights.get(name)!, externalData)) });
   handover.take();
   return new Session(sequence, handover, weights, outputs === "gpu-buffer");
+}
+
+/** For callers without types: what has to be there. */
+function checkOptions(bytes: unknown, options: Partial<SessionOptions> | undefined): void {
+  const refuse = (option: string, expected: string, given: unknown) =>
+    kernError("K0719", { option, expected, given: describeGiven(given) });
+  if (!(bytes instanceof Uint8Array)) throw refuse("bytes", "the bytes of a model, a Uint8Array", bytes);
+  if (typeof options?.ort?.InferenceSession?.create !== "function")
+    throw refuse("ort", "the application’s `onnxruntime-web`", options?.ort);
+  if (typeof options.device?.load !== "function")
+    throw refuse("device", "the device on which the kernels were loaded", options.device);
+}
+
+/** Refuses what isn't a tensor as the model declares it. */
+function checkFeed(
+  input: string,
+  given: OrtTensor | undefined,
+  declared: ValueType | undefined,
+): asserts given is OrtTensor {
+  const shape = (dims: readonly (number | string | undefined)[]) => dims.map((dim) => dim ?? "?").join(", ");
+  const expected = declared
+    ? `a tensor of ${ortType(declared.dtype) ?? declared.dtype}${declared.shape ? ` [${shape(declared.shape)}]` : ""}`
+    : "a tensor";
+  const refuse = (what: string) => modelError("K1006", { input, expected, given: what });
+  if (given === undefined || given === null) throw refuse("nothing");
+  const { type, dims, location } = given as Partial<OrtTensor>;
+  if (typeof type !== "string" || !Array.isArray(dims) || typeof location !== "string")
+    throw refuse(`${describeGiven(given)}, which is no tensor of onnxruntime-web`);
+  if (!declared) return;
+  // What it takes for a scalar, and types that only it has, are for onnxruntime to say.
+  const known = declared.shape?.length ? declared.shape : undefined;
+  const fits =
+    (!ortType(declared.dtype) || dtypeOfOrt(type) === declared.dtype) &&
+    (!known ||
+      (known.length === dims.length &&
+        known.every((dim, axis) => typeof dim !== "number" || dim === dims[axis])));
+  if (!fits) throw refuse(`one of ${type} [${dims.join(", ")}]`);
 }
 
 /** Ops that neither onnxruntime nor the registry has, in bodies too. */
