@@ -14,6 +14,7 @@ test.each<[unknown, Record<string, unknown>, string, string]>([
   [new Uint8Array(2), {}, "K0719", "was given a Uint8Array"],
   [source, { target: "gpu" }, "K0719", '"wasm" or "wgsl", but was given "gpu"'],
   [source, { target: ["wasm", "wgls"] }, "K0719", '"wgls"'],
+  [source, { targets: "wgsl" }, "K0719", 'but was given "targets"'],
   [source, { shape: { N: -1 } }, "K0719", "`shape.N`"],
   [source, { shape: { N: "4" } }, "K0719", 'was given "4"'],
   [source, { kernels: ["twise"] }, "K0804", "no kernel `twise`"],

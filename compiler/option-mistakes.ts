@@ -10,6 +10,21 @@ import { targetNames } from "./targets/index.ts";
 /** A dimension is below this, wherever one comes from. */
 const largestDim = 2 ** 30;
 
+const optionNames: Readonly<Record<keyof CompileOptions, true>> = {
+  target: true,
+  host: true,
+  set: true,
+  shape: true,
+  kernels: true,
+  features: true,
+  levels: true,
+  limits: true,
+  lock: true,
+  choice: true,
+  schedule: true,
+  passes: true,
+};
+
 const refused = (option: string, expected: string, given: unknown, fix?: string): Diagnostic =>
   diagnostic("K0719", { option, expected, given: describeGiven(given) }, undefined, {
     fix: fix === undefined ? undefined : { text: `did you mean \`${fix}\`?` },
@@ -20,6 +35,12 @@ export function optionMistakes(source: unknown, options: CompileOptions): readon
   const found: Diagnostic[] = [];
   if (!isSource(source))
     found.push(refused("compile", "the text of a .kern file, or { path, text }", source));
+  // Hosts hand on what they were given with options of their own; what is nearly one of these was to be it.
+  for (const name of Object.keys(options).filter((each) => !Object.hasOwn(optionNames, each))) {
+    const meant = nearest(name, Object.keys(optionNames));
+    if (meant !== undefined)
+      found.push(refused("compile", `the options ${Object.keys(optionNames).join(", ")}`, name, meant));
+  }
   for (const target of [options.target ?? "wasm"].flat() as readonly unknown[])
     if (!targetNames.some((name) => name === target))
       found.push(

@@ -168,6 +168,8 @@ describe.each([
       { a: 1, x: tensor(new Uint8Array(2), [2], "bool"), y: tensor(new Uint8Array(2), [2], "bool") },
       "bool",
     ],
+    ["a tensor alone", tensor([1]) as never, "takes one object of arguments by name"],
+    ["nothing at all", null as never, "but was given null"],
   ])("refuses %s", async (_, args, expected) => {
     expect(await refusal(kernels.axpy!(args))).toContain(expected);
   });

@@ -71,7 +71,9 @@ export function bindCall(signature: Signature, args: Arguments, views: Views): B
     const layout = layouts.get(param.name);
     const shape = param.shape.map((dim) => evaluateShape(dim, value));
     if (!layout) {
-      checkShape(shape, param.dtype);
+      checkShape(shape, param.dtype, [
+        `\`${kernel}\` makes \`${param.name}\`, ${expectedTensor(param)}, of what it is given`,
+      ]);
       return [{ param, layout: { shape, strides: [], offset: 0 }, copy: false }];
     }
     compareShape(kernel, param, layout, shape);

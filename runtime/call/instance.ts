@@ -2,6 +2,8 @@
 // packs.
 
 import type { Signature } from "../../compiler/artifact.ts";
+import { describeGiven } from "../../lang/diagnostics/given.ts";
+import { kernError } from "../error.ts";
 import type { Layout } from "../tensor/layout.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -25,12 +27,20 @@ export function withDtypes<I extends Candidate>(
   instances: readonly I[],
   args: Readonly<Record<string, unknown>>,
 ): I[] {
+  checkArguments(instances[0]?.signature.name ?? "the kernel", args);
   return instances.filter(({ signature }) =>
     signature.params.every((param) => {
       const given = args[param.name];
       return param.kind !== "tensor" || !(given instanceof Tensor) || given.dtype === param.dtype;
     }),
   );
+}
+
+/** For callers without types: a call takes one object of arguments by name. */
+function checkArguments(kernel: string, args: unknown): void {
+  if (typeof args === "object" && args !== null && !Array.isArray(args) && !(args instanceof Tensor)) return;
+  const expected = "one object of arguments by name, like `{ x, y }`";
+  throw kernError("K0719", { option: kernel, expected, given: describeGiven(args) });
 }
 
 /**

@@ -61,9 +61,9 @@ export function layoutEnd({ shape, strides, offset }: Layout): number {
 }
 
 /** Refuses shapes that break what the compiler assumes. */
-export function checkShape(shape: readonly number[], dtype: Dtype): void {
+export function checkShape(shape: readonly number[], dtype: Dtype, notes: readonly string[] = []): void {
   const why = shapeFault(shape, dtype);
-  if (why !== undefined) throw kernError("K0710", { shape: `[${shape.join(", ")}]`, why });
+  if (why !== undefined) throw kernError("K0710", { shape: `[${shape.join(", ")}]`, why }, { notes });
 }
 
 /** What is wrong with a shape; undefined if nothing is. */

@@ -52,10 +52,11 @@ describe("tensor()", () => {
     [
       "the wrong array",
       () => tensor(new Float64Array(2), [2], "f32"),
-      "come in a Float32Array, not in a Float64Array",
+      "come as Float32Array, not as Float64Array",
     ],
     ["an unknown dtype", () => tensor(new Float32Array(2), [2], "float" as "f32"), "`float` is not a dtype"],
     ["a value out of range", () => tensor([1, 300], [2], "u8"), "element 1, 300, is not a value of u8"],
+    ["rows of rows", () => tensor([[1], [2]] as never), "element 0 of the data is an array, not a number"],
     ["something else", () => tensor("abc" as never, [3]), "must be a typed array"],
   ])("refuses %s", (_, make, expected) => {
     expect(refusal(make)).toContain(expected);
@@ -87,7 +88,7 @@ describe("views", () => {
     ["transpose", () => counting(2, 3).transpose(0, 0), "must name each of the axes 0 to 1 once"],
     ["a position outside", () => counting(2, 3).slice(2), "axis 0 has 2 elements, none at 2"],
     ["a backward slice", () => counting(3).slice([2, 0, -1]), "a step of at least 1"],
-    ["too many ranges", () => counting(3).slice(0, 0), "only 1 axes"],
+    ["too many ranges", () => counting(3).slice(0, 0), "only 1 axis"],
     ["broadcast", () => counting(2).broadcastTo([3]), "equal or 1"],
     ["reshape", () => counting(2, 3).reshape([4]), "it has 4 elements, the tensor has 6"],
     ["reshape of a view", () => counting(2, 3).transpose().reshape([6]), "don’t lie one behind the other"],

@@ -107,7 +107,8 @@ export class Tensor<D extends Dtype = Dtype> implements Layout {
   slice(...ranges: SliceRange[]): Tensor<D> {
     const view = `slice(${ranges.map((range) => JSON.stringify(range)).join(", ")})`;
     const refuse = (why: string) => kernError("K0715", { view, why });
-    if (ranges.length > this.rank) throw refuse(`the tensor has only ${this.rank} axes`);
+    if (ranges.length > this.rank)
+      throw refuse(`the tensor has only ${this.rank} ${this.rank === 1 ? "axis" : "axes"}`);
     const shape: number[] = [];
     const strides: number[] = [];
     let offset = this.offset;
@@ -224,7 +225,7 @@ function hostTensor<D extends Dtype>(data: TypedArray, shape: readonly number[],
   const fits = data instanceof Class || (Class === Uint8Array && data instanceof Uint8ClampedArray);
   if (!fits)
     throw kernError("K0709", {
-      why: `${dtype} elements come in a ${(Class as unknown as { name: string }).name}, not in a ${data.constructor.name}`,
+      why: `${dtype} elements come as ${(Class as unknown as { name: string }).name}, not as ${data.constructor.name}`,
     });
   const expected = bytesOf(dtype, sizeOf(shape)) / Class.BYTES_PER_ELEMENT;
   if (data.length !== expected)
@@ -249,6 +250,17 @@ function convertArray(
     throw kernError("K0709", {
       why: `the shape [${shape.join(", ")}] needs ${sizeOf(shape)} elements, but the data has ${data.length}`,
     });
+  const other = data.findIndex((value) => !["number", "bigint", "boolean"].includes(typeof value));
+  if (other >= 0)
+    throw kernError(
+      "K0709",
+      { why: `element ${other} of the data is ${describeGiven(data[other])}, not a number` },
+      {
+        notes: Array.isArray(data[other])
+          ? ["its data is one row of numbers: `tensor(data.flat(), shape)`"]
+          : [],
+      },
+    );
   if (kind === "int" || kind === "uint")
     data.forEach((value, at) => {
       const exact = typeof value === "boolean" ? Number(value) : value;
