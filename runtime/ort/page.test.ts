@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { noChromium, openBuiltPage, webgpuArguments, type BuiltPage } from "../../testing/chromium.ts";
+import { watchedCopies } from "../../testing/page-copies.ts";
 import {
   branchingModelBytes,
   cutKernels,
@@ -20,18 +21,7 @@ import { createSession } from "kernc/ort";
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
 
-/** Calls that move elements of tensors, with their bytes. */
-const moved = [];
-const watch = (Class, name, bytes) => {
-  const before = Class.prototype[name];
-  Class.prototype[name] = function (...args) {
-    moved.push([name, bytes(this, args)]);
-    return before.apply(this, args);
-  };
-};
-watch(GPUQueue, "writeBuffer", (_, [, , data, , size]) => size ?? data.byteLength);
-watch(GPUCommandEncoder, "copyBufferToBuffer", (_, args) => args.at(-1));
-watch(GPUBuffer, "mapAsync", (buffer) => buffer.size);
+${watchedCopies}
 
 const device = await openDevice("webgpu");
 const wasm = await openDevice("wasm");

@@ -5,6 +5,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import { afterAll, describe, expect, test } from "vitest";
 import { create, globals } from "webgpu";
 import { compile } from "../../compiler/index.ts";
+import { cubes } from "../../testing/tfjs/cubes.ts";
 import { compareOps, opCases, plainResults } from "../../testing/tfjs/ops.ts";
 import { closeTestGpu, skipReason, testGpu } from "../../testing/webgpu.ts";
 import { registerKernels, registerOps } from "./index.ts";
@@ -38,17 +39,7 @@ describe.skipIf(typeof gpu === "string")(
 
     test("ops of users, with a gradient; none that has to be waited for", async () => {
       await tf.setBackend("webgpu");
-      const source = `
-@op("user::Cubed")
-kernel cubed(x: Tensor[f32, *S], out y: Tensor[f32, *S]):
-    for i in grid(*S):
-        y[*i] = x[*i] * x[*i] * x[*i]
-
-kernel cubed_gradient(x: Tensor[f32, *S], d_y: Tensor[f32, *S], out d_x: Tensor[f32, *S]):
-    for i in grid(*S):
-        d_x[*i] = 3 * x[*i] * x[*i] * d_y[*i]
-`;
-      const compiled = await compile(source, { target: "wgsl" });
+      const compiled = await compile(cubes, { target: "wgsl" });
       const { cubed } = await registerOps(tf, compiled, {
         backend: "webgpu",
         gradients: { cubed: "cubed_gradient" },
