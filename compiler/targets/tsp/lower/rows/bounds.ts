@@ -17,6 +17,7 @@ export const limit = 2_000_000;
 export const storesTogether = 4;
 
 export const tooLong = `more than ${fuel} iterations of loops in time`;
+export const tooManyRows = `more than ${limit} rows of 320 elements, of tensors, tables and steps between`;
 export const tooMany = `more than ${limit} rows to stream`;
 
 /**

@@ -7,6 +7,7 @@ import type { Buffer, Scalar } from "../../../../ir/ir.ts";
 import { lanes, type Side } from "../../machine/geometry.ts";
 import { widths, type TspType } from "../../machine/values.ts";
 import { Unfit, type Node } from "../dag.ts";
+import { limit, tooManyRows } from "./bounds.ts";
 import { tspType } from "../selection.ts";
 import type { Family, Region, Row, Space } from "./model.ts";
 
@@ -67,6 +68,7 @@ export class Families {
   /** Of tensors whose elements lie in several ways: which of them an element lies in. */
   private readonly owners = new Map<string, string[]>();
   private count = 0;
+  private made = 0;
 
   /** Rows that go through the vector unit side by side: each of so many in a row has slices of its own. */
   readonly abreast: number;
@@ -109,6 +111,8 @@ export class Families {
   }
 
   family(rows: readonly Row[], type: TspType, uniform: boolean): Family {
+    this.made += rows.length;
+    if (this.made > limit) throw new Unfit(tooManyRows);
     return { id: this.count++, rows, type, uniform };
   }
 
