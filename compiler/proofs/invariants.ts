@@ -5,7 +5,7 @@
 import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
 import type { Expr, ForStmt, WhileStmt } from "../ir/ir.ts";
 import { assignedIn, declaredIn } from "../ir/names.ts";
-import { blocksOf, someExpr, visitExpr, visitExprs, type Block } from "../ir/walk.ts";
+import { blocksOf, someExpr, visitBlock, visitExpr, visitExprs, type Block } from "../ir/walk.ts";
 import { attempt } from "../symbolic/integers.ts";
 import { condKey, ge, le, type Cond } from "../symbolic/cond.ts";
 import {
@@ -170,6 +170,13 @@ function comparedWith(
   };
   visitExprs(stmt.body, look);
   if (stmt.kind === "while") visitExpr(stmt.cond, look);
+  // `head = (head + 1) % N` compares with N as well as any condition does.
+  visitBlock(stmt.body, (each) => {
+    if (each.kind !== "assign" || !integers.includes(each.name) || each.value.kind !== "op") return;
+    const divisor = each.value.op === "mod" ? each.value.args[1]! : undefined;
+    if (divisor && settled(divisor))
+      found.set(each.name, [...(found.get(each.name) ?? []), terms.poly(divisor, entry)]);
+  });
   return found;
 }
 const comparisons = new Set<string>(["lt", "le", "gt", "ge", "eq", "ne"]);

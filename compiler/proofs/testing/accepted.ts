@@ -661,4 +661,14 @@ export const accepted: readonly [what: string, checksLeft: number, source: strin
         y[i] = t[q[i]] + t[s[i] + 8] << z[i] * 10 + t[s.get(i + 1) + 8] % 2
 `,
   ],
+  [
+    "a place in a ring that goes round by a remainder",
+    0,
+    `kernel ring(x: Tensor[i32, N], r: Tensor[i32, R], out y: Tensor[i32, N]) where R >= 1:
+    var head = 0
+    for i in range(N):
+        y[i] = x[i] + r[head]
+        head = (head + 1) % R
+`,
+  ],
 ];
