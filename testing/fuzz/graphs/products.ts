@@ -43,14 +43,17 @@ function windowOf(s: Sketch, sizes: readonly number[], dilates: boolean, ceil = 
       [0.4, 3],
     ]),
   );
-  const dilations = each(() => (dilates && s.dice.chance(0.2) ? 2 : 1));
-  const reach = kernel.map((size, at) => (size - 1) * dilations[at]! + 1);
   const auto = s.dice.weighted([
     [6, "NOTSET"],
     [1, "SAME_UPPER"],
     [1, "SAME_LOWER"],
     [1, "VALID"],
   ]);
+  // With sizes kept, the reference leaves dilations out or refuses them.
+  const spread = dilates && !auto.startsWith("SAME");
+  const dilations = each(() => (spread && s.dice.chance(0.2) ? 2 : 1));
+  const reach = kernel.map((size, at) => (size - 1) * dilations[at]! + 1);
+
   const side = () => kernel.map((size) => (auto === "NOTSET" ? s.dice.below(size) : 0));
   const [low, high] = [side(), side()];
   const out = sizes.map((size, at) => {
@@ -116,6 +119,8 @@ export const products: readonly Maker[] = [
       [1, undefined],
     ]);
     if (!c && s.version < 11) return;
+    // Of no products, the reference leaves `beta` out.
+    if (k === 0) return;
     const inputs = [a, b, ...(c ? [s.like("f32", c)] : [])];
     const attributes = {
       transA: ta,
