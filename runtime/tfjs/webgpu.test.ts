@@ -37,6 +37,25 @@ describe.skipIf(typeof gpu === "string")(
       registration.unregister();
     });
 
+    // The backend's own kernel binds a buffer of 0 bytes here, which WebGPU refuses together with all commands around it.
+    test("a product over no elements leaves the commands around it valid", async () => {
+      await tf.setBackend("webgpu");
+      const { device } = tf.backend() as unknown as { device: GPUDevice };
+      const errors: string[] = [];
+      const note = (event: Event) => errors.push((event as GPUUncapturedErrorEvent).error.message);
+      device.addEventListener("uncapturederror", note);
+      const registration = await registerKernels(tf, { backend: "webgpu" });
+      const before = tf.matMul(tf.tensor2d([1, 2], [1, 2]), tf.tensor2d([3, 4], [2, 1]));
+      const product = tf.matMul(tf.zeros([2, 0]), tf.zeros([0, 3]));
+      expect([...(await product.data())]).toEqual([0, 0, 0, 0, 0, 0]);
+      expect([...(await before.data())]).toEqual([11]);
+      await device.queue.onSubmittedWorkDone();
+      expect(errors).toEqual([]);
+      expect(registration.calls()["BatchMatMul"]!.kern).toBe(2);
+      device.removeEventListener("uncapturederror", note);
+      registration.unregister();
+    });
+
     test("ops of users, with a gradient; none that has to be waited for", async () => {
       await tf.setBackend("webgpu");
       const compiled = await compile(cubes, { target: "wgsl" });
