@@ -32,7 +32,8 @@ import {
 } from "./band.ts";
 import { CannotApply, openContext, valuesOf, type Context } from "./context.ts";
 import { LoopEmitter } from "./emitter.ts";
-import { Expansion, guardedBy } from "./expansion.ts";
+import { guardedBy } from "./beyond.ts";
+import { Expansion } from "./expansion.ts";
 import { Fitting } from "./fitting.ts";
 import { fuse } from "./fusion.ts";
 import { withoutDetour } from "./panel-dtype.ts";

@@ -3,9 +3,8 @@
 // all points: what comes before, the reduction's loops around the points, what comes behind. Unrolled and vectorized,
 // the array is a set of registers.
 
-import { isInteger, type Dtype } from "../../lang/dtypes.ts";
+import type { Dtype } from "../../lang/dtypes.ts";
 import { load } from "../ir/build.ts";
-import { isPartial } from "../ir/facts.ts";
 import { declaredIn, freeNames, namesIn } from "../ir/names.ts";
 import {
   int,
@@ -23,6 +22,7 @@ import { stepOf } from "../passes/expand-reductions.ts";
 import { and, compare } from "../passes/fold.ts";
 import type { Workspace } from "../passes/workspace.ts";
 import { isReduction, maskedTiles, reductionChain, type Axis, type Band, type Level } from "./band.ts";
+import { canRunBeyond, guardedBy, readsPanels, vanishes, withoutEnd } from "./beyond.ts";
 import {
   CannotApply,
   endOf,
@@ -241,21 +241,12 @@ export class Expansion {
     const { body } = reductionChain(reduce);
     return this.emitter.loops(own.slice(0, inside), cx, (inner) => {
       // Points beyond the end do no harm where all that they read is a panel's zeros.
-      const safe = canRunBeyond(body) && this.readsPanels(body, inner);
+      const safe = canRunBeyond(body) && readsPanels(body, inner);
       const open = safe ? inner.guarded.reduce(withoutEnd, { ...inner, guarded: [] }) : inner;
       const made = this.together(reduce, arrays, own.slice(inside), at, open, true);
       if (!made) refuseLanes(own);
       return made ?? [];
     });
-  }
-
-  private readsPanels(body: Block, cx: Context): boolean {
-    let all = true;
-    visitExprs(body, (part) => {
-      if (part.kind === "load" && !cx.panels.some((panel) => panel.padded && panel.replace(part, cx)))
-        all = false;
-    });
-    return all;
   }
 
   /** Loops of a sum that may run on to the end of a tile, since all that they read there are a panel's zeros. */
@@ -394,50 +385,7 @@ function refuseLanes(levels: readonly Level[]): void {
     throw new CannotApply("lanes of this reduction can't share the accumulator of a point");
 }
 
-/** The points of a tile along an axis, those beyond its end among them. */
-function withoutEnd(cx: Context, axis: Axis): Context {
-  const { hi: _end, ...open } = stateOf(cx, axis);
-  return withState(cx, open);
-}
-
 const nested = (tiles: readonly number[]): boolean =>
   tiles.every((size, at) => at === 0 || tiles[at - 1]! % size === 0);
 
-/** Whether what is yielded is a product of integers one of which is loaded from where each axis leads: 0 if that is 0. */
-function vanishes({ values }: YieldStmt, axes: readonly Axis[]): boolean {
-  const loadOf = (part: Expr | undefined): Expr | undefined =>
-    part?.kind === "op" && part.op === "convert"
-      ? loadOf(part.args[0])
-      : part?.kind === "load"
-        ? part
-        : undefined;
-  return values.every((value) => {
-    if (!isInteger(value.type.dtype) || value.kind !== "op" || value.op !== "mul") return false;
-    const names = value.args.map((factor) => namesIn(loadOf(factor) ?? int(0)));
-    return axes.every(({ loop }) => names.some((each) => each.has(loop.name)));
-  });
-}
-
 const isPlain = (block: Block): boolean => block.every((each) => each.kind === "let");
-
-/** Whether running a block for a point that doesn't exist does no harm, if its loads are switched off. */
-function canRunBeyond(block: Block): boolean {
-  if (!block.every((each) => each.kind === "let" || each.kind === "yield")) return false;
-  let total = true;
-  visitExprs(block, (part) => {
-    if (isPartial(part)) total = false;
-  });
-  return total;
-}
-
-/** A block that runs only for points that exist. */
-export function guardedBy(cx: Context, block: readonly Stmt[]): readonly Stmt[] {
-  if (cx.guarded.length === 0 || block.length === 0) return block;
-  const cond = cx.guarded
-    .map((axis) => {
-      const state = stateOf(cx, axis);
-      return compare("lt", state.value, endOf(state));
-    })
-    .reduce(and);
-  return [{ kind: "if", cond, then: block, orelse: [] }];
-}
