@@ -13,10 +13,13 @@ const whyNot = typeof gpu === "string" ? ` (skipped: ${gpu})` : "";
 afterAll(() => closeTestGpu());
 
 const source = `
-from std.bytes import product
+from std.bytes import product, row_product
 
 kernel products[A: Int, B: Int](a: Tensor[A, M, K], b: Tensor[B, N, K], out c: Tensor[i32, M, N]):
     product(a, b, c)
+
+kernel row[A: Int, B: Int](a: Tensor[A, 1, K], b: Tensor[B, N, K], out c: Tensor[i32, 1, N]):
+    row_product(a, b, c)
 `;
 const features = [[], [dotFeature]] as const;
 const signs = [
@@ -60,6 +63,8 @@ const shapes = [
   [64, 32, 64],
   [3, 20, 130],
   [2, 0, 3],
+  [1, 515, 3],
+  [1, 1032, 2],
 ] as const;
 
 it.skipIf(whyNot !== "").each(signs.map((each) => [each.join(" × "), each] as const))(
@@ -70,17 +75,19 @@ it.skipIf(whyNot !== "").each(signs.map((each) => [each.join(" × "), each] as c
     for (const given of features) {
       if (given.some((feature) => !gpu.features.includes(feature)))
         throw new Error(`no ${given.join()} here`);
-      const { products } = await gpu.load(await compiled(pair, given));
+      const { products, row } = await gpu.load(await compiled(pair, given));
       for (const [m, k, n] of shapes) {
         const [a, b] = [bytes(pair[0], m, k, 1), bytes(pair[1], n, k, 7)];
-        const { c } = await products!({ a: a.given, b: b.given });
         const wanted = Array.from({ length: m * n }, (_each, at) => {
           const [row, column] = [Math.floor(at / n) * k, (at % n) * k];
           let sum = 0;
           for (let each = 0; each < k; each++) sum += a.data[row + each]! * b.data[column + each]!;
           return sum;
         });
-        expect([...((await c!.data()) as Int32Array)], `${m} × ${k} × ${n}`).toEqual(wanted);
+        for (const kernel of m === 1 ? [products!, row!] : [products!]) {
+          const { c } = await kernel({ a: a.given, b: b.given });
+          expect([...((await c!.data()) as Int32Array)], `${m} × ${k} × ${n}`).toEqual(wanted);
+        }
       }
     }
   },
