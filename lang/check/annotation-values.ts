@@ -72,7 +72,7 @@ export function collectLoops(cx: Cx, stmt: Stmt, decorators: readonly Decorator[
         const lines = spans.map((one) => positionAt(one.file, one.start).line).toSorted((a, b) => a - b);
         place.report("K0504", { name, lines: lines.join(" and ") }, span, {
           related: spans.map((one) => ({ span: one, text: "a loop of this name" })),
-          fix: { text: "call one of the loops otherwise" },
+          fix: { text: "give one of the loops another name" },
         });
         return undefined;
       }

@@ -111,7 +111,8 @@ export class Builder {
 
   /** The same elements in another shape. */
   reshape(value: Value, shape: readonly number[]): Value {
-    if (sizeOf(shape) !== sizeOf(value.shape)) throw new ShapeConflict(`${shapeText(value.shape)} doesn’t have the elements of ${shapeText(shape)}`);
+    if (sizeOf(shape) !== sizeOf(value.shape))
+      throw new ShapeConflict(`${shapeText(value.shape)} doesn’t have the elements of ${shapeText(shape)}`);
     if (shape.length === value.shape.length && shape.every((dim, axis) => dim === value.shape[axis]))
       return value;
     const { dtype, fixed, integers } = value;
@@ -188,7 +189,8 @@ export class Builder {
     const fixed = made.inputs.every(({ value }) => value.fixed);
     for (const { dtype, shape } of results) {
       const why = shapeFault(shape, dtype);
-      if (why !== undefined) throw new ShapeConflict(`its result would have the shape ${shapeText(shape)}: ${why}`);
+      if (why !== undefined)
+        throw new ShapeConflict(`its result would have the shape ${shapeText(shape)}: ${why}`);
       outputs.push({ id: this.count++, dtype, shape: [...shape], step: made, fixed });
     }
     this.steps.push(made);
@@ -231,7 +233,8 @@ export function broadcast(shapes: readonly (readonly number[])[]): number[] {
     for (const shape of shapes) {
       const dim = shape[axis - rank + shape.length] ?? 1;
       if (dim === 1 || dim === size) continue;
-      if (size !== 1) throw new ShapeConflict(`the shapes ${shapes.map(shapeText).join(" and ")} don’t broadcast`);
+      if (size !== 1)
+        throw new ShapeConflict(`the shapes ${shapes.map(shapeText).join(" and ")} don’t broadcast`);
       size = dim;
     }
     return size;

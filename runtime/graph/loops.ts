@@ -144,7 +144,8 @@ function checkBody(node: GraphNode, body: Graph): void {
   const scanned = node.op === "Scan" ? Number(node.attributes["num_scan_inputs"] ?? 0) : 0;
   const states = node.op === "Scan" ? given - scanned : Math.max(given - 2, 0);
   const refuse = (why: string) => badNode(node, why);
-  if (states < 0 || scanned < 0) throw refuse(`its attribute \`num_scan_inputs\` is ${scanned}, of ${given} inputs`);
+  if (states < 0 || scanned < 0)
+    throw refuse(`its attribute \`num_scan_inputs\` is ${scanned}, of ${given} inputs`);
   const takes = node.op === "Scan" ? given : states + 2;
   if (body.inputs.length !== takes)
     throw refuse(`its body takes ${body.inputs.length} values, and is given ${takes}`);

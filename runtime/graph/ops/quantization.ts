@@ -18,13 +18,17 @@ function along(node: NodeContext, x: Value, given: Value): Value {
   if (sizeOf(given.shape) === 1 && given.shape.length <= 1) return b.reshape(given, []);
   const axis = node.axis(node.int("axis", 1), x.shape.length);
   const unfit = () =>
-    node.fail(`scales of the shape [${given.shape.join(", ")}] don’t fit [${x.shape.join(", ")}], axis ${axis}`);
+    node.fail(
+      `scales of the shape [${given.shape.join(", ")}] don’t fit [${x.shape.join(", ")}], axis ${axis}`,
+    );
   if (given.shape.length === 1 && given.shape[0] !== x.shape[axis]) unfit();
   if (given.shape.length === 1)
     return b.reshape(given, [given.shape[0]!, ...x.shape.slice(axis + 1).map(() => 1)]);
   // Blocks: each number serves `block` places of the axis.
   const block = node.int("block_size", 0) || Math.ceil(x.shape[axis]! / given.shape[axis]!);
-  const fits = given.shape.every((dim, at) => (at === axis ? dim * block >= x.shape[at]! : dim === x.shape[at]));
+  const fits = given.shape.every((dim, at) =>
+    at === axis ? dim * block >= x.shape[at]! : dim === x.shape[at],
+  );
   if (given.shape.length !== x.shape.length || !fits) unfit();
   const split = given.shape.flatMap((dim, at) => (at === axis ? [dim, 1] : [dim]));
   const spread = given.shape.flatMap((dim, at) => (at === axis ? [dim, block] : [dim]));
