@@ -3,7 +3,7 @@
 import type { Dtype } from "../../../lang/dtypes.ts";
 import { tensor } from "../../../runtime/index.ts";
 import type { PortSpec } from "../../onnx/models.ts";
-import { axisOf } from "./layout.ts";
+import { axisOf } from "./axes.ts";
 import { makers } from "./makers.ts";
 import type { Maker } from "./pointwise.ts";
 import { count, rounded, type Sketch, type Value } from "./sketch.ts";

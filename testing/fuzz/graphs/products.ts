@@ -26,6 +26,14 @@ function image(s: Sketch, dims: number, channels?: number): Value {
   });
 }
 
+/** How many axes of an image windows go over: mostly two. */
+const fewAxes = (s: Sketch): number =>
+  s.dice.weighted([
+    [2, 1],
+    [6, 2],
+    [1, 3],
+  ]);
+
 interface Window {
   readonly kernel: readonly number[];
   readonly out: readonly number[];
@@ -146,14 +154,7 @@ export const products: readonly Maker[] = [
     });
   },
   (s) => {
-    const x = image(
-      s,
-      s.dice.weighted([
-        [2, 1],
-        [6, 2],
-        [1, 3],
-      ]),
-    );
+    const x = image(s, fewAxes(s));
     const [n, c, ...sizes] = x.shape;
     const made = windowOf(s, sizes, true);
     if (!made) return;
@@ -162,14 +163,8 @@ export const products: readonly Maker[] = [
     const w = s.leaf("f32", [out, c! / groups, ...made.kernel]);
     const bias = s.dice.chance(0.5) ? [s.leaf("f32", [out])] : [];
     const shape = [n!, out, ...made.out];
-    const bits = x.bits + w.bits + more(count(w.shape.slice(1))) + 1;
     const attributes = { ...made.attributes, group: groups };
-    const [y] = s.emit(
-      "Conv",
-      [x, w, ...bias],
-      [["f32", shape, bits === rounded || s.dice.chance(1) ? rounded : bits]],
-      { attributes },
-    );
+    const [y] = s.emit("Conv", [x, w, ...bias], [["f32", shape, rounded]], { attributes });
     activations(s, y!);
   },
   (s) => {
@@ -198,14 +193,7 @@ export const products: readonly Maker[] = [
     });
   },
   (s) => {
-    const x = image(
-      s,
-      s.dice.weighted([
-        [2, 1],
-        [6, 2],
-        [1, 3],
-      ]),
-    );
+    const x = image(s, fewAxes(s));
     const [n, c, ...sizes] = x.shape;
     const maximum = s.dice.chance(0.5);
     const ceil = s.version >= 10 && s.dice.chance(0.3);

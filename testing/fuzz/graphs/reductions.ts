@@ -2,7 +2,7 @@
 
 import type { Dtype } from "../../../lang/dtypes.ts";
 import { tensor } from "../../../runtime/index.ts";
-import { axisOf } from "./layout.ts";
+import { axisOf } from "./axes.ts";
 import type { Maker } from "./pointwise.ts";
 import { count, isExact, rounded, type Sketch, type Value } from "./sketch.ts";
 
