@@ -2,11 +2,9 @@
 // part needs only what parts before it compute, so nodes are put where they can run together: each as early as it can, and a part ends
 // where the kind changes. The graphs of branches and loops are cut in the same way.
 
-import { create, fromBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import {
   ModelProtoSchema,
-  NodeProtoSchema,
-  ValueInfoProtoSchema,
   type GraphProto,
   type ModelProto,
   type NodeProto,
@@ -63,8 +61,6 @@ function cutGraph(model: ModelProto, graph: GraphProto, isOurs: IsOurs, around: 
   ]);
   const inputs = graph.input.map(({ name }) => name);
   const given = new Set([...around.values, ...inputs]);
-  const isBody = around.values.size > 0 || around.weights.size > 0;
-  if (isBody) outputsByNodes(graph);
   const holdsOurs = (node: NodeProto): boolean =>
     graphsOf(node).some((inner) => inner.node.some((each) => isOurs(each) || holdsOurs(each)));
   const kindOf = (node: NodeProto): Part["kind"] =>
@@ -88,19 +84,6 @@ function cutGraph(model: ModelProto, graph: GraphProto, isOurs: IsOurs, around: 
 
 /** Whose graphs are run one part after the other. */
 const cuttable: ReadonlySet<string> = new Set(["If", "Loop"]);
-
-/** A body may give what it was given, or a weight, or one value twice: a node for each, so that every result is a value of its own. */
-function outputsByNodes(graph: GraphProto): void {
-  const made = new Set(graph.node.flatMap(({ output }) => output));
-  graph.output = graph.output.map((port) => {
-    if (made.delete(port.name)) return port;
-    const name = `${port.name} as output ${graph.node.length}`;
-    graph.node.push(
-      create(NodeProtoSchema, { name, opType: "Identity", input: [port.name], output: [name] }),
-    );
-    return create(ValueInfoProtoSchema, { ...port, name });
-  });
-}
 
 function decoded(bytes: Uint8Array): ModelProto {
   try {

@@ -61,7 +61,11 @@ export class Sequence {
 
   /** What is known of an output of the graph. */
   typeOf(output: number): ValueType | undefined {
-    return this.types.get(this.cut.graph.output[output]?.name ?? "");
+    const { graph, weights } = this.cut;
+    const name = graph.output[output]?.name ?? "";
+    const weight = weights.get(name);
+    const dtype = weight && dtypeOfNumber(weight.dataType);
+    return dtype ? { dtype, shape: weight.dims.map(Number) } : this.types.get(name);
   }
 
   /** Computes the graph's outputs into `values`, which has what the parts need. Those that were there stay; of what is made on the way, nothing. */
@@ -124,13 +128,22 @@ export async function loadSequence(
   const loaded: LoadedPart[] = [];
   const ended = lastUses(cut);
   try {
+    await uploadWeights(
+      cut.graph.output.map(({ name }) => name),
+      cut,
+      context,
+    );
     for (const [at, part] of cut.parts.entries()) {
       const last = ended.get(at) ?? [];
+      if (part.kind !== "ort")
+        await uploadWeights(
+          part.nodes.flatMap(({ input }) => input),
+          cut,
+          context,
+        );
       if (part.kind === "kern") {
-        await uploadWeights(part, cut, context);
         loaded.push({ part, kernels: nodesOf(part, cut, context.kernelsOf, types), last });
       } else if (part.kind === "control") {
-        await uploadWeights(part, cut, context);
         const control: ControlNode[] = [];
         loaded.push({ part, control, last });
         for (const node of part.nodes) {
@@ -151,13 +164,13 @@ export async function loadSequence(
   return new Sequence(cut, loaded, context, types);
 }
 
-/** Weights that a part's nodes read themselves, each once. */
+/** Weights that kernels read, or that a graph hands on, each once. */
 async function uploadWeights(
-  { nodes }: Part,
+  names: readonly string[],
   cut: CutModel,
   { options: { device, externalData = {} }, weights }: Context,
 ): Promise<void> {
-  for (const name of nodes.flatMap(({ input }) => input))
+  for (const name of names)
     if (cut.weights.has(name) && !weights.has(name))
       weights.set(name, { kern: await device.upload(tensorOf(cut.weights.get(name)!, externalData)) });
 }

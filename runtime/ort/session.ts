@@ -7,7 +7,7 @@ import { kernError } from "../error.ts";
 import { missingOp } from "../graph/custom.ts";
 import { modelError } from "../graph/error.ts";
 import { normalDomain } from "../onnx/import.ts";
-import { tensorOf, type ExternalData } from "../onnx/tensors.ts";
+import type { ExternalData } from "../onnx/tensors.ts";
 import { registeredName, userKernels } from "../ops/node-call.ts";
 import { ops, type OpRegistry } from "../ops/registry.ts";
 import { cutModel, type CutModel } from "./cut.ts";
@@ -134,7 +134,7 @@ export class Session {
  */
 export async function createSession(bytes: Uint8Array, options: SessionOptions): Promise<Session> {
   checkOptions(bytes, options);
-  const { ort, device, registry = ops, externalData = {}, outputs = "cpu" } = options;
+  const { ort, device, registry = ops, outputs = "cpu" } = options;
   const kernelsOf = ({ domain, opType }: NodeProto) =>
     userKernels(registry, registeredName(normalDomain(domain), opType), device);
   const cut = cutModel(bytes, (node) => kernelsOf(node).length > 0);
@@ -142,9 +142,6 @@ export async function createSession(bytes: Uint8Array, options: SessionOptions):
   const handover = new Handover(ort, device);
   const weights = new Map<string, Handed>();
   const sequence = await loadSequence(cut, { options, kernelsOf, handover, weights }, new Map());
-  for (const { name } of cut.graph.output)
-    if (cut.weights.has(name))
-      weights.set(name, { kern: await device.upload(tensorOf(cut.weights.get(name)!, externalData)) });
   handover.take();
   return new Session(sequence, handover, weights, outputs === "gpu-buffer");
 }
