@@ -7,7 +7,7 @@ import { tensor, type Tensor } from "../tensor/tensor.ts";
 import { dataOf, type Value as Element } from "../tensor/values.ts";
 import type { DeviceName } from "../device.ts";
 import { lastOf, lastOperands, lastOrder, sameImage } from "./channels.ts";
-import type { CallStep, Import, Input, KernelCode, MapOp, Step, Value } from "./program.ts";
+import type { CallStep, Import, Input, Joined, KernelCode, MapOp, Step, Value } from "./program.ts";
 
 /** A step before its outputs are made. */
 type Unfinished<S extends Step = Step> = S extends Step ? Omit<S, "outputs" | "origin"> : never;
@@ -33,6 +33,8 @@ export type WhenIntegers = "always" | "faster";
 export class Builder {
   /** By the name of the node. */
   readonly notes = new Map<string, Way>();
+  /** What nodes show that compute nothing, since it is a part of what was joined, by the name of the node. */
+  readonly shown = new Map<string, Value>();
   /** In the order built; each after the steps whose outputs it takes. */
   readonly steps: Step[] = [];
   /** The node being built. */
@@ -119,9 +121,21 @@ export class Builder {
     const made: Value = { id: this.count++, dtype, shape: [...shape], fixed, alias: value };
     if (integers?.axis === undefined && integers)
       made.integers = { ...integers, q: this.reshape(integers.q, shape) };
+    if (value.joined) made.joined = this.reshapeParts(value.joined, value.shape, shape);
     if (value.last && sameImage(value.shape, shape))
       made.last = this.reshape(value.last, [shape[0]!, ...shape.slice(2), shape[1]!]);
     return made;
+  }
+
+  /** The parts of a join in another shape, where the axes up to the one of the join stay as they are. */
+  private reshapeParts(
+    { axis, parts }: Joined,
+    from: readonly number[],
+    to: readonly number[],
+  ): Joined | undefined {
+    if (from.slice(0, axis + 1).some((dim, at) => dim !== to[at])) return undefined;
+    const shapeOf = ({ shape }: Value) => [...shape.slice(0, axis + 1), ...to.slice(axis + 1)];
+    return { axis, parts: parts.map((part) => this.reshape(part, shapeOf(part))) };
   }
 
   /** The elements that a layout shows, copied into row-major order; the value itself if they lie so already. */

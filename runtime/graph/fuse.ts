@@ -111,7 +111,8 @@ class Fusion {
     if (reader?.kind !== "map" || others.length > 0 || this.wanted.has(step.outputs[0]!)) return;
     // What the map reads besides may depend on another output of this kernel, which would then need itself.
     const besides = reader.inputs.filter(({ value }) => rootOf(value) !== step.outputs[0]!);
-    if (step.outputs.length > 1 && besides.some(({ value }) => !value.fixed)) return;
+    const read = step.outputs.slice(1).some((output) => this.readers(output).length > 0);
+    if (read && besides.some(({ value }) => !value.fixed)) return;
     const made = withEpilogue(step, reader);
     if (!made) return;
     // The result keeps its shape; its elements are those of the kernel's output.

@@ -29,10 +29,18 @@ export interface Value {
   name?: string;
   /** The same elements with axis 1, the channels, behind the others, where something computes them in that order. */
   last?: Value;
+  /** What it was joined of along an axis: who wants one part reads that. */
+  joined?: Joined;
   /** What its elements were rounded from, where a node quantized them. */
   rounded?: Rounded;
   /** The integers that its elements stand for, where a node dequantized them: products and convolutions take these. */
   integers?: Integers;
+}
+
+/** Values one behind the other along an axis. */
+export interface Joined {
+  readonly axis: number;
+  readonly parts: readonly Value[];
 }
 
 /** What integers were rounded from: x / scale + zero. */

@@ -241,6 +241,7 @@ export class GraphRunner {
       [...exports.values()],
       stage.values.values(),
       stage.rewritten,
+      stage.builder.shown,
       this.context,
     );
     for (const value of exports.values()) if (value.fixed) await this.context.folder.evaluate(value);

@@ -96,11 +96,13 @@ export class LoadedStage {
     /** Values that the model has names for. */
     named: Iterable<Value>,
     rewritten: readonly Rewritten[],
+    /** By node: what it shows without computing it. */
+    shown: ReadonlyMap<string, Value>,
     context: StageContext,
   ): Promise<LoadedStage> {
     const { sites, folder } = context;
     const live = liveSteps(all, wanted);
-    const nodes = computing(all, live, rewritten);
+    const nodes = computing(all, live, rewritten, shown);
     const intermediates = bytesMadeBy(nodes, named);
     const steps = context.fusion ? fuse(live, wanted) : live;
     for (const step of steps)
@@ -248,16 +250,22 @@ function placed(arena: Tensor, { dtype, shape }: Value, byteOffset: number): Ten
   return new Tensor(arena.storage, dtype, { shape, strides: contiguousStrides(shape), offset });
 }
 
-/** Names of the nodes of the model that these steps are for: those that were computed by others count as well. */
+/** Names of the nodes of the model that these steps are for: those that were computed by others, or needn't be, count as well. */
 function computing(
   all: readonly Step[],
   live: readonly Step[],
   rewritten: readonly Rewritten[],
+  shown: ReadonlyMap<string, Value>,
 ): ReadonlySet<string> {
   const varying = new Set(
     all.flatMap(({ outputs, origin }) => (outputs.some(({ fixed }) => !fixed) ? [origin] : [])),
   );
   const nodes = new Set(live.map(({ origin }) => origin));
+  const made = new Set(live);
+  for (const [name, value] of shown) {
+    const { step } = rootOf(value);
+    if (step && made.has(step)) nodes.add(name);
+  }
   for (const { replaced } of rewritten)
     if (nodes.has(replaced[0]!.name)) for (const { name } of replaced) if (varying.has(name)) nodes.add(name);
   return nodes;

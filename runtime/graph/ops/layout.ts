@@ -107,6 +107,12 @@ export interface Range {
 export function part(node: NodeContext, x: Value, ranges: readonly Range[]): Value {
   const strides = contiguousStrides(x.shape);
   const shape = ranges.map(({ count }) => count);
+  const inner = partOfJoin(x, ranges);
+  if (inner) {
+    const shown = part(node, ...inner);
+    node.b.shown.set(node.node.name, shown);
+    return shown;
+  }
   if (sizeOf(shape) === 0) return node.b.literal(x.dtype, [], shape);
   const backwards = ranges.flatMap(({ step, count }, axis) => (step < 0 && count > 1 ? [axis] : []));
   const first = ranges.map(({ start, step, count }) => (step < 0 ? start + (count - 1) * step : start));
@@ -116,6 +122,22 @@ export function part(node: NodeContext, x: Value, ranges: readonly Range[]): Val
     offset: first.reduce((sum, start, axis) => sum + start * strides[axis]!, 0),
   };
   return backwards.reduce((value, axis) => reversed(node, value, axis), node.b.view(x, view));
+}
+
+/** Where all that is asked for lies in one of the values that another was joined of: that one, and the places in it. */
+function partOfJoin(x: Value, ranges: readonly Range[]): [Value, Range[]] | undefined {
+  if (!x.joined) return undefined;
+  const { axis, parts } = x.joined;
+  const { start, step, count } = ranges[axis]!;
+  const end = start + (count - 1) * step;
+  let first = 0;
+  for (const each of parts) {
+    const size = each.shape[axis]!;
+    if (count > 0 && Math.min(start, end) >= first && Math.max(start, end) < first + size)
+      return [each, ranges.map((range, at) => (at === axis ? { start: start - first, step, count } : range))];
+    first += size;
+  }
+  return undefined;
 }
 
 /** The elements along one axis in the opposite order. */
@@ -214,7 +236,9 @@ export function concatenate(node: NodeContext, values: readonly Value[], axis: n
     ),
     [{ dtype, shape: [before, total(parts), ...(behind.length === 0 ? [] : [after])] }],
   );
-  return b.reshape(y!, shapeOf(values));
+  const joined = b.reshape(y!, shapeOf(values));
+  joined.joined = { axis, parts };
+  return joined;
 }
 
 const split: Build = async (node) => {

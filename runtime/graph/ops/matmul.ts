@@ -76,7 +76,12 @@ const few = { rows: 3, unpackedRows: 8, columns: 4 } as const;
  * The library's way to the product of an [m, k] by a [k, n] matrix that suits its shape; the second may be wanted turned. Weights are turned
  * once, so that a few rows read them as few long streams, at the rate at which memory gives them.
  */
-function wayOf(node: NodeContext, m: number, n: number, right: Value): { kernel: string; turned: boolean } {
+export function wayOf(
+  node: NodeContext,
+  m: number,
+  n: number,
+  right: Value,
+): { kernel: string; turned: boolean } {
   if (node.b.target === "wasm") {
     if (m <= few.rows && n > few.columns && right.fixed)
       return { kernel: "matmul_few_rows_turned", turned: true };

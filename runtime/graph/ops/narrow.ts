@@ -4,7 +4,9 @@
 
 import { isFloating } from "../builder.ts";
 import type { Value } from "../program.ts";
+import { concatenate } from "./layout.ts";
 import { product } from "./matmul.ts";
+import { productOfMirrored } from "./mirrored.ts";
 import type { NodeContext } from "./node.ts";
 import { convolutionSettings, type Window } from "./window.ts";
 
@@ -69,8 +71,9 @@ function asProduct(node: NodeContext, x: Value, w: Value, window: Window): Value
   if (w.fixed && channels === 1 && !padded) {
     const view = { shape: [...out, channels, r, q], strides: [...step, ...tap], offset: 0 };
     const rows = b.reshape(b.view(x, view), [places, depth]);
-    const y = product(node, rows, b.transpose(matrix, [1, 0]));
-    return b.reshape(b.transpose(y, [1, 0]), [1, features, ...out]);
+    const parts = productOfMirrored(node, rows, matrix) ?? [product(node, rows, b.transpose(matrix, [1, 0]))];
+    const images = parts.map((y) => b.reshape(b.transpose(y, [1, 0]), [1, y.shape[1]!, ...out]));
+    return concatenate(node, images, 1);
   }
   const view = { shape: [channels, r, q, ...out], strides: [...tap, ...step], offset: 0 };
   const y = product(node, matrix, seen ?? b.reshape(b.view(x, view), [depth, places]));
