@@ -129,8 +129,10 @@ export class GraphRunner {
     for (;;) {
       const { stage, loaded, inputs, exports, next } = planned;
       await loaded.run(new Map([...inputs].map(([name, value]) => [value, tensors.get(name)!])), listener);
-      for (const [name, value] of exports)
-        tensors.set(name, value.fixed ? value.constant! : loaded.placeOf(value));
+      for (const [name, value] of exports) {
+        const place = value.fixed ? value.constant! : loaded.placeOf(value);
+        tensors.set(name, place instanceof Promise ? await place : place);
+      }
       if (stage.waiting.length === 0) return this.results(tensors);
       const parts: string[] = [];
       for (const name of stage.demanded) {

@@ -188,13 +188,13 @@ export class LoadedStage {
     return moved;
   }
 
-  /** Where a value's elements are after a run. */
-  placeOf(value: Value): Tensor {
+  /** Where a value's elements are after a run. What was given with strides is copied: nobody else knows them. */
+  placeOf(value: Value): Tensor | Promise<Tensor> {
     const root = rootOf(value);
     const whole = this.places.get(root) ?? this.given.get(root);
     if (!whole) return internalError("graph", `the value ${value.name ?? value.id} has no place`);
     const { shape } = value;
-    if (!whole.isContiguous) return whole.reshape(shape);
+    if (!whole.isContiguous) return whole.contiguous().then((copy) => copy.reshape(shape));
     return new Tensor(whole.storage, whole.dtype, {
       shape,
       strides: contiguousStrides(shape),

@@ -137,8 +137,18 @@ export class Model {
     }));
   }
 
+  /** Throws K1006 unless these are inputs that `run` takes: by name, dtype, and sizes that agree. */
+  check(inputs: Tensors): void {
+    this.checked(inputs);
+  }
+
   private checked(inputs: Tensors): Map<string, Tensor> {
     const given = new Map<string, Tensor>();
+    const unknown = Object.keys(inputs).find((name) => !this.graph.inputs.some((port) => port.name === name));
+    if (unknown !== undefined) {
+      const known = this.inputs.map(({ name }) => `\`${name}\``).join(", ");
+      throw modelError("K1006", { input: unknown, known: known === "" ? "none" : known });
+    }
     const sizes = new Map<string, number>();
     for (const port of this.graph.inputs) {
       const tensor = inputs[port.name];
@@ -152,13 +162,6 @@ export class Model {
       if (tensor.dtype !== port.dtype || !fits(port.shape, tensor.shape, sizes)) throw refuse(`a ${tensor}`);
       given.set(port.name, tensor);
     }
-    const unknown = Object.keys(inputs).find((name) => !this.graph.inputs.some((port) => port.name === name));
-    if (unknown !== undefined)
-      throw modelError("K1006", {
-        input: unknown,
-        expected: `no such thing; its inputs are ${this.inputs.map(({ name }) => `\`${name}\``).join(", ")},`,
-        given: `a ${inputs[unknown]}`,
-      });
     return given;
   }
 }

@@ -221,6 +221,35 @@ test("calls at the same time wait for each other", async () => {
     expect(await values(y)).toEqual(Array.from({ length: at + 1 }, (_, n) => n + 1));
 });
 
+test("inputs with strides are read by later stages, and given back, as they are", async () => {
+  const model = await load({
+    inputs: [["x", "f32", 2, 3]],
+    outputs: [
+      ["y", "f32", "n", 3],
+      ["x", "f32", 2, 3],
+    ],
+    nodes: [
+      { op: "NonZero", inputs: ["x"], outputs: ["places"] },
+      {
+        op: "Split",
+        inputs: ["places"],
+        outputs: ["rows", "columns"],
+        attributes: { num_outputs: 2, axis: 0 },
+      },
+      { op: "Squeeze", inputs: ["rows", "first"], outputs: ["r"] },
+      { op: "Gather", inputs: ["x", "r"], outputs: ["y"] },
+    ],
+    constants: { first: i64(0) },
+  });
+  const turned = tensor([0, 1, 0, 0, 5, 0], [3, 2]).transpose();
+  const { x, y } = await model.run({ x: turned });
+  expect(await values(x)).toEqual([0, 0, 5, 1, 0, 0]);
+  expect(await values(y)).toEqual([0, 0, 5, 1, 0, 0]);
+  await expect(model.run({ x: turned, z: turned })).rejects.toThrow(
+    /K1006: the model has no input `z`; it takes `x`/,
+  );
+});
+
 test("what a file claims is checked before it is believed", async () => {
   const whole = modelBytes({
     inputs: [["x", "f32", 4]],

@@ -17,7 +17,7 @@ import { outerNames } from "../graph/graph.ts";
 import { importOnnx, normalDomain } from "../onnx/import.ts";
 import { numberOf, tensorOf, type ExternalData } from "../onnx/tensors.ts";
 import { bytesOf, type HostStorage } from "../tensor/storage.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { tensor, type Tensor } from "../tensor/tensor.ts";
 
 /** What a new node's attribute may be: whole numbers are integers. */
 export type AttributeValue = number | readonly number[];
@@ -30,6 +30,9 @@ export class ModelEdit {
   private readonly external: ExternalData;
   private readonly weights = new Map<string, TensorProto>();
   private readonly taken = new Set<string>();
+  /** By a value's name, the node that passes it on. */
+  private readonly passing = new Map<string, NodeProto>();
+  private readonly passed = new Map<string, Tensor | undefined>();
 
   /** Checks the model as `loadModel` does: what can't be read isn't edited. */
   constructor(bytes: Uint8Array, external: ExternalData = {}) {
@@ -43,11 +46,20 @@ export class ModelEdit {
     this.model = fromBinary(ModelProtoSchema, bytes);
     this.graph = this.model.graph!;
     this.external = external;
+    if (this.model.irVersion < 4n) {
+      // Before version 4 of the format all weights are listed as inputs, and none may be replaced; from then on that says that a caller may.
+      const weights = new Set(this.graph.initializer.map(({ name }) => name));
+      this.graph.input = this.graph.input.filter(({ name }) => !weights.has(name));
+      this.model.irVersion = 4n;
+    }
     for (const each of this.graph.initializer) this.weights.set(each.name, each);
     for (const { opType, attribute, output } of this.graph.node) {
       const value = opType === "Constant" ? attribute.find(({ name }) => name === "value")?.t : undefined;
       if (value && output[0] !== undefined) this.weights.set(output[0], value);
     }
+    for (const node of this.graph.node)
+      if (normalDomain(node.domain) === "" && passingOn.has(node.opType))
+        this.passing.set(node.output[0]!, node);
     // Nodes without a name are called what the importer calls them.
     for (const [at, node] of this.graph.node.entries()) node.name ||= `${node.opType}_${at}`;
     for (const { name, input, output } of this.graph.node)
@@ -61,11 +73,27 @@ export class ModelEdit {
     return Number(own?.version ?? 0);
   }
 
-  /** A constant of the model, unless a caller may replace it. */
+  /** A constant of the model, unless a caller may replace it; one that nodes only pass on, in another order or shape, too. */
   constant(name: string): Tensor | undefined {
     const proto = this.weights.get(name);
-    if (!proto || this.graph.input.some((port) => port.name === name)) return undefined;
-    return tensorOf(proto, this.external);
+    if (proto) return this.isReplaceable(name) ? undefined : tensorOf(proto, this.external);
+    const node = this.passing.get(name);
+    if (!node) return undefined;
+    if (!this.passed.has(name)) {
+      const value = this.constant(node.input[0]!);
+      this.passed.set(name, value && passedOn(node, value, this.constant(node.input[1] ?? "")));
+    }
+    return this.passed.get(name);
+  }
+
+  /** Whether a node only passes its first input's elements on. */
+  passesOn(node: NodeProto): boolean {
+    return this.passing.get(node.output[0]!) === node;
+  }
+
+  /** Whether a weight is an input of the model, too, which a caller may give. */
+  isReplaceable(name: string): boolean {
+    return this.weights.has(name) && this.graph.input.some((port) => port.name === name);
   }
 
   /** A name that nothing has yet. */
@@ -133,12 +161,19 @@ export class ModelEdit {
 
   /** The model's bytes with these nodes; constants that nothing uses any more are left out. */
   bytes(nodes: readonly NodeProto[]): Uint8Array {
-    const used = new Set([...this.usedInside, ...nodes.flatMap(({ input }) => input)]);
-    for (const { name } of this.graph.output) used.add(name);
-    for (const { name } of this.graph.input) used.add(name);
-    this.graph.node = nodes.filter(
-      ({ opType, output }) => opType !== "Constant" || output.some((name) => used.has(name)),
-    );
+    let [kept, count] = [nodes, NaN];
+    let used = new Set<string>();
+    // What passed a weight on may be left without a reader, and then what passed it on before that.
+    while (kept.length !== count) {
+      count = kept.length;
+      used = new Set([...this.usedInside, ...kept.flatMap(({ input }) => input)]);
+      for (const { name } of [...this.graph.output, ...this.graph.input]) used.add(name);
+      kept = kept.filter(
+        ({ opType, output }) =>
+          !(opType === "Constant" || passingOn.has(opType)) || output.some((name) => used.has(name)),
+      );
+    }
+    this.graph.node = [...kept];
     this.graph.initializer = this.graph.initializer.filter(({ name }) => used.has(name));
     for (const proto of this.graph.initializer)
       if (proto.externalData.length > 0) {
@@ -150,6 +185,26 @@ export class ModelEdit {
     this.graph.valueInfo = this.graph.valueInfo.filter(({ name }) => this.taken.has(name));
     return toBinary(ModelProtoSchema, this.model);
   }
+}
+
+/** Operators that give their first input's elements, in another order or shape. */
+const passingOn: ReadonlySet<string> = new Set(["Identity", "Transpose", "Reshape"]);
+
+/** What such a node makes of a constant; undefined where that isn't known here. */
+function passedOn(node: NodeProto, value: Tensor, sizes: Tensor | undefined): Tensor | undefined {
+  if (node.opType === "Identity") return value;
+  if (value.dtype !== "f32") return undefined;
+  if (node.opType === "Transpose") {
+    const turned = value.transpose(...(intsOf(node, "perm") ?? []));
+    return tensor(turned.dataSync() as Float32Array, [...turned.shape]);
+  }
+  if (sizes?.dtype !== "i64") return undefined;
+  const given = Array.from(sizes.dataSync() as BigInt64Array, Number);
+  if (intOf(node, "allowzero", 0) !== 0 && given.includes(0)) return undefined;
+  const kept = given.map((size, axis) => (size === 0 ? (value.shape[axis] ?? 1) : size));
+  const known = kept.filter((size) => size >= 0).reduce((size, each) => size * each, 1);
+  const shape = kept.map((size) => (size < 0 ? value.size / known : size));
+  return shape.reduce((size, each) => size * each, 1) === value.size ? value.reshape(shape) : undefined;
 }
 
 /** The same model, which gives these values too. */

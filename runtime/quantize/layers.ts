@@ -122,13 +122,18 @@ function product(node: NodeProto, w: Tensor, context: LayerContext): Made | Refu
     const nodes = [...before.nodes, ...weightNodes, edit.rewired(node, inputs)];
     return { nodes, weights, bits: 8, floats, bytes: bytesFor(weights) };
   }
-  const scales = gemm ? [floatOf(node, "alpha", 1), floatOf(node, "beta", 1)] : [1, 1];
-  if (scales[0] !== 1 || (scales[1] !== 1 && bias !== ""))
-    return { why: "its result is scaled (alpha, beta)" };
-  const matrix = turned ? transposed(w) : w;
+  const [alpha, beta] = gemm ? [floatOf(node, "alpha", 1), floatOf(node, "beta", 1)] : [1, 1];
+  const given = turned ? transposed(w) : w;
+  const matrix = alpha === 1 ? given : times(given, alpha);
   const [k, n] = matrix.shape as [number, number];
   const plain = bias === "" ? node.output[0]! : edit.fresh(`${node.output[0]}_product`);
-  const rest = bias === "" ? [] : [edit.node("Add", `${node.name}_bias`, [plain, bias], [node.output[0]!])];
+  const rest: NodeProto[] = [];
+  if (bias !== "") {
+    const factor = beta === 1 ? "" : edit.weight(`${node.name}_beta`, tensor(Float32Array.of(beta), []));
+    const addend = factor === "" ? bias : edit.fresh(`${bias}_scaled`);
+    if (factor !== "") rest.push(edit.node("Mul", `${node.name}_scaled_bias`, [bias, factor], [addend]));
+    rest.push(edit.node("Add", `${node.name}_bias`, [plain, addend], [node.output[0]!]));
+  }
   if (block > 0) {
     const weights = fourBits(matrix, block);
     const inputs = [
@@ -200,6 +205,8 @@ function activation(
 ): { readonly nodes: readonly NodeProto[]; readonly name: string; readonly scale: number } | Refusal {
   const range = ranges.get(x);
   if (!range) return { why: `nothing is known of the range of \`${x}\`` };
+  if (!(range.high > range.low))
+    return { why: `\`${x}\` is zero in all samples, which says nothing of its range` };
   const { scale, zero } = stepsOf(range);
   const known = quantized.get(x);
   if (known) return { nodes: [], name: known[0]!, scale };
@@ -311,6 +318,12 @@ function dequantizedBias(
     made,
   ];
 }
+
+const times = (w: Tensor, factor: number): Tensor =>
+  tensor(
+    floatsOf(w).map((x) => x * factor),
+    [...w.shape],
+  );
 
 const shapeTensor = (shape: readonly number[]): Tensor =>
   tensor(BigInt64Array.from(shape.map(BigInt)), [shape.length]);

@@ -1,5 +1,7 @@
 // Models quantized in each way: small, valid, near what they were, and the same to onnxruntime.
 
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema } from "onnx-buf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { modelBytes, type ModelSpec } from "../../testing/onnx/models.ts";
 import { openReference } from "../../testing/onnx/reference.ts";
@@ -215,6 +217,94 @@ test("layers that are slower on integers take activations as they are", () => {
   expect(chosen({ ...range, shape: [1, 128, 1, 1] })).toEqual([true, true]);
   // Nothing is known of the shapes.
   expect(chosen({ low: -1, high: 1 })).toEqual([false, false]);
+});
+
+test("weights that nodes pass on, and products that are scaled, in a file of an early version", async () => {
+  const weights = { e: floats([24, 16], 41), r: floats([160], 42), b: floats([10], 43) };
+  const spec: ModelSpec = {
+    version: 11,
+    inputs: [
+      ["x", "f32", 3, 16],
+      ...Object.entries(weights).map(([name, w]) => [name, "f32", ...w.shape] as const),
+    ],
+    outputs: [["y", "f32", 3, 10]],
+    nodes: [
+      { op: "Identity", inputs: ["e"], outputs: ["same"] },
+      { op: "Transpose", inputs: ["same"], outputs: ["t"] },
+      { op: "MatMul", inputs: ["x", "t"], outputs: ["h"] },
+      { op: "MatMul", inputs: ["h", "e"], outputs: ["i"] },
+      { op: "Reshape", inputs: ["r", "sizes"], outputs: ["g"] },
+      {
+        op: "Gemm",
+        inputs: ["i", "g", "b"],
+        outputs: ["y"],
+        attributes: { transB: 1, alpha: 0.5, beta: { float: 2 } },
+      },
+    ],
+    constants: { ...weights, sizes: tensor(BigInt64Array.of(-1n, 16n), [2]) },
+  };
+  const message = fromBinary(ModelProtoSchema, modelBytes(spec));
+  message.irVersion = 3n;
+  const bytes = toBinary(ModelProtoSchema, message);
+  const x = floats([3, 16], 44);
+  const plain = await (await loadModel(bytes, { device })).run({ x });
+  const ranges = await rangesOf(bytes, activationsOf(bytes), [{ x }], { device });
+  const options: QuantizeOptions[] = [
+    { activations: "static", ranges, integers: "always" },
+    { activations: "dynamic" },
+    { activations: "none", bits: 4 },
+  ];
+  for (const each of options) {
+    const made = quantizeModel(bytes, each);
+    expect([made.layers.length, made.left.length]).toEqual([3, 0]);
+    const graph = fromBinary(ModelProtoSchema, made.bytes).graph!;
+    expect(graph.input.map(({ name }) => name)).toEqual(["x"]);
+    expect(graph.node.map(({ opType }) => opType)).not.toContain("Transpose");
+    const { y } = await (await loadModel(made.bytes, { device })).run({ x });
+    const reference = await openReference(made.bytes);
+    expect(await quality(y!, plain["y"]!)).toBeGreaterThan(each.bits === 4 ? 15 : 32);
+    expect(await quality(y!, (await reference.run({ x }))["y"]!)).toBeGreaterThan(80);
+    await reference.close();
+  }
+});
+
+test("what can't be quantized is left, and why is told", async () => {
+  const spec = (w: Tensor, more: Partial<ModelSpec> = {}): Uint8Array =>
+    modelBytes({
+      inputs: [["x", "f32", 1, 32]],
+      outputs: [["y", "f32", 1, 32]],
+      nodes: [{ op: "MatMul", name: "mix", inputs: ["x", "w"], outputs: ["y"] }],
+      constants: { w },
+      ...more,
+    });
+  const w = floats([32, 32], 51);
+  const dynamic = { activations: "dynamic" } as const;
+  const open = spec(w, {
+    inputs: [
+      ["x", "f32", 1, 32],
+      ["w", "f32", 32, 32],
+    ],
+  });
+  expect(() => quantizeModel(open, dynamic)).toThrow(/`mix` is left, since a caller may replace its weights/);
+  const wild = spec(tensor(new Float32Array(1024).fill(NaN, 7, 8), [32, 32]));
+  expect(() => quantizeModel(wild, dynamic)).toThrow(/not all finite/);
+  const bytes = spec(w);
+  const small = quantizeModel(bytes, dynamic).bytes;
+  expect(() => quantizeModel(small, dynamic)).toThrow(/quantized already \(MatMulInteger/);
+  const ranges = (x: Tensor) => rangesOf(bytes, ["x"], [{ x }], { device });
+  await expect(ranges(tensor(new Float32Array(32).fill(NaN, 3, 4), [1, 32]))).rejects.toThrow(
+    /`x` isn’t finite/,
+  );
+  const zeros = await ranges(tensor(new Float32Array(32), [1, 32]));
+  const always = { activations: "static", integers: "always" } as const;
+  expect(() => quantizeModel(bytes, { ...always, ranges: zeros })).toThrow(/`x` is zero in all samples/);
+  const both: ModelSpec["nodes"] = [
+    { op: "MatMul", inputs: ["x", "w"], outputs: ["h"] },
+    { op: "MatMul", inputs: ["w", "t"], outputs: ["y"] },
+    { op: "Transpose", inputs: ["h"], outputs: ["t"] },
+  ];
+  const { left } = quantizeModel(spec(w, { nodes: both }), dynamic);
+  expect(left.map(({ why }) => why)).toEqual(["its weights stand where activations do"]);
 });
 
 test("nodes to be kept are, and nothing to do is told", () => {

@@ -2,15 +2,18 @@
 // ranges of activations are known, by MatMulInteger and ConvInteger where they are measured while the model runs, by MatMulNBits for
 // weights of four bits.
 
-import type { NodeProto } from "onnx-buf";
+import type { GraphProto, NodeProto, TensorProto } from "onnx-buf";
+import { dtypeInfo } from "../../lang/dtypes.ts";
 import { modelError } from "../graph/error.ts";
-import type { ExternalData } from "../onnx/tensors.ts";
+import { normalDomain } from "../onnx/import.ts";
+import { dtypeOfNumber, type ExternalData } from "../onnx/tensors.ts";
 import type { WhenIntegers } from "../graph/builder.ts";
 import { ModelEdit } from "./edit.ts";
 import { layers, type Activations } from "./layers.ts";
 import { foldNormalizations } from "./normalizations.ts";
 import { raise } from "./raise.ts";
 import type { Ranges } from "./ranges.ts";
+import { floatsOf } from "./weights.ts";
 
 export interface QuantizeOptions {
   /** Bits of a weight; 8 if nothing is said. 4 is for matrix products: convolutions stay as they are. */
@@ -62,13 +65,16 @@ export function activationsOf(
 ): string[] {
   const edit = new ModelEdit(bytes, externalData);
   const names = edit.graph.node.flatMap((node) => {
-    const row = node.domain === "" ? layers[node.opType] : undefined;
+    const row = layerOf(node);
     const weights =
       row?.weight === 1 && !keep.has(node.name) ? edit.constant(node.input[1] ?? "") : undefined;
     return weights?.dtype === "f32" ? [node.input[0]!] : [];
   });
   return [...new Set(names)];
 }
+
+const layerOf = (node: NodeProto): (typeof layers)[string] | undefined =>
+  normalDomain(node.domain) === "" ? layers[node.opType] : undefined;
 
 /** Quantizes a model. Throws K1007 if nothing of it can be. */
 export function quantizeModel(bytes: Uint8Array, options: QuantizeOptions): Quantized {
@@ -87,16 +93,21 @@ export function quantizeModel(bytes: Uint8Array, options: QuantizeOptions): Quan
   const done: QuantizedLayer[] = [];
   const left: { node: string; op: string; why: string }[] = [];
   const quantize = (node: NodeProto): readonly NodeProto[] => {
-    const row = node.domain === "" || node.domain === "ai.onnx" ? layers[node.opType] : undefined;
-    if (!row) return [node];
-    const weights = edit.constant(node.input[row.weight] ?? "");
-    if (weights?.dtype !== "f32") return [node];
     const { opType: op, name } = node;
-    const made = keep.has(name) ? { why: "it is to be kept" } : row.build(node, weights, context);
-    if ("why" in made) {
-      left.push({ node: name, op, why: made.why });
+    const leave = (why: string): readonly NodeProto[] => {
+      left.push({ node: name, op, why });
       return [node];
+    };
+    const row = layerOf(node);
+    const weights = row && edit.constant(node.input[row.weight] ?? "");
+    if (!row || weights?.dtype !== "f32") {
+      const why = whyLeft(edit, node, row?.weight);
+      return why === undefined ? [node] : leave(why);
     }
+    if (keep.has(name)) return leave("it is to be kept");
+    if (!floatsOf(weights).every(Number.isFinite)) return leave("its weights are not all finite");
+    const made = row.build(node, weights, context);
+    if ("why" in made) return leave(made.why);
     done.push({
       node: name,
       op,
@@ -112,10 +123,51 @@ export function quantizeModel(bytes: Uint8Array, options: QuantizeOptions): Quan
   };
   const nodes = foldNormalizations(edit).flatMap(quantize);
   if (done.length === 0) {
-    const why = left[0]
-      ? `${left[0].op} \`${left[0].node}\` is left, since ${left[0].why}`
-      : "no node has weights of f32";
-    throw modelError("K1007", { why });
+    const before = nodes.find(({ opType }) => quantizedAlready.test(opType));
+    const [first] = left;
+    const reasons = [
+      ...(before ? [`it is quantized already (${before.opType} \`${before.name}\`)`] : []),
+      ...(first ? [`${first.op} \`${first.node}\` is left, since ${first.why}`] : []),
+    ];
+    throw modelError("K1007", { why: reasons.join(", and ") || "no node has weights of f32" });
   }
   return { bytes: edit.bytes(nodes), layers: done, left };
+}
+
+/** Operators of models that were quantized before. */
+const quantizedAlready = /^(?:DequantizeLinear|MatMulNBits|QLinear.*|.*Integer|DynamicQuantizeMatMul)$/;
+
+/** Whether a graph inside a node has weights of its own. */
+const hasWeights = ({ initializer, node }: GraphProto): boolean =>
+  initializer.some(isLarge) ||
+  node.some(({ attribute }) => attribute.some(({ g, t }) => (g && hasWeights(g)) || (t && isLarge(t))));
+
+const isLarge = ({ dataType, dims }: TensorProto): boolean => {
+  const dtype = dtypeOfNumber(dataType);
+  return (
+    dtype !== undefined &&
+    dtypeInfo(dtype).kind === "float" &&
+    dims.reduce((size, dim) => size * Number(dim), 1) >= fewElements
+  );
+};
+
+/** Fewer elements than this are no weights whose bytes count. */
+const fewElements = 1024;
+
+/** Why a node's weights aren't quantized, if it has any; `weight` is the input where they stand, if the operator has a quantized form. */
+function whyLeft(edit: ModelEdit, node: NodeProto, weight: number | undefined): string | undefined {
+  if (edit.passesOn(node) || quantizedAlready.test(node.opType)) return undefined;
+  if (node.attribute.some(({ g }) => g && hasWeights(g))) return "it has weights inside a graph of its own";
+  if (weight !== undefined) {
+    const name = node.input[weight] ?? "";
+    if (edit.isReplaceable(name))
+      return `a caller may replace its weights, since \`${name}\` is an input, too`;
+  }
+  for (const name of node.input) {
+    const value = edit.constant(name);
+    if (!value || value.size < fewElements || dtypeInfo(value.dtype).kind !== "float") continue;
+    if (value.dtype !== "f32") return `its weights are ${value.dtype}`;
+    return weight === undefined ? "it has no quantized form" : "its weights stand where activations do";
+  }
+  return undefined;
 }

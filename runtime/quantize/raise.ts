@@ -10,7 +10,7 @@ import { floatOf, type ModelEdit } from "./edit.ts";
 const target = 11;
 
 /** Operators that mean something else since 10 or 11, or whose inputs depend on more than attributes. */
-const changed: ReadonlySet<string> = new Set(["Upsample", "Resize", "TopK", "Scan", "Loop", "If"]);
+const changed: ReadonlySet<string> = new Set(["Upsample", "Resize", "TopK", "Scan", "Loop", "If", "Scatter"]);
 
 /** Attributes that became inputs: by operator, the first input that they are. */
 const moved: Readonly<Record<string, readonly ((node: NodeProto) => Tensor | undefined)[]>> = {

@@ -34,7 +34,7 @@ const filled = 16;
 /** Levels between the least and the largest 8-bit number. */
 const levels = 255;
 
-/** Runs the model on samples and gives the range of each of the named values. */
+/** Runs the model on samples and gives the range of each of the named values that had elements. Throws K1001 where one isn't finite. */
 export async function rangesOf(
   bytes: Uint8Array,
   names: readonly string[],
@@ -42,20 +42,26 @@ export async function rangesOf(
   { device, method = "minmax", externalData }: CalibrationOptions,
 ): Promise<Ranges> {
   const model = await loadModel(withOutputs(bytes, names), { device, externalData });
-  const seen = new Map(names.map((name) => [name, { low: 0, high: 0, shape: [] as readonly number[] }]));
+  const seen = new Map<string, { low: number; high: number; shape: readonly number[] }>();
   await visit(async (name, data, shape) => {
-    const range = seen.get(name)!;
+    // A sample without elements shows nothing.
+    if (data.length === 0) return;
+    const range = seen.get(name) ?? { low: 0, high: 0, shape };
+    seen.set(name, range);
     range.shape = shape;
+    let finite = true;
     for (const x of data) {
       if (x < range.low) range.low = x;
-      if (x > range.high) range.high = x;
+      else if (x > range.high) range.high = x;
+      else if (Number.isNaN(x)) finite = false;
     }
-    if (!Number.isFinite(range.low - range.high))
+    if (!finite || !Number.isFinite(range.low - range.high))
       throw badModel(`its value \`${name}\` isn’t finite on a sample, so that it has no range`);
   });
   if (method === "minmax") return seen;
-  const histograms = new Map(names.map((name) => [name, new Float64Array(bins)]));
+  const histograms = new Map([...seen.keys()].map((name) => [name, new Float64Array(bins)]));
   await visit(async (name, data) => {
+    if (data.length === 0) return;
     const { low, high } = seen.get(name)!;
     const histogram = histograms.get(name)!;
     if (high > low)
@@ -64,7 +70,7 @@ export async function rangesOf(
   });
   const rangeOf = method === "mse" ? leastError : leastDivergence;
   return new Map(
-    names.map((name) => [name, { ...seen.get(name)!, ...rangeOf(histograms.get(name)!, seen.get(name)!) }]),
+    [...seen].map(([name, range]) => [name, { ...range, ...rangeOf(histograms.get(name)!, range) }]),
   );
 
   async function visit(

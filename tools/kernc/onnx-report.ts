@@ -5,6 +5,7 @@ import { Tensor } from "../../runtime/tensor/tensor.ts";
 import type { Way } from "../../runtime/graph/builder.ts";
 import { opName, subgraphs, type Graph } from "../../runtime/graph/graph.ts";
 import { portText, type Model } from "../../runtime/onnx/model.ts";
+import { sizeText } from "./quantizing/report.ts";
 import type { Colors } from "./terminal.ts";
 
 /** The whole report; with inputs, of a run on them too. */
@@ -56,7 +57,7 @@ function weightLine(graph: Graph): string {
     ),
   ]);
   const bytes = all.reduce((sum, { size, dtype }) => sum + (size * dtypeInfo(dtype).bits) / 8, 0);
-  return `${all.length} weights, ${(bytes / 2 ** 20).toFixed(2)} MiB`;
+  return `${all.length} weights, ${sizeText(bytes)}`;
 }
 
 /** Branches and bodies of loops, and those inside them. */
@@ -70,10 +71,10 @@ async function runLines(model: Model, inputs: Record<string, Tensor>): Promise<s
     await model.statistics();
   const share = intermediates === 0 ? 0 : (100 * arena) / intermediates;
   return [
-    `${launches} kernels are launched for ${nodes} nodes that compute, ${kernels} different ones`,
+    `${launches} ${launches === 1 ? "kernel is" : "kernels are"} launched for ${nodes} ${nodes === 1 ? "node that computes" : "nodes that compute"}, ${kernels} different`,
     ...Object.entries(rewrites).map(([name, count]) => `  recognised: ${name} × ${count}`),
-    `${(arena / 2 ** 20).toFixed(2)} MiB for intermediates, ${share.toFixed(0)} % of their sum`,
-    `${(weights / 2 ** 20).toFixed(2)} MiB of weights on the device`,
+    `${sizeText(arena)} for intermediates, ${share.toFixed(0)} % of their sum`,
+    `${sizeText(weights)} of weights on the device`,
     ...wayLines(model.graph, ways),
   ];
 }

@@ -1,9 +1,11 @@
 // `kernc onnx` from arguments to files: what it prints, and what it refuses.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema, TensorProto_DataLocation } from "onnx-buf";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readNpy, tensor, writeNpy, type Tensor } from "../../runtime/index.ts";
 import type { HostStorage } from "../../runtime/tensor/storage.ts";
@@ -42,7 +44,7 @@ test("a run writes results, by fused kernels", async () => {
   expect(y.shape).toEqual([2, 3]);
   const shown = await kernc("onnx", "inspect", model, ...inputs);
   expect(shown.out).toContain("x: Tensor[f32, n, 3]");
-  expect(shown.out).toContain("1 kernels are launched");
+  expect(shown.out).toContain("1 kernel is launched");
 });
 
 test("mistakes are told, and leave what was there", async () => {
@@ -84,7 +86,7 @@ test(
     writeFileSync(labels, await writeNpy(tensor(Int32Array.of(0), [1])));
     const calibrate = ["--calibrate", samples];
     const floats = await kernc("onnx", "quantize", model, ...calibrate, "--out", join(folder, "floats.onnx"));
-    expect(floats.out).toContain("0 of them multiply integers");
+    expect(floats.out).toContain("of these multiply integers: 0");
     const integers = ["--integers", "always"];
     const given = [...calibrate, ...integers, "--labels", labels];
     const done = await kernc("onnx", "quantize", model, ...given, "--out", small);
@@ -101,6 +103,16 @@ test(
     expect(sweep.out).toMatch(/f32[^]*int8 static[^]*int8 dynamic[^]*int4/);
     expect(readFileSync(picture, "utf8")).toMatch(/<svg [^]*<circle [^]*int8 static on wasm/);
     const out = ["--out", small];
+    const [outside, link] = [join(folder, "outside.onnx"), join(folder, "link.onnx")];
+    writeFileSync(outside, withExternalWeights(readFileSync(model), "w.bin"));
+    writeFileSync(join(folder, "w.bin"), new Uint8Array(36));
+    symlinkSync(outside, link);
+    const far = join(folder, "far.npy");
+    const parts = join(folder, "parts.npy");
+    const stranger = join(folder, "stranger.npz");
+    writeFileSync(far, await writeNpy(tensor(Int32Array.of(3), [1])));
+    writeFileSync(parts, await writeNpy(tensor([0.5])));
+    writeFileSync(stranger, npz({ x: tensor([1, 2, 3], [1, 3]), s: tensor([2], []), z: tensor([1]) }));
     const cases: [string[], number, RegExp][] = [
       [[model, ...out], 2, /ranges of activations/],
       [[model, "--out", model, "--dynamic"], 2, /replace the model/],
@@ -112,6 +124,12 @@ test(
       [[model, "--keep", "MatMul_0", "--dynamic", ...out], 1, /K1007/],
       [[model, "--in", "x=random(f32, 2, 4)", "--in", "s=1", ...out], 1, /K1006/],
       [[model, "--dynamic", "--out", join(folder, "no", "small.onnx")], 1, /K0802/],
+      [[model, "--dynamic", "--target", "webgpu", ...out], 2, /--target is for run and inspect/],
+      [[outside, "--dynamic", "--out", join(folder, "w.bin")], 2, /holds weights of the model/],
+      [[outside, "--dynamic", "--out", link], 2, /replace the model/],
+      [[model, ...calibrate, "--labels", far, ...out], 1, /K0807.*3 classes, and a label is 3/],
+      [[model, ...calibrate, "--labels", parts, ...out], 1, /K0807.*one of these is 0.5/],
+      [[model, "--calibrate", stranger, ...out], 1, /stranger.npz: the model has no input `z`/],
     ];
     for (const [args, code, text] of cases) {
       const refused = await kernc("onnx", "quantize", ...args);
@@ -122,6 +140,17 @@ test(
     expect(readFileSync(small)).toEqual(before);
   },
 );
+
+/** The model with its weights in a file beside it, which the test writes. */
+function withExternalWeights(bytes: Uint8Array, location: string): Uint8Array {
+  const message = fromBinary(ModelProtoSchema, bytes);
+  for (const each of message.graph!.initializer) {
+    each.rawData = new Uint8Array(0);
+    each.dataLocation = TensorProto_DataLocation.EXTERNAL;
+    each.externalData = [{ $typeName: "onnx.StringStringEntryProto", key: "location", value: location }];
+  }
+  return toBinary(ModelProtoSchema, message);
+}
 
 /** A zip archive of .npy files, deflated. */
 function npz(arrays: Readonly<Record<string, Tensor>>): Uint8Array {

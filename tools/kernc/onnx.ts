@@ -20,6 +20,22 @@ import type { Terminal } from "./terminal.ts";
 
 const actions = ["run", "inspect", "quantize"] as const;
 
+/** Options that not all of it takes. */
+const only: Readonly<Record<string, readonly (typeof actions)[number][]>> = {
+  ...Object.fromEntries(
+    ["bits", "dynamic", "calibrate", "method", "block", "keep", "labels", "sweep"].map((option) => [
+      option,
+      ["quantize"],
+    ]),
+  ),
+  out: ["run", "quantize"],
+  time: ["run"],
+  picture: ["inspect"],
+  ...Object.fromEntries(
+    ["target", "threads", "cache", "fusion"].map((option) => [option, ["run", "inspect"]]),
+  ),
+};
+
 export const onnx: Command = {
   name: "onnx",
   usage: "run|inspect|quantize MODEL [--in NAME=VALUE…] [--out NAME=PATH…]",
@@ -79,13 +95,15 @@ export const onnx: Command = {
     const threads = wholeNumber("threads", given.get("threads") ?? "1", 1, 64);
     const fusion = oneOf("fusion", given.get("fusion") ?? "on", ["on", "off"] as const) === "on";
     const integers = oneOf("integers", given.get("integers") ?? "faster", ["faster", "always"] as const);
+    for (const [option, where] of Object.entries(only))
+      if (given.has(option) && !where.includes(wanted))
+        throw new UsageError(`--${option} is for ${where.join(" and ")}, not for ${wanted}`);
     for (const spec of given.all("in")) namedValue("in", spec);
     if (wanted === "quantize") {
       const { quantize } = await import("./quantizing/command.ts");
       return quantize(path, given, (model) => readTensors(given, model), terminal);
     }
     const drawn = given.get("picture");
-    if (drawn !== undefined && wanted !== "inspect") throw new UsageError("--picture is for inspect");
     const outputs = planOutputs(given.all("out"));
     const device = await openDevice(target, { threads });
     try {

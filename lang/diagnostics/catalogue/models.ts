@@ -43,11 +43,13 @@ can be the first.`,
 model's folder, and the file must be as long as the tensor needs. In a page, or from bytes, give the files by name:
 \`loadModel(bytes, { device, externalData: { "weights.bin": bytes } })\`.`,
   }),
-  K1006: entry<{ input: string; expected: string; given: string }>({
+  K1006: entry<{ input: string; expected: string; given: string } | { input: string; known: string }>({
     severity: "error",
     name: "model-input",
-    message: ({ input, expected, given }) =>
-      `the model’s input \`${input}\` takes ${expected}, but was given ${given}`,
+    message: (params) =>
+      "known" in params
+        ? `the model has no input \`${params.input}\`; it takes ${params.known}`
+        : `the model’s input \`${params.input}\` takes ${params.expected}, but was given ${params.given}`,
     explain: `\`model.inputs\` lists names, dtypes and shapes; sizes that the model leaves open have a name or are null there, and
 inputs that share a name must agree.`,
   }),
@@ -56,7 +58,8 @@ inputs that share a name must agree.`,
     name: "nothing-to-quantize",
     message: ({ why }) => `nothing of the model can be quantized: ${why}`,
     explain: `Quantization makes small integers of constant weights of f32: those of Conv, MatMul, Gemm and Gather in the model's main graph.
-Weights that the model computes, of other dtypes, or that a caller may give are left as they are, and so are convolutions with
-\`--bits 4\`. A model in which nothing is left to do was perhaps quantized before.`,
+Weights that are transposed, reshaped or passed on by nodes count as constant. Weights that the model computes otherwise, of other dtypes, that
+aren't finite, or that a caller may give (inputs of the model with a default) are left as they are, and so are convolutions with \`--bits 4\`. A model in
+which nothing is left to do was perhaps quantized before.`,
   }),
 };

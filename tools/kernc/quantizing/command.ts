@@ -1,6 +1,6 @@
 // `kernc onnx quantize`: a smaller model, and what that costs. Everything is computed and checked before a file is written.
 
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { openDevice, readNpy, valuesOf, type Device } from "../../../runtime/index.ts";
 import type { ExternalData } from "../../../runtime/onnx/tensors.ts";
@@ -43,7 +43,7 @@ export async function quantize(
   const [out] = outs;
   if (outs.length > 1 || (out === undefined && picture === undefined))
     throw new UsageError("name one file for the result: --out SMALL.onnx");
-  if (out !== undefined && resolve(out) === resolve(path))
+  if (out !== undefined && isSame(out, path))
     throw new UsageError("the result would replace the model; give --out another name");
   const options = {
     bits: Number(oneOf("bits", given.get("bits") ?? "8", ["4", "8"])) as 4 | 8,
@@ -60,6 +60,9 @@ export async function quantize(
   const externalData: Record<string, Uint8Array> = {};
   for (const location of onnx.externalFiles(bytes)) {
     const file = join(dirname(path), location);
+    for (const made of [out, picture])
+      if (made !== undefined && isSame(made, file))
+        throw new UsageError(`${made} holds weights of the model; give the result another name`);
     if (existsSync(file)) externalData[location] = readBytes(file);
   }
   const request: Request = { path, bytes, externalData, ...options };
@@ -127,5 +130,18 @@ async function readLabels(
   if (path === undefined) return undefined;
   if (samples.length === 0) throw new UsageError("--labels are of samples: give --calibrate too");
   const labels = await readNpy(readBytes(path));
-  return { path, classes: (await valuesOf(labels)).map(Number) };
+  const classes = (await valuesOf(labels)).map(Number);
+  const wrong = classes.find((each) => !Number.isInteger(each) || each < 0);
+  if (wrong !== undefined)
+    throw mistake("K0807", {
+      input: path,
+      why: `a label is the number of a class, and one of these is ${wrong}`,
+    });
+  return { path, classes };
+}
+
+/** Whether two paths are one file, by whatever names. */
+function isSame(a: string, b: string): boolean {
+  const real = (path: string) => (existsSync(path) ? realpathSync(path) : resolve(path));
+  return real(a) === real(b);
 }

@@ -52,6 +52,13 @@ export async function compare(
       });
       sums.set(name, sum);
     }
+    const width = a[first!.name]!.shape.at(-1) ?? 1;
+    const beyond = labels?.classes.find((each) => each >= width);
+    if (labels && beyond !== undefined)
+      throw mistake("K0807", {
+        input: labels.path,
+        why: `the first output, \`${first!.name}\`, has ${width} classes, and a label is ${beyond}`,
+      });
     classes[0].push(...(await classesOf(a[first!.name]!)));
     classes[1].push(...(await classesOf(b[first!.name]!)));
   }

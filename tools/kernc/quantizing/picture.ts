@@ -1,7 +1,7 @@
 // The picture of a sweep: milliseconds to the right, quality upwards, the area of a disc is the model's bytes. Up and to the left is
 // better, smaller is better. Disc and ring are the same model on two targets.
 
-import { decibel, percent } from "./report.ts";
+import { decibel, percent, sizeText } from "./report.ts";
 import type { Point } from "./sweep.ts";
 
 const size = { width: 860, height: 536, left: 76, right: 230, top: 100, bottom: 62 } as const;
@@ -50,7 +50,7 @@ export function picture(points: readonly Point[], labelled: boolean): string {
         const style = solid
           ? `fill="${colour}" fill-opacity="0.75"`
           : `fill="none" stroke="${colour}" stroke-width="3"`;
-        const title = `${name} on ${target}: ${time.toFixed(2)} ms, ${(bytes / 2 ** 20).toFixed(2)} MiB, ${shown(quality)}`;
+        const title = `${name} on ${target}: ${time.toFixed(2)} ms, ${sizeText(bytes)}, ${shown(quality)}`;
         return `<circle cx="${f(x(time))}" cy="${f(y(quality))}" r="${radius}" ${style}><title>${title}</title></circle>`;
       }),
     );
@@ -60,7 +60,7 @@ export function picture(points: readonly Point[], labelled: boolean): string {
     return [
       `<circle cx="${left}" cy="${top}" r="7" fill="${colours[at % colours.length]}" fill-opacity="0.75"/>`,
       text(left + 16, top + 4, "start", name, "bold"),
-      text(left + 16, top + 20, "start", `${(bytes / 2 ** 20).toFixed(2)} MiB, ${shown(quality)}`),
+      text(left + 16, top + 20, "start", `${sizeText(bytes)}, ${shown(quality)}`),
     ];
   });
   const kinds =

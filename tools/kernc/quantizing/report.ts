@@ -6,7 +6,7 @@ import type { Figures } from "./compare.ts";
 import type { Request } from "./command.ts";
 
 export function report(
-  { bytes }: Pick<Request, "bytes">,
+  request: Pick<Request, "bytes" | "externalData">,
   made: Quantized,
   figures: Figures | undefined,
   colors: Colors,
@@ -31,9 +31,9 @@ export function report(
     ...aligned([head, ...rows]).map((line, at) => (at === 0 ? colors.dim(line) : line)),
     "",
     ...[...reasons].map(([why, count]) => `left as they are: ${count} × ${why}`),
-    `weights of ${made.layers.length} nodes: ${ratio(before, after)}`,
-    `${made.layers.filter(({ floats }) => !floats).length} of them multiply integers`,
-    `the whole file: ${ratio(bytes.byteLength, made.bytes.byteLength)}`,
+    `weights of ${made.layers.length} ${made.layers.length === 1 ? "node" : "nodes"}: ${ratio(before, after)}`,
+    `of these multiply integers: ${made.layers.filter(({ floats }) => !floats).length}`,
+    `the whole ${Object.keys(request.externalData).length > 0 ? "model, with weights beside it" : "file"}: ${ratio(bytesWith(request), made.bytes.byteLength)}`,
     ...(figures ? [`outputs: ${decibel(figures.outputs)} signal to noise`] : []),
     ...(figures?.accuracy
       ? [`right classes: ${percent(figures.accuracy.before)} before, ${percent(figures.accuracy.after)} now`]
@@ -52,6 +52,16 @@ export function aligned(rows: readonly (readonly string[])[]): string[] {
       .trimEnd(),
   );
 }
+
+/** `2.81 MiB`, `640 B` */
+export const sizeText = (bytes: number): string => {
+  if (bytes < 1024) return `${bytes} B`;
+  return bytes < 2 ** 20 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(2)} MiB`;
+};
+
+/** Bytes of a model with what it keeps in files beside it. */
+export const bytesWith = ({ bytes, externalData }: Pick<Request, "bytes" | "externalData">): number =>
+  Object.values(externalData).reduce((total, each) => total + each.byteLength, bytes.byteLength);
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 const kilobytes = (bytes: number): string => (bytes / 1024).toFixed(1);

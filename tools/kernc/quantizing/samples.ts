@@ -27,7 +27,8 @@ function filesOf(path: string): string[] {
   return files.toSorted().map((name) => join(path, name));
 }
 
-async function sampleOf(path: string, { inputs }: Model): Promise<Tensors> {
+async function sampleOf(path: string, model: Model): Promise<Tensors> {
+  const { inputs } = model;
   const bytes = readBytes(path);
   if (!known.test(path))
     throw mistake("K0807", { input: path, why: "a sample is a .npy, .npz or .safetensors file" });
@@ -39,9 +40,13 @@ async function sampleOf(path: string, { inputs }: Model): Promise<Tensors> {
           input: path,
           why: `the model has ${inputs.length} inputs, and a .npy file holds one array; use .npz`,
         });
-      return { [only.name]: await readNpy(bytes) };
+      const sample = { [only.name]: await readNpy(bytes) };
+      model.check(sample);
+      return sample;
     }
-    return path.endsWith(".npz") ? await readNpz(path, bytes) : await readTensors(bytes);
+    const sample = path.endsWith(".npz") ? await readNpz(path, bytes) : await readTensors(bytes);
+    model.check(sample);
+    return sample;
   } catch (error) {
     if (!(error instanceof KernError)) throw error;
     throw new DiagnosticError({ ...error.diagnostic, message: `${path}: ${error.diagnostic.message}` });

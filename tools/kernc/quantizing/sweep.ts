@@ -11,7 +11,7 @@ import type { Terminal } from "../terminal.ts";
 import { quantized, type Request } from "./command.ts";
 import { compare, type Labels } from "./compare.ts";
 import { picture } from "./picture.ts";
-import { aligned, decibel, percent } from "./report.ts";
+import { aligned, bytesWith, decibel, percent, sizeText } from "./report.ts";
 
 /** A way to quantize, measured. */
 export interface Point {
@@ -68,7 +68,7 @@ export async function sweep(
   }
   const points = [...models].map(([name, bytes]) => ({
     name,
-    bytes: bytes.byteLength,
+    bytes: name === "f32" ? bytesWith(request) : bytes.byteLength,
     quality: quality.get(name)!,
     times: times.get(name) ?? new Map<string, number>(),
   }));
@@ -121,7 +121,7 @@ function table(points: readonly Point[], labelled: boolean): string {
   const rows = points.map(({ name, bytes, quality, times }) => [
     name,
     "",
-    `${(bytes / 2 ** 20).toFixed(2)} MiB`,
+    sizeText(bytes),
     `${((100 * bytes) / whole.bytes).toFixed(1)} %`,
     ...targets.flatMap((target) => {
       const own = times.get(target);
