@@ -71,7 +71,7 @@ export interface Device {
   /** A copy of a tensor in the device's memory, for use in many calls. */
   upload(tensor: Tensor): Promise<Tensor>;
   /** Copies elements into a tensor of the same size in the device's memory, both without gaps; absent where a new upload does as well. */
-  write?(target: Tensor, source: Tensor): Promise<void>;
+  write?(target: Tensor, source: Tensor): Promise<void> | void;
   /** Waits until every call made so far is done; absent where calls are done when they resolve. */
   finish?(): Promise<void>;
   /** Ends the device; its tensors can't be read any more. */

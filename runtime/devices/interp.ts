@@ -9,7 +9,7 @@ import { loadKernels } from "../load.ts";
 import { compilationOf, type CompiledSource, type KernelSource } from "../source.ts";
 import { copyElements } from "../tensor/copy.ts";
 import { contiguousStrides, layoutEnd, sizeOf } from "../tensor/layout.ts";
-import { bytesOf, HostStorage, viewAs } from "../tensor/storage.ts";
+import { bytesIn, bytesOf, HostStorage, viewAs } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkTensor, tensor } from "../tensor/tensor.ts";
 
@@ -34,7 +34,7 @@ export async function openInterpDevice(options: InterpretOptions = {}): Promise<
         const result = outcome.results[param.name]!;
         const data = result.data;
         if (!given) return [[param.name, tensor(data, layout.shape, param.dtype)]];
-        const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+        const bytes = bytesIn(data);
         const flat = { shape: given.shape, strides: contiguousStrides(given.shape), offset: 0 };
         copyElements(given.dtype, bytes, flat, (given.storage as HostStorage).bytes, given);
         return [[param.name, given]];

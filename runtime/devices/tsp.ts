@@ -1,6 +1,7 @@
 // The simulated TSP as a device: a call lowers the kernel for its sizes and scalars, checks the program, and runs it in the
 // simulator. Like the interpreter it comes with the compiler, and runs what `compile()` returns.
 
+import { bytesIn } from "../tensor/storage.ts";
 import type { IrKernel } from "../../compiler/ir/ir.ts";
 import type { Lowered, Refused } from "../../compiler/targets/tsp/lower/index.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
@@ -137,7 +138,7 @@ function resultOf(
 ): Tensor {
   const data = dataOf([...dense], dtype);
   if (!given) return tensor(data, shape, dtype);
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const bytes = bytesIn(data);
   const flat = { shape: given.shape, strides: contiguousStrides(given.shape), offset: 0 };
   copyElements(given.dtype, bytes, flat, (given.storage as HostStorage).bytes, given);
   return given;

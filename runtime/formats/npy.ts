@@ -4,7 +4,7 @@
 import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
 import { kernError } from "../error.ts";
 import { checkShape, contiguousStrides, sizeOf } from "../tensor/layout.ts";
-import { HostStorage } from "../tensor/storage.ts";
+import { bytesIn, HostStorage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 const types: Readonly<Record<string, Dtype>> = {
@@ -105,6 +105,6 @@ export async function writeNpy(tensor: Tensor): Promise<Uint8Array> {
   const file = new Uint8Array(10 + length + data.byteLength);
   file.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, length & 0xff, length >> 8]);
   file.set(new TextEncoder().encode(text.padEnd(length - 1) + "\n"), 10);
-  file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 10 + length);
+  file.set(bytesIn(data), 10 + length);
   return file;
 }

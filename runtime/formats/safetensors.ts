@@ -6,7 +6,7 @@ import { dtypeInfo, isDtype, type Dtype } from "../../lang/dtypes.ts";
 import { nearest } from "../../lang/diagnostics/nearest.ts";
 import { kernError, suggestion } from "../error.ts";
 import { checkShape, contiguousStrides, sizeOf } from "../tensor/layout.ts";
-import { bytesOf, HostStorage } from "../tensor/storage.ts";
+import { bytesIn, bytesOf, HostStorage } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 const types: Readonly<Record<string, Dtype>> = {
@@ -184,7 +184,7 @@ export async function writeSafetensors(
       shape: packed ? [data.byteLength] : shape,
       data_offsets: [at, at + data.byteLength],
     };
-    parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    parts.push(bytesIn(data));
     at += data.byteLength;
   }
   const described = Object.keys(words).length > 0 ? { [metadataKey]: words, ...header } : header;

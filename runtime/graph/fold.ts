@@ -1,6 +1,7 @@
 // Elements of values that depend on no input: computed once, when they are asked for, by the same kernels as everything else. Small ones
 // go through the interpreter, which needs no code for the machine; most are shapes of a few numbers.
 
+import { bytesIn } from "../tensor/storage.ts";
 import { sizeOf } from "../tensor/layout.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { hostTensor, KernelCache, launchOf, runStep } from "./kernels.ts";
@@ -27,7 +28,7 @@ export class Folder {
     const root = rootOf(value);
     if (root !== value) {
       const data = await (await this.evaluate(root)).data();
-      value.constant = hostTensor(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), value);
+      value.constant = hostTensor(bytesIn(data), value);
       return value.constant;
     }
     const step = value.step!;

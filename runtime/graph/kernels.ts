@@ -6,7 +6,7 @@ import type { Device, Kernel } from "../device.ts";
 import type { CompileCache } from "../cache/cache.ts";
 import type { Arguments } from "../call/bind.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { bytesOf, HostStorage } from "../tensor/storage.ts";
+import { bytesIn, bytesOf, HostStorage } from "../tensor/storage.ts";
 import { contiguousStrides, sizeOf } from "../tensor/layout.ts";
 import { kernelSource, mapSource, type Launch } from "./source.ts";
 import { rootOf, type CallStep, type Step, type Value } from "./program.ts";
@@ -144,7 +144,7 @@ export async function runStep(
   for (const { parameter, value, out } of launch.tensors) {
     if (!out) continue;
     const data = await results[parameter]!.data();
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const bytes = bytesIn(data);
     found.set(value, hostTensor(bytes, value));
   }
   return found;

@@ -4,7 +4,7 @@ import { isGraph, outerNames, type Graph, type GraphNode, type GraphPort } from 
 import { badNode } from "./error.ts";
 import { hostTensor } from "./kernels.ts";
 import { GraphRunner, onHost, type RunnerContext, type StepListener } from "./runner.ts";
-import { bytesOf } from "../tensor/storage.ts";
+import { bytesIn, bytesOf } from "../tensor/storage.ts";
 import { sizeOf } from "../tensor/layout.ts";
 import { tensor, type Tensor } from "../tensor/tensor.ts";
 
@@ -185,7 +185,7 @@ async function stack(
   const joined = new Uint8Array(bytes * list.length);
   for (const [at, each] of list.entries()) {
     const data = await each.data();
-    joined.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at * bytes);
+    joined.set(bytesIn(data), at * bytes);
   }
   return hostTensor(joined, { dtype: first.dtype, shape: [list.length, ...first.shape] });
 }

@@ -5,6 +5,7 @@ import { dtypeInfo } from "../../lang/dtypes.ts";
 import type { CompileCache } from "../cache/cache.ts";
 import type { Device } from "../device.ts";
 import type { OpRegistry } from "../ops/registry.ts";
+import { bytesIn } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Folder } from "./fold.ts";
 import { namesUsed, type Graph, type GraphNode } from "./graph.ts";
@@ -58,6 +59,8 @@ interface Planned {
   /** Values that are needed after the stage, by name. */
   readonly exports: ReadonlyMap<string, Value>;
   readonly next: Map<string, Promise<Planned>>;
+  /** The one of them that came last: most runs go the way of the one before. */
+  latest?: { readonly key: string; readonly planned: Planned };
 }
 
 /** What a plan was made for, and used for last. */
@@ -128,7 +131,9 @@ export class GraphRunner {
     let planned = await this.firstStage(given);
     for (;;) {
       const { stage, loaded, inputs, exports, next } = planned;
-      await loaded.run(new Map([...inputs].map(([name, value]) => [value, tensors.get(name)!])), listener);
+      const places = new Map<Value, Tensor>();
+      for (const [name, value] of inputs) places.set(value, tensors.get(name)!);
+      await loaded.run(places, listener);
       for (const [name, value] of exports) {
         const place = value.fixed ? value.constant! : loaded.placeOf(value);
         tensors.set(name, place instanceof Promise ? await place : place);
@@ -136,9 +141,10 @@ export class GraphRunner {
       if (stage.waiting.length === 0) return this.results(tensors);
       const parts: string[] = [];
       for (const name of stage.demanded) {
-        const host = await onHost(tensors.get(name)!);
+        const copy = onHost(tensors.get(name)!);
+        const host = copy instanceof Promise ? await copy : copy;
         tensors.set(name, host);
-        parts.push(`${name}=${(await host.data()).join(",")}`);
+        parts.push(`${name}=${host.dataSync().join(",")}`);
       }
       const made = new Set<string>();
       for (const node of stage.control)
@@ -147,8 +153,7 @@ export class GraphRunner {
           made.add(name);
           parts.push(shapeText(name, result));
         }
-      const done = new Set(stage.control);
-      const nodes = stage.waiting.filter((node) => !done.has(node));
+      const nodes = () => stage.waiting.filter((node) => !stage.control.includes(node));
       const known = () => {
         const all = new Map<string, Known>();
         for (const [name, value] of exports) {
@@ -158,7 +163,11 @@ export class GraphRunner {
         for (const name of made) all.set(name, described(tensors.get(name)!, false));
         return all;
       };
-      planned = await kept(next, parts.join(";"), () => this.plan(nodes, known()));
+      const key = parts.join(";");
+      const { latest } = planned;
+      if (latest?.key !== key || !next.has(key))
+        planned.latest = { key, planned: await kept(next, key, () => this.plan(nodes(), known())) };
+      planned = planned.latest!.planned;
     }
   }
 
@@ -255,8 +264,10 @@ export class GraphRunner {
 
   private async results(tensors: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
     const results = new Map<string, Tensor>();
-    for (const { name } of this.graph.outputs)
-      results.set(name, await onHost(tensors.get(name) ?? this.graph.constants.get(name)!));
+    for (const { name } of this.graph.outputs) {
+      const copy = onHost(tensors.get(name) ?? this.graph.constants.get(name)!);
+      results.set(name, copy instanceof Promise ? await copy : copy);
+    }
     return results;
   }
 }
@@ -294,10 +305,11 @@ function forget(planned: Promise<Planned>): void {
   );
 }
 
-/** A copy on the host, which the next run leaves alone. */
-export async function onHost(tensor: Tensor): Promise<Tensor> {
-  const data = await tensor.data();
-  return hostTensor(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), tensor);
+/** A copy on the host, which the next run leaves alone; at once where the elements can be read so. */
+export function onHost(tensor: Tensor): Tensor | Promise<Tensor> {
+  const elements = tensor.elements();
+  if (elements instanceof Promise) return elements.then((found) => hostTensor(bytesIn(found), tensor));
+  return hostTensor(bytesIn(elements), tensor);
 }
 
 /** Whole numbers and truth values, a few of them, whose elements a plan can be made for. */

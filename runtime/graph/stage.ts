@@ -62,6 +62,8 @@ export class LoadedStage {
   private readonly inputs = new Map<Site, Map<Value, Held>>();
   private readonly read: ReadonlyMap<Site, ReadonlySet<Value>>;
   private given: Places = new Map();
+  /** Whether every step has its arguments. */
+  private bound = false;
 
   private constructor(
     memory: MemoryPlan,
@@ -134,7 +136,10 @@ export class LoadedStage {
   async run(given: Places, after?: (step: Step, milliseconds: number) => void): Promise<void> {
     this.given = given;
     const moved = await this.placeInputs();
-    for (const loaded of this.steps) {
+    // Tensors of a run mostly lie where those of the last one did.
+    const changed = !this.bound || moved.size > 0;
+    this.bound = false;
+    for (const loaded of changed ? this.steps : []) {
       const { site, kernel, launch } = loaded;
       if (loaded.args && !loaded.given.some((value) => moved.get(site)?.has(value))) continue;
       loaded.args = argumentsOf(
@@ -146,6 +151,7 @@ export class LoadedStage {
       );
       loaded.run = await kernel.bind(loaded.args);
     }
+    this.bound = true;
     if (after) return this.timed(after);
     for (const { kernel, args, run } of this.steps) {
       // Most launches wait for nothing, and waiting for nothing takes longer than many of them.
@@ -175,7 +181,8 @@ export class LoadedStage {
         const known = held.get(value);
         const there = tensor.storage.device === device && tensor.isContiguous;
         if (!there && known?.own && device.write) {
-          await device.write(known.tensor, tensor);
+          const writing = device.write(known.tensor, tensor);
+          if (writing) await writing;
           continue;
         }
         if (there && known?.tensor.storage === tensor.storage && known.tensor.offset === tensor.offset)

@@ -5,7 +5,7 @@ import { TensorProto_DataType, type TensorProto } from "onnx-buf";
 import { dtypeInfo, type Dtype } from "../../lang/dtypes.ts";
 import { badModel, modelError } from "../graph/error.ts";
 import { contiguousStrides, maxBytes, maxDim, sizeOf } from "../tensor/layout.ts";
-import { bytesOf, HostStorage, type TypedArray } from "../tensor/storage.ts";
+import { bytesIn, bytesOf, HostStorage, type TypedArray } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { dataOf } from "../tensor/values.ts";
 
@@ -119,5 +119,5 @@ function fieldBytes(proto: TensorProto, dtype: Dtype, count: number, what: strin
     : bits
       ? Uint16Array.from(field as number[])
       : dataOf(dtype === "bool" ? field.map(Boolean) : field, dtype);
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return bytesIn(data);
 }

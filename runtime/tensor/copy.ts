@@ -56,11 +56,17 @@ function walkRows(from: Layout, to: Layout, row: Row): void {
 /** The elements of a view in row-major order, as a fresh typed array. */
 export function gather(dtype: Dtype, source: Uint8Array, layout: Layout): TypedArray {
   const Class = arrayClass(dtype);
+  const width = Class.BYTES_PER_ELEMENT;
   const bytes = new Uint8Array(bytesOf(dtype, sizeOf(layout.shape)));
+  if (dtypeInfo(dtype).bits >= 8 && isContiguous(layout)) {
+    const start = layout.offset * width;
+    bytes.set(source.subarray(start, start + bytes.length));
+    return new Class(bytes.buffer, 0, bytes.length / width);
+  }
   copyElements(dtype, source, layout, bytes, {
     shape: layout.shape,
     strides: contiguousStrides(layout.shape),
     offset: 0,
   });
-  return new Class(bytes.buffer, 0, bytes.byteLength / Class.BYTES_PER_ELEMENT);
+  return new Class(bytes.buffer, 0, bytes.byteLength / width);
 }

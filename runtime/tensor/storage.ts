@@ -73,6 +73,10 @@ export interface Storage {
   readonly disposed: boolean;
 }
 
+/** The bytes that an array is a view of. */
+export const bytesIn = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
 /** Memory of the host: the array that a tensor was made of, not a copy. */
 export class HostStorage implements Storage {
   readonly bytes: Uint8Array;

@@ -9,6 +9,7 @@ import { gather } from "./copy.ts";
 import { dataOf } from "./values.ts";
 import { checkShape, contiguousStrides, isContiguous, layoutEnd, sizeOf, type Layout } from "./layout.ts";
 import {
+  bytesIn,
   type ArrayOfDtype,
   type DtypeOfArray,
   arrayClass,
@@ -55,19 +56,24 @@ export class Tensor<D extends Dtype = Dtype> implements Layout {
 
   /** The elements in row-major order, as a fresh typed array (bits for f16 and bf16, packed bytes below 8 bits). */
   async data(): Promise<ArrayOfDtype[D]> {
-    if (this.size === 0) return this.none();
-    const [first, end, layout] = this.span();
-    return gather(this.dtype, await this.storage.read(first, end), layout) as ArrayOfDtype[D];
+    return this.elements();
   }
 
   /** The same without waiting, where the elements are in memory that can be read so: not on a GPU. */
   dataSync(): ArrayOfDtype[D] {
+    const found = this.elements();
+    if (found instanceof Promise)
+      throw kernError("K0729", { what: `a ${this}`, why: "it is in the memory of another device" });
+    return found;
+  }
+
+  /** The same, at once where memory can be read so: a promise that needn't wait takes longer than reading a few elements. */
+  elements(): ArrayOfDtype[D] | Promise<ArrayOfDtype[D]> {
     if (this.size === 0) return this.none();
     const [first, end, layout] = this.span();
     const bytes = this.storage.read(first, end);
-    if (bytes instanceof Promise)
-      throw kernError("K0729", { what: `a ${this}`, why: "it is in the memory of another device" });
-    return gather(this.dtype, bytes, layout) as ArrayOfDtype[D];
+    const taken = (found: Uint8Array) => gather(this.dtype, found, layout) as ArrayOfDtype[D];
+    return bytes instanceof Promise ? bytes.then(taken) : taken(bytes);
   }
 
   /** The bytes of the storage to read, and where the elements are in them. */
@@ -232,7 +238,7 @@ function hostTensor<D extends Dtype>(data: TypedArray, shape: readonly number[],
     throw kernError("K0709", {
       why: `the shape [${shape.join(", ")}] needs ${expected} ${expected === sizeOf(shape) ? "elements" : `bytes of packed ${dtype}`}, but the data has ${data.length}`,
     });
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const bytes = bytesIn(data);
   return new Tensor(new HostStorage(bytes), dtype, {
     shape: [...shape],
     strides: contiguousStrides(shape),

@@ -8,7 +8,7 @@ import { loadKernels } from "../../load.ts";
 import { artifactOf, type KernelSource } from "../../source.ts";
 import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/layout.ts";
-import { bytesOf, HostStorage } from "../../tensor/storage.ts";
+import { bytesIn, bytesOf, HostStorage, type TypedArray } from "../../tensor/storage.ts";
 import { checkTensor, Tensor } from "../../tensor/tensor.ts";
 import { DeviceMemory, Scratch, type DeviceStorage, type Heap } from "./memory.ts";
 import { wasmFeatures } from "./features.ts";
@@ -179,7 +179,7 @@ export class WasmDevice implements Backend, Machine {
     };
   }
 
-  async write(target: Tensor, source: Tensor): Promise<void> {
+  write(target: Tensor, source: Tensor): Promise<void> | void {
     const { dtype, offset, size, storage } = source;
     const { pointer } = target.storage as DeviceStorage;
     const start = pointer + bytesOf(target.dtype, target.offset);
@@ -188,14 +188,15 @@ export class WasmDevice implements Backend, Machine {
       this.memory.bytes.set(storage.read(bytesOf(dtype, offset), bytesOf(dtype, offset + size)), start);
       return;
     }
-    const { buffer, byteOffset, byteLength } = await source.data();
-    this.memory.bytes.set(new Uint8Array(buffer, byteOffset, byteLength), start);
+    const put = (found: TypedArray): void => this.memory.bytes.set(bytesIn(found), start);
+    const elements = source.elements();
+    return elements instanceof Promise ? elements.then(put) : put(elements);
   }
 
   async upload(tensor: Tensor): Promise<Tensor> {
     checkTensor("upload", tensor);
     const data = await tensor.data();
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const bytes = bytesIn(data);
     const storage = await this.allocate(bytes.byteLength, `a copy of a ${tensor}`);
     this.memory.bytes.set(bytes, storage.pointer);
     const { shape, dtype } = tensor;

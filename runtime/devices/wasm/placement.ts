@@ -37,9 +37,6 @@ export const spanOf = (tensor: Tensor): [start: number, end: number] => [
   bytesOf(tensor.dtype, layoutEnd(tensor)),
 ];
 
-export const bytesIn = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
-
 function isFreshOut({ param, tensor }: BoundTensor): boolean {
   return param.mode === "out" && !tensor;
 }
