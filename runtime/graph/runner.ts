@@ -67,7 +67,7 @@ interface Planned {
 interface Recent {
   readonly given: ReadonlyMap<string, Pick<Tensor, "dtype" | "shape">>;
   /** Inputs whose elements are part of it, as they were. */
-  readonly told: ReadonlyMap<string, Tensor>;
+  readonly told: ReadonlyMap<string, Elements>;
   readonly planned: Planned;
 }
 
@@ -79,8 +79,7 @@ function isLike(given: ReadonlyMap<string, Tensor>, recent: Recent): boolean {
     if (!known || known.dtype !== tensor.dtype || !sameElements(known.shape, tensor.shape)) return false;
     const told = recent.told.get(name);
     if (!told) continue;
-    if (tensor.storage.device !== undefined || !sameElements(told.dataSync(), tensor.dataSync()))
-      return false;
+    if (tensor.storage.device !== undefined || !sameElements(told, tensor.dataSync())) return false;
   }
   return true;
 }
@@ -214,7 +213,8 @@ export class GraphRunner {
       if (more.length === 0) {
         if (told.size === this.telling.size) {
           const shapes = [...given].map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
-          this.recent = { given: new Map(shapes), told, planned };
+          const elements = [...told].map(([name, tensor]) => [name, tensor.dataSync()] as const);
+          this.recent = { given: new Map(shapes), told: new Map(elements), planned };
         }
         return planned;
       }

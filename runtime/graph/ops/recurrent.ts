@@ -38,10 +38,16 @@ interface Cell {
   }) => string[];
 }
 
-/** What gate k takes from the step before; `r[n, k, j]` are its weights. */
-const hidden = (gate: number, of = "h"): string => `sum(${of}[n] * r[n, ${gate}, j] for n in range(H))`;
+/**
+ * What gates take from the step before, as dot products of the state with rows of the weights, which are read as they lie: `sum0[j]` and
+ * so on.
+ */
+const hidden = (gates: readonly number[], of = "h"): string[] => [
+  "for j in range(H):",
+  ...gates.map((gate) => `    sum${gate}[j] = sum(${of}[n] * r[${gate}, j, n] for n in range(H))`),
+];
 
-/** Elements of the state stand in the lanes: sums and activations of several at a time. */
+/** Elements of the state stand in the lanes: activations of several at a time. */
 const each = ["@wasm.vectorize(width=16)", "for j in range(H):"] as const;
 const bound = (text: string, clip: boolean): string => (clip ? `clamp(${text}, 0 - limit, limit)` : text);
 
@@ -50,22 +56,26 @@ const cells: Readonly<Record<string, Cell>> = {
     gates: 1,
     functions: ["Tanh"],
     hasState: false,
-    step: ({ clip }) => [...each, `    next[j] = f(${bound(`x[at, i, 0, j] + ${hidden(0)}`, clip)})`],
+    step: ({ clip }) => [
+      ...hidden([0]),
+      ...each,
+      `    next[j] = f(${bound("x[at, i, 0, j] + sum0[j]", clip)})`,
+    ],
   },
   GRU: {
     gates: 3,
     functions: ["Sigmoid", "Tanh"],
     hasState: false,
     step: ({ linearBeforeReset, clip }) => [
+      ...hidden(linearBeforeReset ? [0, 1, 2] : [0, 1]),
       ...each,
-      `    update[j] = f(${bound(`x[at, i, 0, j] + ${hidden(0)}`, clip)})`,
-      `    reset[j] = f(${bound(`x[at, i, 1, j] + ${hidden(1)}`, clip)})`,
-      ...each,
-      "    masked[j] = reset[j] * h[j]",
+      `    update[j] = f(${bound("x[at, i, 0, j] + sum0[j]", clip)})`,
+      `    reset[j] = f(${bound("x[at, i, 1, j] + sum1[j]", clip)})`,
+      ...(linearBeforeReset ? [] : [...each, "    masked[j] = reset[j] * h[j]", ...hidden([2], "masked")]),
       ...each,
       linearBeforeReset
-        ? `    let inner = x[at, i, 2, j] + reset[j] * (${hidden(2)} + rb[2, j])`
-        : `    let inner = x[at, i, 2, j] + ${hidden(2, "masked")}`,
+        ? "    let inner = x[at, i, 2, j] + reset[j] * (sum2[j] + rb[2, j])"
+        : "    let inner = x[at, i, 2, j] + sum2[j]",
       `    let candidate = g(${bound("inner", clip)})`,
       "    next[j] = (1 - update[j]) * candidate + update[j] * h[j]",
     ],
@@ -75,17 +85,19 @@ const cells: Readonly<Record<string, Cell>> = {
     functions: ["Sigmoid", "Tanh", "Tanh"],
     hasState: true,
     step: ({ coupled, peepholes, clip }) => {
-      const peep = (gate: number, state: string) => (peepholes ? ` + p[${gate}, j] * ${state}` : "");
-      const input = `f(${bound(`x[at, i, 0, j] + ${hidden(0)}${peep(0, "c[j]")}`, clip)})`;
+      const gate = (at: number, state?: string): string =>
+        bound(
+          `x[at, i, ${at}, j] + sum${at}[j]${peepholes && state ? ` + p[${at}, j] * ${state}` : ""}`,
+          clip,
+        );
       return [
+        ...hidden([0, 1, 2, 3]),
         ...each,
-        `    let enter = ${input}`,
-        coupled
-          ? "    let keep = 1 - enter"
-          : `    let keep = f(${bound(`x[at, i, 2, j] + ${hidden(2)}${peep(2, "c[j]")}`, clip)})`,
-        `    let candidate = g(${bound(`x[at, i, 3, j] + ${hidden(3)}`, clip)})`,
+        `    let enter = f(${gate(0, "c[j]")})`,
+        `    let keep = ${coupled ? "1 - enter" : `f(${gate(2, "c[j]")})`}`,
+        `    let candidate = g(${gate(3)})`,
         "    state[j] = keep * c[j] + enter * candidate",
-        `    let leave = f(${bound(`x[at, i, 1, j] + ${hidden(1)}${peep(1, "state[j]")}`, clip)})`,
+        `    let leave = f(${gate(1, "state[j]")})`,
         "    next[j] = leave * k(state[j])",
       ];
     },
@@ -186,7 +198,7 @@ async function oneDirection(
     code,
     [
       gateInputs,
-      b.transpose(b.reshape(ofDirection(node, node.in(2), d), [gates, size, size]), [2, 0, 1]),
+      b.reshape(ofDirection(node, node.in(2), d), [gates, size, size]),
       start(5),
       ...(cell.hasState ? [start(6)] : []),
       ...(lengths ? [lengths] : []),
@@ -233,6 +245,7 @@ function kernelOf(
     "next",
     ...(state ? ["c", "state"] : []),
     ...(cell.gates === 3 ? ["update", "reset", "masked"] : []),
+    ...Array.from({ length: cell.gates }, (_, gate) => `sum${gate}`),
   ];
   const inner = [
     ...locals.map((local) => `var ${local} = Array[${dtype}, H](0)`),
@@ -259,7 +272,7 @@ function kernelOf(
     name: `recurrent_${node.node.op.toLowerCase()}`,
     inputs: [
       { name: "x", dims: ["S", "N", "G", "H"] },
-      { name: "r", dims: ["H", "G", "H"] },
+      { name: "r", dims: ["G", "H", "H"] },
       { name: "h0", dims: ["N", "H"] },
       ...(state ? [{ name: "c0", dims: ["N", "H"] }] : []),
       ...(has.lengths ? [{ name: "lengths", dims: ["N"] }] : []),
