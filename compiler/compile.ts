@@ -8,7 +8,7 @@ import { internalError } from "../lang/diagnostics/internal-error.ts";
 import type { InstanceRequest, TKernel, TypedModule } from "../lang/typed.ts";
 import { libraryHost } from "../stdlib/index.ts";
 import type { Artifact, TargetName } from "./artifact.ts";
-import { instanceRequests } from "./instances.ts";
+import { instanceRequests, refuseUnknownSettings } from "./instances.ts";
 import { addLevels, emitOrUndo, type EmittedTarget } from "./emission.ts";
 import { optionMistakes } from "./option-mistakes.ts";
 import type { CompileOptions, Source } from "./options.ts";
@@ -105,6 +105,7 @@ export function check(source: Source, options: CompileOptions = {}): readonly Di
   const sink = new DiagnosticSink();
   const module = checked(source, options, sink);
   const sound = !sink.hasErrors;
+  if (sound) refuseUnknownSettings(module, module.kernels, options, sink);
   for (const template of module.kernels) {
     const [first] = instanceRequests(template, options.set ?? {}, sink);
     const typed = first && module.instantiate(template.name, first, sink);
@@ -164,14 +165,14 @@ function provedSource(source: Source, options: CompileOptions): Proved {
         fix: near === undefined ? undefined : { text: `did you mean \`${near}\`?` },
       });
     }
-  const instances = module.kernels
-    .filter((template) => !options.kernels || options.kernels.includes(template.name))
-    .flatMap((template) =>
-      instanceRequests(template, options.set ?? {}, sink).map((request) => ({
-        kernel: template.name,
-        request,
-      })),
-    );
+  const chosen = module.kernels.filter(({ name }) => !options.kernels || options.kernels.includes(name));
+  if (!sink.hasErrors) refuseUnknownSettings(module, chosen, options, sink);
+  const instances = chosen.flatMap((template) =>
+    instanceRequests(template, options.set ?? {}, sink).map((request) => ({
+      kernel: template.name,
+      request,
+    })),
+  );
   return provedInstances(module, instances, options, sink);
 }
 

@@ -27,5 +27,6 @@ export {
   type Specialization,
   type SyncCompiler,
 } from "./compile.ts";
+export { ownSettings, refuseUnknownSettings } from "./instances.ts";
 export type { CompileOptions, KernelId, ScheduleMode, Source } from "./options.ts";
 export type { CompiledKernel, TargetKernel } from "./target-kernel.ts";

@@ -31,6 +31,16 @@ export type { Dtype } from "../lang/dtypes.ts";
 
 export type DeviceOptions = WasmOptions & WebgpuOptions;
 
+/** Options of any device: a program that opens one or another may give the same to both. */
+const optionNames: Readonly<Record<keyof DeviceOptions, true>> = {
+  threads: true,
+  serialBelow: true,
+  heap: true,
+  device: true,
+  gpu: true,
+  powerPreference: true,
+};
+
 const devices: Record<DeviceName, (options: DeviceOptions) => Promise<Device>> = {
   wasm: async (options) => (await import("./devices/wasm/device.ts")).openWasmDevice(options),
   interp: async () => (await import("./devices/interp.ts")).openInterpDevice(),
@@ -38,7 +48,10 @@ const devices: Record<DeviceName, (options: DeviceOptions) => Promise<Device>> =
   tsp: async () => (await import("./devices/tsp.ts")).openTspDevice(),
 };
 
-/** Opens a device by name: `wasm` (with `threads`), `webgpu` (of a page, of Node, or the application's own), `tsp` (simulated) or `interp`. */
+/**
+ * Opens a device by name: `wasm` (with `threads`), `webgpu` (of a page, of Node, or the application's own), `tsp` (simulated) or
+ * `interp`. Options that another device has are left aside, those that none has are refused.
+ */
 export async function openDevice(name: "webgpu", options?: WebgpuOptions): Promise<WebgpuDevice>;
 export async function openDevice(name?: DeviceName, options?: DeviceOptions): Promise<Device>;
 export async function openDevice(name: DeviceName = "wasm", options: DeviceOptions = {}): Promise<Device> {
@@ -46,6 +59,16 @@ export async function openDevice(name: DeviceName = "wasm", options: DeviceOptio
     const expected = "`wasm`, `webgpu`, `tsp` or `interp`";
     const fix = suggestion(nearest(String(name), Object.keys(devices)));
     throw kernError("K0719", { option: "openDevice", expected, given: String(name) }, { fix });
+  }
+  for (const option of Object.keys(options)) {
+    if (Object.hasOwn(optionNames, option)) continue;
+    const known = Object.keys(optionNames);
+    const fix = suggestion(nearest(option, known));
+    throw kernError(
+      "K0719",
+      { option: "openDevice", expected: `the options ${known.join(", ")}`, given: option },
+      { fix },
+    );
   }
   return devices[name](options);
 }

@@ -201,3 +201,21 @@ test("files alone run without the compiler, for the instances that they have", a
   expect(await refusal(interp.load(artifact))).toContain("the interpreter runs what `compile()` returns");
   device.close();
 });
+
+test("an option that no device has is refused, with what may be meant", async () => {
+  const misspelt = openDevice("wasm", { thread: 2 } as never);
+  expect(await refusal(misspelt)).toMatch(/K0719.*`openDevice`.*thread[^s]*did you mean `threads`/s);
+  (await openDevice("interp", { threads: 2 })).close();
+});
+
+test.each(["wasm", "interp", "tsp"] as const)("a closed %s takes no calls", async (name) => {
+  const device = await openDevice(name);
+  const { bias } = await device.load(compiled);
+  device.close();
+  const floats = tensor(new Float32Array(2));
+  const words = "the device was disposed of";
+  expect(await refusal(bias!({ x: floats, b: floats }))).toContain(words);
+  expect(await refusal(device.load(compiled))).toContain(words);
+  expect(await refusal(device.upload(floats))).toContain(words);
+  device.close();
+});

@@ -22,7 +22,13 @@ export async function openInterpDevice(options: InterpretOptions = {}): Promise<
     import("../../compiler/signature.ts"),
   ]);
 
+  let closed = false;
+  const refuseClosed = (): void => {
+    if (closed) throw kernError("K0713", { what: "the device" });
+  };
+
   const run = ({ ir }: Interpreted, call: BoundCall, data: readonly Elements[]): Map<string, Tensor> => {
+    refuseClosed();
     const outcome = interpret(ir, interpretArgs(call, data), options);
     const kernel = call.signature.name;
     const { span } = outcome.kind === "done" ? {} : outcome;
@@ -56,6 +62,7 @@ export async function openInterpDevice(options: InterpretOptions = {}): Promise<
     features: [],
     load: (source: KernelSource): Promise<Kernels> => loadKernels(source, device),
     async instances(source: KernelSource): Promise<readonly Instance[]> {
+      refuseClosed();
       const compilation = compilationOf(source);
       if (!compilation)
         throw kernError("K0714", {
@@ -65,10 +72,13 @@ export async function openInterpDevice(options: InterpretOptions = {}): Promise<
     },
     instancesSync: (source) => instancesOf(source as CompiledSource),
     upload: async (given) => {
+      refuseClosed();
       checkTensor("upload", given);
       return tensor(await given.data(), given.shape, given.dtype);
     },
-    close() {},
+    close() {
+      closed = true;
+    },
   };
   return device;
 }

@@ -43,7 +43,13 @@ export async function openTspDevice(): Promise<Backend> {
     return found;
   };
 
+  let closed = false;
+  const refuseClosed = (): void => {
+    if (closed) throw kernError("K0713", { what: "the device" });
+  };
+
   const run = async (ir: IrKernel, call: BoundCall): Promise<Map<string, Tensor>> => {
+    refuseClosed();
     const lowered = lowerKernel(ir, knownOf(ir, call), groqchipCal);
     if ("why" in lowered) throw refusal(call.signature.name, lowered);
     return runLowered(lowered, call);
@@ -56,6 +62,7 @@ export async function openTspDevice(): Promise<Backend> {
     compileOptions: { target: [] },
     load: (source: KernelSource): Promise<Kernels> => loadKernels(source, device),
     async instances(source: KernelSource): Promise<readonly Instance[]> {
+      refuseClosed();
       const compilation = compilationOf(source);
       if (!compilation)
         throw kernError("K0714", {
@@ -73,10 +80,13 @@ export async function openTspDevice(): Promise<Backend> {
       }));
     },
     upload: async (given) => {
+      refuseClosed();
       checkTensor("upload", given);
       return tensor(await given.data(), given.shape, given.dtype);
     },
-    close() {},
+    close() {
+      closed = true;
+    },
   };
   return device;
 }

@@ -6,13 +6,20 @@ import { DiagnosticError } from "./diagnostic-error.ts";
 import { formats, render } from "./report.ts";
 import { fileHost, findSources, readSource } from "./sources.ts";
 
+/** More than so many aren't read: the first ones are often the cause of the rest. */
+const shown = 50;
+
 export const check: Command = {
   name: "check",
-  usage: "FILES… [--format FORMAT]",
+  usage: "FILES… [--format FORMAT] [--all]",
   summary:
     "Reports every mistake in .kern files: syntax, types, bounds, races. Folders are searched for .kern files.",
   options: {
     format: { kind: "value", value: "FORMAT", help: `${formats.join(", ")}; pretty if nothing is said` },
+    all: {
+      kind: "flag",
+      help: `Show every mistake, not the first ${shown} only; json and sarif always have all`,
+    },
   },
   async run(given, terminal) {
     const format = oneOf("format", given.get("format") ?? "pretty", formats);
@@ -31,8 +38,13 @@ export const check: Command = {
     }
     if (terminal.interactive && paths.length > 1) terminal.err("\r\x1b[K");
     const unique = withoutRepeats(found);
-    if (unique.length > 0 || format === "json" || format === "sarif")
-      terminal.out(render(unique, format, terminal.colors.isColorSupported));
+    const complete = format === "json" || format === "sarif";
+    const told = complete || given.has("all") ? unique : firstOf(unique);
+    if (unique.length > 0 || complete) terminal.out(render(told, format, terminal.colors.isColorSupported));
+    if (told.length < unique.length)
+      terminal.err(
+        `${unique.length - told.length} more of ${unique.length} aren’t shown: \`kernc check --all\` shows every one\n`,
+      );
     const failed = unique.some(({ severity }) => severity === "error");
     if (format === "pretty" && !failed) {
       const files = paths.length === 1 ? paths[0]! : `${paths.length} files`;
@@ -41,6 +53,15 @@ export const check: Command = {
     return failed ? 1 : 0;
   },
 };
+
+/** The first ones, errors before warnings where there are too many, in their order. */
+function firstOf(found: readonly Diagnostic[]): readonly Diagnostic[] {
+  if (found.length <= shown) return found;
+  const errors = found.filter(({ severity }) => severity === "error");
+  const others = found.filter(({ severity }) => severity !== "error");
+  const kept = new Set([...errors, ...others].slice(0, shown));
+  return found.filter((each) => kept.has(each));
+}
 
 /** A mistake in an imported file is met once for each file that imports it. */
 function withoutRepeats(found: readonly Diagnostic[]): Diagnostic[] {

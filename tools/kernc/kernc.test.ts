@@ -114,6 +114,20 @@ describe("usage", () => {
 });
 
 describe("check", () => {
+  test("of many mistakes it shows the first ones and how many there are; errors go before warnings", async () => {
+    const lines = Array.from({ length: 70 }, (_, n) => `        y[i] = x[i] + missing${n}\n`);
+    const head = "kernel k(x: Tensor[f32, N], out y: Tensor[f32, N]):\n    for i in range(N):\n";
+    writeFileSync("many.kern", head + lines.join(""));
+    const first = await kernc("check", "many.kern", "--format", "short");
+    expect(first.code).toBe(1);
+    expect(first.out.trim().split("\n")).toHaveLength(50);
+    expect(first.err).toContain("20 more of 70 aren’t shown: `kernc check --all` shows every one");
+    const all = await kernc("check", "many.kern", "--format", "short", "--all");
+    expect(all.out.trim().split("\n")).toHaveLength(70);
+    expect(all.err).toBe("");
+    expect(JSON.parse((await kernc("check", "many.kern", "--format", "json")).out)).toHaveLength(70);
+  });
+
   test("shows mistakes in four formats and ends with 1", async () => {
     const pretty = await kernc("check", "bad.kern");
     expect(pretty.code).toBe(1);

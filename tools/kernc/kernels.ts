@@ -111,7 +111,7 @@ export interface Opened {
 
 /** Reads and checks a file; mistakes end the command. */
 export async function openFile(path: string, given: Given, terminal: Terminal): Promise<Opened> {
-  const { checked, compile } = await import("../../compiler/index.ts");
+  const { checked, compile, CompileError, refuseUnknownSettings } = await import("../../compiler/index.ts");
   const { DiagnosticSink } = await import("../../lang/diagnostics/index.ts");
   const file = readSource(path);
   const lock = given.has("no-lock") ? undefined : readLock(path);
@@ -123,7 +123,11 @@ export async function openFile(path: string, given: Given, terminal: Terminal): 
     throw new Failure();
   }
   const compileKernels: Opened["compile"] = async (target, kernels, instead = {}) => {
-    refuseUnknownSettings(module, kernels, options);
+    // Of the command line's settings, whatever stands instead of them.
+    const unknown = new DiagnosticSink();
+    const chosen = module.kernels.filter(({ name }) => kernels.includes(name));
+    refuseUnknownSettings(module, chosen, options, unknown);
+    if (unknown.hasErrors) throw new CompileError(unknown.all);
     const passes = await passOptions(given, terminal, target);
     const compiled = await compile(file, { ...options, ...instead, target, kernels, passes });
     report(compiled.diagnostics, terminal);
@@ -143,38 +147,6 @@ export async function openFile(path: string, given: Given, terminal: Terminal): 
         ...instead,
       }),
   };
-}
-
-/** A setting that no kernel knows is a typing mistake. */
-function refuseUnknownSettings(
-  { kernels }: TypedModule,
-  names: readonly string[],
-  { set, shape }: Pick<CompileOptions, "set" | "shape">,
-): void {
-  const chosen = kernels.filter(({ name }) => names.includes(name));
-  const params = chosen.flatMap(({ compParams }) => compParams.map(({ name }) => name));
-  for (const name of Object.keys(set ?? {})) {
-    if (params.includes(name)) continue;
-    const near = nearest(name, params);
-    const fix = near === undefined ? undefined : { text: `did you mean \`${near}\`?` };
-    const have = params.length > 0 ? `they are ${[...new Set(params)].join(", ")}` : "there are none";
-    throw mistake(
-      "K0803",
-      { setting: `${name}=${set![name]}`, why: "no kernel has a compile-time parameter of that name" },
-      { fix, notes: fix ? [] : [have] },
-    );
-  }
-  const text = chosen
-    .map(({ decl }) =>
-      decl.params.map(({ type }) => type.span.file.text.slice(type.span.start, type.span.end)).join(" "),
-    )
-    .join(" ");
-  for (const name of Object.keys(shape ?? {}))
-    if (!new RegExp(`(?<![\\p{L}\\p{N}_])${name}(?![\\p{L}\\p{N}_])`, "u").test(text))
-      throw mistake("K0803", {
-        setting: `${name}=${shape![name]}`,
-        why: "no kernel has a dimension of that name",
-      });
 }
 
 /** The argument `FILE[:KERNEL]` of a command. */

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { basename, relative, resolve } from "node:path";
 import type { Artifact, Manifest, TargetName } from "../../compiler/artifact.ts";
 import type { CompileOptions, Diagnostic } from "../../compiler/index.ts";
+import { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import { lockPath } from "../../compiler/tuning/lock.ts";
 import { DiagnosticError, mistake } from "../kernc/diagnostic-error.ts";
 import { manifestOf } from "../kernc/manifest.ts";
@@ -51,7 +52,7 @@ export class FileCompiler {
   }
 
   private async attempt(path: string, looked: Set<string>): Promise<Outcome> {
-    const { compile, CompileError } = await import("../../compiler/index.ts");
+    const { checked, compile, CompileError, ownSettings } = await import("../../compiler/index.ts");
     const done = (diagnostics: readonly Diagnostic[], compiled?: CompiledFile): Outcome => ({
       compiled,
       diagnostics,
@@ -61,13 +62,18 @@ export class FileCompiler {
       const file = readSource(shownPath(path));
       // Looked for even where there is none: one that is written later counts.
       looked.add(lockPath(path));
+      const host = fileHost(path, { looked: (each) => looked.add(each) });
+      const { set, shape } = this.options;
+      const given = set || shape ? checked(file, { host }, new DiagnosticSink()) : undefined;
       const { artifacts, diagnostics, module } = await compile(file, {
         ...this.options,
+        // They are for every file of the application, of which each has its own names.
+        ...(given && ownSettings(given, this.options)),
         target: this.options.target ?? "wasm",
         // Code for threads runs on one as well, and a page that is isolated can share its phases.
         features: this.options.features ?? ["threads"],
         lock: readLock(path),
-        host: fileHost(path, { looked: (file) => looked.add(file) }),
+        host,
       });
       if (module.kernels.length === 0) throw mistake("K0806", { file: file.path });
       const manifest = manifestOf(basename(path, ".kern"), file, artifacts);

@@ -21,7 +21,8 @@ only when it is complete. The folder must exist.`,
     name: "bad-setting",
     message: ({ setting, why }) => `the setting ${setting} doesn’t fit: ${why}`,
     explain: `\`--set NAME=VALUE\` gives a kernel's compile-time parameter its value: \`--set T=f16\`,
-\`--set relu=true\`. The name is one that stands between square brackets in the kernel's declaration.`,
+\`--set relu=true\`. The name is one that stands between square brackets in the kernel's declaration. \`--shape M=512\` makes a
+dimension a constant, whose name is one of those in the shapes of tensors. The options \`set\` and \`shape\` of \`compile()\` are the same.`,
   }),
   K0804: entry<{ name: string; file: string }>({
     severity: "error",

@@ -51,6 +51,10 @@ const noDevice = (why: string, notes: string[] = []) => kernError("K0725", { why
 
 /** Takes the given device, or asks an adapter for one. */
 export async function openGpu(options: WebgpuOptions): Promise<Opened> {
+  const { device: given } = options as { device?: Partial<GPUDevice> };
+  // By shape: the class may be another realm's, or a package's.
+  if (given && !(given.queue && given.limits && given.lost))
+    throw kernError("K0719", { option: "device", expected: "a GPUDevice", given: typeof given });
   const gpu = options.gpu ?? (options.device ? findGpu() : await gpuOfThisPlace());
   const language = [...(gpu?.wgslLanguageFeatures ?? [])];
   if (options.device) {

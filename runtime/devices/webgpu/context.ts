@@ -24,6 +24,8 @@ export class GpuContext {
   timestamps: TimestampWrites | undefined;
   /** Why nothing works any more. */
   lost: KernError | undefined;
+  /** What WebGPU says of a lost device. */
+  reason = "no reason was given";
   /** Submissions so far, for tests and the curious. */
   submissions = 0;
   /** Calls that are about to encode something: the batch waits for them. */
@@ -43,7 +45,8 @@ export class GpuContext {
 
   /** From now on everything fails with this reason. */
   lose(why: string): void {
-    this.lost ??= kernError("K0726", { what: "the GPU device", why: why || "no reason was given" });
+    this.reason = why || this.reason;
+    this.lost ??= kernError("K0726", { what: "the GPU device", why: this.reason });
     clearTimeout(this.timer);
     this.batch?.outcome.end(this.lost);
     this.batch = undefined;

@@ -3,7 +3,7 @@
 
 import type { KernelArtifact } from "../../../compiler/artifact.ts";
 import type { Dtype } from "../../../lang/dtypes.ts";
-import { dtypeInfo } from "../../../lang/dtypes.ts";
+import { dtypeInfo, isDtype } from "../../../lang/dtypes.ts";
 import type { BoundCall } from "../../call/bind.ts";
 import type { Backend, DeviceCompileOptions, Executable, Instance, Kernels } from "../../device.ts";
 import { kernError } from "../../error.ts";
@@ -89,7 +89,7 @@ export class WebgpuDevice implements Backend, Machine {
     if (this.options.device)
       throw kernError(
         "K0726",
-        { what: "the GPU device", why: this.current.lost.diagnostic.message },
+        { what: "the GPU device", why: this.current.reason },
         { fix: { text: "open another: this one was given by the application" } },
       );
     this.opening ??= openGpu(this.options).then((opened) => (this.current = new GpuContext(opened)));
@@ -173,6 +173,7 @@ export class WebgpuDevice implements Backend, Machine {
     { strides = contiguousStrides(shape), offset = 0 }: BufferView = {},
   ): Tensor<D> {
     if (this.current.lost) throw this.current.lost;
+    if (!isDtype(dtype)) throw kernError("K0709", { why: `\`${String(dtype)}\` is not a dtype` });
     checkShape(shape, dtype);
     const refuse = (why: string) => kernError("K0709", { why });
     if (!(buffer.usage & bufferUsage.storage))

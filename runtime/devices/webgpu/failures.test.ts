@@ -50,6 +50,11 @@ test("the null backend is no device", async () => {
   expect(error.message).toMatch(/K0725: .*null backend/);
 });
 
+test("what is no GPUDevice isn't taken for one", async () => {
+  const error = await errorOf(openDevice("webgpu", { device: {} as GPUDevice }));
+  expect(error.message).toMatch(/K0719: `device` takes a GPUDevice/);
+});
+
 test("the `.kern` line of a line of WGSL", () => {
   const code = `fn scale() {\n    // scale.kern:5  y[i] = s * x[i]\n    y[i] = args.s * x[i];\n}\nfn other() {\n    x;\n}`;
   expect(sourceOf(code, 3)?.file).toEqual({ path: "scale.kern", text: "\n\n\n\ny[i] = s * x[i]" });
@@ -152,6 +157,7 @@ describe.skipIf(typeof opened === "string")(`failures on the GPU ${skipReason(op
     const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
     const make = () => gpu.createBuffer({ size: 16, usage: STORAGE | COPY_SRC | COPY_DST });
     const [first, second] = [make(), make()];
+    expect(() => own.wrap(first, [4], "float32" as never)).toThrow("`float32` is not a dtype");
     gpu.queue.writeBuffer(first, 0, Float32Array.of(1, 2, 3, 4));
     const y = own.wrap(second, [2], "f32", { offset: 1, strides: [2] });
     await scale({ x: own.wrap(first, [2], "f32", { offset: 2 }), s: 10, y });
@@ -175,7 +181,10 @@ describe.skipIf(typeof opened === "string")(`failures on the GPU ${skipReason(op
     const scale = await scaleOn(own);
     gpu.destroy();
     await gpu.lost;
-    expect((await errorOf(scale({ x: floats(1), s: 1 }))).message).toMatch(/K0726[^]*open another/);
+    const { message } = await errorOf(scale({ x: floats(1), s: 1 }));
+    expect(message).toMatch(/K0726[^]*open another/);
+    // Said once.
+    expect(message.match(/was lost/g)).toHaveLength(1);
   });
 
   test("buffers that can't be tensors", () => {

@@ -28,12 +28,17 @@ export function describeCase({ dims, scalars, layout }: Case): string {
 }
 
 const plainSizes = [0, 1, 2, 3, 5, 7, 13, 16, 17, 31];
+/** Divisors above this make cases too large for the interpreter. */
+const largestUnit = 4096;
+/** So many of the mixed cases may have a dimension of size 0. */
+const mostEmpty = 3;
 /** The interpreter takes about a microsecond a step: cases stay below so many. */
 const maxWork = 120_000;
 
 /** Cases that meet the signature's shapes and constraints; `tiles` are sizes that its annotations name. */
 export function casesFor(signature: Signature, tiles: readonly number[], wanted = 12): Case[] {
   const around = [...new Set(tiles.flatMap((size) => [size - 1, size, size + 1]))];
+  const units = unitsOf(signature);
   const sizes = [...new Set([...plainSizes, ...around])].toSorted((a, b) => a - b);
   const names = signature.dims.map(({ name }) => name);
   const found: Case[] = [];
@@ -55,12 +60,47 @@ export function casesFor(signature: Signature, tiles: readonly number[], wanted 
   };
   for (const size of sizes) offer(Object.fromEntries(names.map((name) => [name, size])), size + 1);
   const equal = found.length;
-  // Clauses such as `N % 32 == 0` need sizes that the plain list lacks.
-  const wider = [...sizes, 4, 8, 32, 64, 96, 128, 256];
-  for (let tries = 0; tries < 4000 && found.length < equal + wanted && names.length > 0; tries++)
-    offer(Object.fromEntries(names.map((name) => [name, pick(tries < 1000 ? sizes : wider)])), tries + 100);
+  // Clauses such as `N % 32 == 0`, and shapes such as `(N + 255) // 256`, need sizes that the plain list lacks.
+  const wider = [
+    ...sizes,
+    4,
+    8,
+    32,
+    64,
+    96,
+    128,
+    256,
+    ...units.flatMap((unit) => [unit, 2 * unit, 3 * unit]),
+  ];
+  // Where a clause leaves nothing else of the plain list, empty tensors would be all there is.
+  let empty = 0;
+  for (let tries = 0; tries < 4000 && found.length < equal + wanted && names.length > 0; tries++) {
+    const dims = Object.fromEntries(names.map((name) => [name, pick(tries < 1000 ? sizes : wider)]));
+    const isEmpty = Object.values(dims).includes(0);
+    if (isEmpty && empty >= mostEmpty) continue;
+    const before = found.length;
+    offer(dims, tries + 100);
+    if (isEmpty) empty += found.length - before;
+  }
+  // One case of several units, which the plain sizes don't reach.
+  for (const unit of units) offer(Object.fromEntries(names.map((name) => [name, 2 * unit])), unit);
   if (names.length === 0) offer({}, 1);
   return [...found, ...viewCases(signature, found)];
+}
+
+/** Divisors in clauses and shapes: at their multiples, a kernel begins another block. */
+function unitsOf({ constraints, params }: Signature): number[] {
+  const found = new Set<number>();
+  const visit = (expr: ShapeExpr): void => {
+    if (!Array.isArray(expr)) return;
+    const [operator, ...operands] = expr as readonly ShapeExpr[];
+    const unit = operands[1];
+    if ((operator === "//" || operator === "%") && typeof unit === "number" && unit > 1) found.add(unit);
+    operands.forEach(visit);
+  };
+  for (const { expr } of constraints) visit(expr);
+  for (const param of params) if (param.kind === "tensor") param.shape.forEach(visit);
+  return [...found].filter((unit) => unit <= largestUnit);
 }
 
 /** Dims that the code has as constants: constraints such as `R == 3` say so. */
