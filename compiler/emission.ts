@@ -17,6 +17,7 @@ import { targetNamed } from "./targets/index.ts";
 import type { Emitted } from "./targets/target.ts";
 import { wasmLevels } from "./targets/wasm/levels.ts";
 import type { LockEntry } from "./tuning/lock.ts";
+import { refuse } from "./tuning/locked.ts";
 
 /** Code for further levels of features, as far as it needs other features than what there is already. */
 export function addLevels(
@@ -52,7 +53,10 @@ const tunedBy = ({ values, shape, schedule }: LockEntry): NonNullable<KernelArti
 const placed = ({ span, lines }: AnnotationText): NonNullable<KernelArtifact["report"]["schedule"]> =>
   lines.map((annotation) => ({ annotation, place: placeOf(span) }));
 
-/** Emits; kernels that a target can't hold as the compiler has scheduled them are emitted as they were. */
+/**
+ * Emits; kernels that a target can't hold as the compiler has scheduled them are emitted as they were, and those that it can't
+ * hold as the lock file has them, which was measured on a device with other limits, as without it and with a warning.
+ */
 export function emitOrUndo(
   target: TargetName,
   kernels: readonly ScheduledKernel[],
@@ -61,6 +65,17 @@ export function emitOrUndo(
 ): EmittedTarget {
   const own = new DiagnosticSink();
   const emitted = emit(target, kernels, options, own);
+  if (own.hasErrors && kernels.some(({ locked }) => locked)) {
+    const free = new DiagnosticSink();
+    const without = kernels.map((kernel) => kernel.unlocked?.() ?? kernel);
+    const made = without.every(({ locked }) => !locked) && emitOrUndo(target, without, options, free);
+    if (made && !free.hasErrors) {
+      const why = own.all.find(({ severity }) => severity === "error")!.message;
+      for (const { locked, typed } of kernels) if (locked) refuse(typed, why, sink);
+      free.all.forEach((found) => sink.add(found));
+      return made;
+    }
+  }
   if (own.hasErrors && kernels.some(({ plain }) => plain)) {
     const undone = kernels.map((kernel) => (kernel.plain ? { ...kernel.plain, chosen: [] } : kernel));
     return emit(target, undone, options, sink);

@@ -19,6 +19,7 @@ const optionNames: Readonly<Record<keyof CompileOptions, true>> = {
   features: true,
   levels: true,
   limits: true,
+  adapter: true,
   lock: true,
   choice: true,
   schedule: true,

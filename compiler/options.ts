@@ -35,6 +35,8 @@ export interface CompileOptions {
   readonly levels?: boolean;
   /** What the device to be used grants, by WebGPU's names (`device.limits`); what every device grants if nothing is said. */
   readonly limits?: Readonly<Record<string, number>>;
+  /** The GPU that WGSL is made for, as `device.compileOptions` names it: which entries of the lock file count. */
+  readonly adapter?: string;
   /** The text of the source's lock file, `NAME.kern.lock`, in which `kernc tune` keeps the values it found. */
   readonly lock?: string;
   /** For the tuner: which values of lists in annotations every kernel has; the lock doesn't count then. */

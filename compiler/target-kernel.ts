@@ -73,8 +73,8 @@ function lockedKernel(
   options: CompileOptions,
   sink: DiagnosticSink,
 ): ScheduledKernel | undefined {
-  const { features = defaultFeatures, shape = {} } = options;
-  const locked = lockedChoice(lock, typed, target, { features, shape }, sink);
+  const { features = defaultFeatures, adapter, shape = {} } = options;
+  const locked = lockedChoice(lock, typed, target, { features, adapter, shape }, sink);
   // Where annotations alone are wanted, a schedule in their place is not.
   if (!locked || (locked.schedule && options.schedule === "none")) return undefined;
   const { entry, choice, schedule } = locked;
@@ -123,6 +123,8 @@ export interface ScheduledKernel extends CompiledKernel {
   readonly chosen: readonly AnnotationText[];
   /** The same without what the compiler chose by itself, should the target not hold that. */
   readonly plain?: CompiledKernel;
+  /** The same without the lock's entry, should the target not hold that. */
+  readonly unlocked?: () => ScheduledKernel | undefined;
 }
 
 /** The instance with a target's annotations, and with those that the compiler or the caller chose. */
@@ -139,7 +141,8 @@ export function scheduledKernel(
   const mode = typeof asked === "function" ? asked(id, target) : asked;
   const annotated = mode === "auto" || mode === "none";
   const locked = annotated && lockedKernel(kernel, target, lock, { ...options, schedule: mode }, sink);
-  if (locked) return locked;
+  const unlocked = () => scheduledKernel(kernel, target, undefined, options, new DiagnosticSink());
+  if (locked) return { ...locked, unlocked };
   const own = annotated
     ? forTarget(kernel, target, options, sink)
     : provedKernel(typed, target, options, sink, "ignored");

@@ -54,6 +54,8 @@ export interface DeviceCompileOptions {
   readonly target: TargetName | readonly TargetName[];
   readonly features?: readonly string[];
   readonly limits?: Readonly<Record<string, number>>;
+  /** What a GPU calls itself, for the entries of lock files. */
+  readonly adapter?: string;
 }
 
 export interface Device {

@@ -11,6 +11,8 @@ export interface LockEntry {
   readonly target: TargetName;
   /** Optional features of the target that the code uses, but `threads`, which doesn't change schedules. */
   readonly features: readonly string[];
+  /** The GPU that it was measured on, as it calls itself. Absent for what runs on the processor. */
+  readonly adapter?: string;
   /** The sizes that were measured. */
   readonly shape: Readonly<Record<string, number>>;
   /** Dims whose sizes the code has as constants; it is for exactly these then. Absent for none. */
@@ -41,6 +43,8 @@ export interface LockKey {
   readonly target: TargetName;
   readonly features: readonly string[];
   readonly source: string;
+  /** The GPU that code is made for; absent where that isn't known. */
+  readonly adapter?: string | undefined;
 }
 
 export type Found =
@@ -53,12 +57,20 @@ export type Found =
  * The entry for a kernel whose known sizes are `shape`. Sizes match when they are in one bucket, and a dim whose
  * size isn't known matches any; but a dim that an entry has fixed must be known, and the same. Of several entries the
  * one with most fixed dims counts, and of those the one that was measured on the largest sizes.
+ *
+ * On a GPU entries are for an adapter, and any serves where it isn't known for which code is made: one with the same features before
+ * others, since features change what a GPU's code computes with and seldom how it is best scheduled.
  */
 export function entryFor(lock: Lock, key: LockKey, shape: Readonly<Record<string, number>>): Found {
   const own = lock.entries.filter(
     (each) =>
-      each.kernel === key.kernel && each.target === key.target && sameFeatures(each.features, key.features),
+      each.kernel === key.kernel &&
+      each.target === key.target &&
+      (each.target === "wgsl"
+        ? key.adapter === undefined || each.adapter === undefined || each.adapter === key.adapter
+        : sameFeatures(each.features, key.features)),
   );
+  const alike = ({ features }: LockEntry): number => Number(sameFeatures(features, key.features));
   const current = own.filter(({ source }) => source === key.source);
   if (own.length > 0 && current.length === 0) return { kind: "stale" };
   const volume = (entry: LockEntry): number =>
@@ -71,7 +83,9 @@ export function entryFor(lock: Lock, key: LockKey, shape: Readonly<Record<string
           : shape[dim] === undefined || bucketOf(shape[dim]) === bucketOf(size),
       ),
     )
-    .toSorted((a, b) => fixedDims(b).length - fixedDims(a).length || volume(b) - volume(a));
+    .toSorted(
+      (a, b) => fixedDims(b).length - fixedDims(a).length || alike(b) - alike(a) || volume(b) - volume(a),
+    );
   return entry ? { kind: "entry", entry } : { kind: "none" };
 }
 
@@ -104,7 +118,9 @@ export function withEntry(lock: Lock, entry: LockEntry): Lock {
     each.kernel !== entry.kernel ||
     each.target !== entry.target ||
     (each.source === entry.source &&
-      (!sameFeatures(each.features, entry.features) || buckets(each) !== buckets(entry)));
+      (!sameFeatures(each.features, entry.features) ||
+        each.adapter !== entry.adapter ||
+        buckets(each) !== buckets(entry)));
   return { entries: [...lock.entries.filter(stays), entry] };
 }
 
@@ -114,6 +130,7 @@ export function printLock({ entries }: Lock): string {
     kernel: entry.kernel,
     target: entry.target,
     features: lockFeatures(entry.features),
+    ...(entry.adapter !== undefined && { adapter: entry.adapter }),
     shape: sorted(entry.shape),
     ...(entry.fixed && entry.fixed.length > 0 && { fixed: fixedDims(entry) }),
     source: entry.source,
@@ -133,6 +150,7 @@ export function printLock({ entries }: Lock): string {
       entry.kernel,
       entry.target,
       entry.features,
+      entry.adapter ?? "",
       Object.entries(entry.shape).map(([dim, size]) => [dim, String(size).padStart(10)]),
       entry.fixed ?? [],
     ]),
@@ -164,7 +182,7 @@ export function parseLock(text: string): Lock | string {
 
 function isEntry(given: unknown): given is LockEntry {
   if (!isRecord(given) || !isRecord(given.measured)) return false;
-  const { kernel, target, features, shape, fixed, source, values, schedule, measured } = given;
+  const { kernel, target, features, adapter, shape, fixed, source, values, schedule, measured } = given;
   const all = (record: unknown, type: "string" | "number"): boolean =>
     isRecord(record) && Object.values(record).every((value) => typeof value === type);
   return (
@@ -172,6 +190,7 @@ function isEntry(given: unknown): given is LockEntry {
     (target === "wasm" || target === "wgsl" || target === "tsp") &&
     Array.isArray(features) &&
     features.every((value) => typeof value === "string") &&
+    (adapter === undefined || typeof adapter === "string") &&
     all(shape, "number") &&
     (fixed === undefined || (Array.isArray(fixed) && fixed.every((dim) => typeof dim === "string"))) &&
     all(values, "string") &&

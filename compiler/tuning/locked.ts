@@ -32,14 +32,19 @@ export function lockedChoice(
   target: TargetName,
   {
     features,
+    adapter,
     shape,
-  }: { readonly features: readonly string[]; readonly shape: Readonly<Record<string, number>> },
+  }: {
+    readonly features: readonly string[];
+    readonly adapter?: string | undefined;
+    readonly shape: Readonly<Record<string, number>>;
+  },
   sink: DiagnosticSink,
 ): Locked | undefined {
   // Most kernels have no entry, and need no fingerprint.
   if (!lock?.entries.some((entry) => entry.kernel === kernel.instance && entry.target === target))
     return undefined;
-  const key = { kernel: kernel.instance, target, features, source: fingerprint(kernel, target) };
+  const key = { kernel: kernel.instance, target, features, adapter, source: fingerprint(kernel, target) };
   const found = entryFor(lock, key, shape);
   if (found.kind === "stale") refuse(kernel, "they were found for other code", sink);
   if (found.kind !== "entry") return undefined;

@@ -166,6 +166,31 @@ describe("a lock file", () => {
     expect([0, 1, 2, 3, 362, 363, 724, 725].map(bucketOf)).toEqual([0, 1, 2, 4, 256, 512, 512, 1024]);
   });
 
+  it("has entries for each GPU, and any of them serves where the GPU isn't known", () => {
+    const on = (adapter: string, given: Partial<LockEntry> = {}): LockEntry =>
+      entry({ target: "wgsl", adapter, features: ["shader-f16"], ...given });
+    const lock = [on("a"), on("b"), on("b", { values: {} }), on("c", { source: "old" })].reduce(
+      withEntry,
+      emptyLock,
+    );
+    // The second one of `b` took the first one's place, and what is for other code made way for nothing.
+    const current = [on("a"), on("b", { values: {} })].reduce(withEntry, emptyLock);
+    expect(lock.entries.map(({ adapter }) => adapter)).toEqual(["c"]);
+    expect(parseLock(printLock(current))).toEqual({ entries: current.entries.map((each) => each) });
+    const { source: hash } = entry();
+    const key = { kernel: "product", target: "wgsl", source: hash, features: ["shader-f16"] } as const;
+    const found = (adapter: string | undefined, features: readonly string[] = key.features) => {
+      const one = entryFor(current, { ...key, adapter, features }, {});
+      return one.kind === "entry" ? one.entry.adapter : one.kind;
+    };
+    expect(["a", "b", "d", undefined].map((adapter) => found(adapter))).toEqual(["a", "b", "none", "a"]);
+    expect(found("b", [])).toBe("b");
+    const plain = withEntry(current, on("b", { features: [] }));
+    expect(entryFor(plain, { ...key, adapter: "b", features: [] }, {})).toMatchObject({
+      entry: { features: [], values },
+    });
+  });
+
   it("has entries for code with constants, which are for exactly these", () => {
     const fixed = entry({ fixed: ["K"], values: { "@wasm.tile(i)": "2" } });
     const lock = withEntry(withEntry(emptyLock, entry()), fixed);
@@ -254,6 +279,35 @@ describe("compiling with a lock", () => {
     const { diagnostics } = await compile(risky, { lock: text(withEntry(emptyLock, own)) });
     expect(diagnostics.map(({ code }) => code)).toEqual(["K0550"]);
     expect(diagnostics[0]!.message).toContain("the other way round");
+  });
+
+  it("warns of values for which a GPU with fewer means has no room, and goes without", async () => {
+    const tiles = `kernel product(a: Tensor[f32, M, K], b: Tensor[f32, K, N], out c: Tensor[f32, M, N]):
+    @wgsl.tile(i=[(32, 4), (128, 4)], j=(64, 4), k=8)
+    @wgsl.parallel(i.tile[0], j.tile[0])
+    @wgsl.threads(i.tile[1], j.tile[1])
+    @wgsl.stage(a, b, at=k.tile)
+    for i, j in grid(M, N):
+        c[i, j] = sum(a[i, k] * b[k, j] for k in range(K))
+`;
+    const own = entry({
+      target: "wgsl",
+      adapter: "large",
+      source: fingerprint(kernel("product", tiles), "wgsl"),
+      values: { "@wgsl.tile(i)": "(128, 4)" },
+    });
+    const lock = text(withEntry(emptyLock, own));
+    const limits = { maxComputeInvocationsPerWorkgroup: 1024, maxComputeWorkgroupSizeX: 1024 };
+    const large = await compile(tiles, { target: "wgsl", lock, limits });
+    expect(large.diagnostics).toEqual([]);
+    expect(large.artifact("wgsl").kernels[0]!.report.tuned?.values).toEqual(own.values);
+    const small = await compile(tiles, { target: "wgsl", lock });
+    expect(small.diagnostics.map(({ code }) => code)).toEqual(["K0550"]);
+    expect(small.diagnostics[0]!.message).toContain("512");
+    const plain = await compile(tiles, { target: "wgsl" });
+    expect(small.text.get("wgsl")).toBe(plain.text.get("wgsl"));
+    const other = await compile(tiles, { target: "wgsl", lock, limits, adapter: "another" });
+    expect(other.text.get("wgsl")).toBe((await compile(tiles, { target: "wgsl", limits })).text.get("wgsl"));
   });
 
   it("that is damaged is an error", async () => {

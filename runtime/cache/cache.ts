@@ -127,6 +127,7 @@ async function keyOf({ path, text }: SourceFile, options: CompileOptions): Promi
     options.levels ?? false,
     options.limits ? sorted(options.limits) : null,
     options.lock ?? null,
+    options.lock === undefined ? null : (options.adapter ?? null),
     options.host !== undefined,
   ]);
 }

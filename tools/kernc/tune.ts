@@ -7,7 +7,15 @@ import { instanceRequests } from "../../compiler/instances.ts";
 import { lockPath } from "../../compiler/tuning/lock.ts";
 import { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
 import type { KernelTemplate, TKernel } from "../../lang/typed.ts";
-import { openDevice } from "../../runtime/index.ts";
+import {
+  openDevice,
+  type Arguments,
+  type Device,
+  type Kernel,
+  type WebgpuDevice,
+} from "../../runtime/index.ts";
+import { gpuLane, placed } from "../timing/calls.ts";
+import type { Lane } from "../timing/interleaved.ts";
 import { chart } from "../tune/chart.ts";
 import { showEntries } from "../tune/entries.ts";
 import { checkLock, openLock, saveEntry } from "../tune/lock-file.ts";
@@ -15,7 +23,7 @@ import { pasteText, progressText, showOutcome } from "../tune/report.ts";
 import { NoBaseline, type Outcome, type Ranked } from "../tune/search.ts";
 import { subjectOf, tune, type Subject } from "../tune/tuning.ts";
 import { argumentsAt, dimsOf } from "./benching/sizes.ts";
-import { UsageError, wholeNumber, type Command, type Given } from "./command.ts";
+import { oneOf, UsageError, wholeNumber, type Command, type Given } from "./command.ts";
 import { readInputs } from "./inputs.ts";
 import {
   chooseKernel,
@@ -36,7 +44,7 @@ const { set, features, "no-lock": _lock, schedule: _schedule, ...passOptions } =
 
 export const tuneCommand: Command = {
   name: "tune",
-  usage: "FILE[:KERNEL] --shape M=512,… [--schedules] [--budget SECONDS]",
+  usage: "FILE[:KERNEL] --shape M=512,… [--target TARGET] [--schedules] [--budget SECONDS]",
   summary:
     "Searches the lists of values in a kernel’s annotations for the fastest, and keeps it in NAME.kern.lock, which every compilation of NAME.kern uses.",
   details: [
@@ -46,6 +54,11 @@ export const tuneCommand: Command = {
   ],
   options: {
     shape: { kind: "value", multiple: true, value: "M=512,…", help: "The size of each dimension" },
+    target: {
+      kind: "value",
+      value: "TARGET",
+      help: "wasm (if nothing is said), or wgsl, measured on the GPU there is by its own clock",
+    },
     fixed: {
       kind: "value",
       multiple: true,
@@ -89,6 +102,10 @@ async function tuneKernel(
   given: Given,
   terminal: Terminal,
 ): Promise<number> {
+  const target = oneOf("target", given.get("target") ?? "wasm", ["wasm", "wgsl", "webgpu"]);
+  const onGpu = target !== "wasm";
+  if (onGpu && given.has("threads"))
+    throw new UsageError("`--threads` is for wasm: a GPU shares its work itself");
   const threads = wholeNumber("threads", given.get("threads") ?? "1", 1, 64);
   const budget = wholeNumber("budget", given.get("budget") ?? "60", 1, 86_400) * 1000;
   const seed = wholeNumber("seed", given.get("seed") ?? "1", 0, 2 ** 31);
@@ -98,42 +115,47 @@ async function tuneKernel(
   const keep = !given.has("dry-run");
   if (keep) checkLock(path);
   const typed = instanceOf(opened, template, given);
-  const { shape: sizes = {} } = settingsOf(given);
-  const compile = { ...opened.options, shape: fixedOf(given, sizes) };
   // Without TurboFan's code from the first call on, short runs would compare how fast Liftoff is.
-  setFlagsFromString("--no-liftoff");
-  const plain = await compileTyped(
-    opened.module,
-    [typed],
-    { ...compile, lock: undefined, target: "wasm" },
-    new DiagnosticSink(),
-  );
-  const { signature } = plain.artifact("wasm").kernels[0]!;
-  const inputs = await readInputs(given.all("in"), signature);
-  const dims = dimsOf(signature, sizes, inputs);
-  const lock = openLock(path);
-  const subject = await subjectOf({
-    module: opened.module,
-    typed,
-    signature,
-    dims,
-    compile,
-    lock,
-    schedules,
-    seed,
-  });
-  report(subject.warnings, terminal);
-  refuseEmpty(subject, schedules);
+  if (!onGpu) setFlagsFromString("--no-liftoff");
+  const device = onGpu ? await openDevice("webgpu") : await openDevice("wasm", { threads });
+  const interpreter = await openDevice("interp");
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
-  process.once("SIGINT", onSignal);
-  const interpreter = await openDevice("interp");
-  const device = await openDevice("wasm", { threads });
   try {
+    const { shape: sizes = {} } = settingsOf(given);
+    const { target: _, ...own } = onGpu ? device.compileOptions : { target: "wasm" };
+    // What was asked for on the command line counts, whatever the device has.
+    const compile = { ...own, ...opened.options, shape: fixedOf(given, sizes) };
+    const plain = await compileTyped(
+      opened.module,
+      [typed],
+      { ...compile, features: undefined, lock: undefined, target: "wasm" },
+      new DiagnosticSink(),
+    );
+    const { signature } = plain.artifact("wasm").kernels[0]!;
+    const inputs = await readInputs(given.all("in"), signature);
+    const dims = dimsOf(signature, sizes, inputs);
+    const lock = openLock(path);
+    const subject = await subjectOf({
+      module: opened.module,
+      typed,
+      signature,
+      target: onGpu ? "wgsl" : "wasm",
+      dims,
+      compile,
+      lock,
+      schedules,
+      seed,
+    });
+    report(subject.warnings, terminal);
+    refuseEmpty(subject, schedules);
+    process.once("SIGINT", onSignal);
+    const args = argumentsAt(signature, dims, inputs);
     const { outcome, entry } = await tune(subject, {
       device,
       interp: (await interpreter.load(plain))[signature.instance]!,
-      args: argumentsAt(signature, dims, inputs),
+      args,
+      ...(hasClock(device) && { measure: gpuMeasure(device, await placed(device, args())) }),
       budget,
       now: () => performance.now(),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
@@ -144,16 +166,19 @@ async function tuneKernel(
     });
     if (terminal.interactive) terminal.err("\r\x1b[K");
     const changed = keep && entry !== undefined && saveEntry(path, entry);
-    show(outcome, subject, given, terminal);
+    const place = placeOf(device);
+    show(outcome, subject, place, given, terminal);
     if (changed) terminal.err(`${terminal.errColors.green("✓")} ${lockPath(path)}\n`);
-    if (svg !== undefined)
-      writeFiles([{ path: svg, bytes: chart(outcome, titleOf(subject), inForce(subject)) }]);
+    if (svg !== undefined) {
+      const words = { title: titleOf(subject), inForce: inForce(subject), place };
+      writeFiles([{ path: svg, bytes: chart(outcome, words) }]);
+    }
     return outcome.ended === "interrupted" ? interruptedCode : 0;
   } catch (error) {
     if (!(error instanceof NoBaseline)) throw error;
     if (terminal.interactive) terminal.err("\r\x1b[K");
     terminal.err(
-      `${terminal.errColors.red(`✗ there is nothing to compare with: ${signature.instance} as it is now is wrong or can’t be compiled`)}\n  ${error.message}\n`,
+      `${terminal.errColors.red(`✗ there is nothing to compare with: ${typed.instance} as it is now is wrong or can’t be compiled`)}\n  ${error.message}\n`,
     );
     return 1;
   } finally {
@@ -161,6 +186,21 @@ async function tuneKernel(
     for (const each of [interpreter, device]) each.close();
   }
 }
+
+/** Whether a device is a GPU that says how long it worked; one that doesn't is timed by when its calls are done. */
+const hasClock = (device: Device): device is WebgpuDevice =>
+  device.name === "webgpu" && device.features.includes("timestamp-query");
+
+const gpuMeasure =
+  (device: WebgpuDevice, args: Arguments) =>
+  (kernel: Kernel): Lane =>
+    gpuLane(device, kernel, args);
+
+/** Where it was measured, for people. */
+const placeOf = (device: Device): string =>
+  device.name === "webgpu"
+    ? `${device.compileOptions.adapter ?? "a GPU"}, by ${hasClock(device) ? "its own clock" : "when its calls are done"}`
+    : `Node ${process.versions.node}, V8 ${process.versions.v8}`;
 
 /** The sizes that `--fixed` makes constants. */
 function fixedOf(given: Given, sizes: Readonly<Record<string, number>>): Record<string, number> {
@@ -204,10 +244,10 @@ const inForce = ({ entry, knobs }: Subject): string =>
 const titleOf = ({ signature, dims }: Subject): string =>
   [signature.instance, ...Object.entries(dims).map(([name, size]) => `${name}=${size}`)].join(" ");
 
-function show(outcome: Outcome, subject: Subject, given: Given, terminal: Terminal): void {
+function show(outcome: Outcome, subject: Subject, place: string, given: Given, terminal: Terminal): void {
   const { signature, dims, space } = subject;
   if (given.has("json")) {
-    terminal.out(`${JSON.stringify(figures(outcome, subject), undefined, 1)}\n`);
+    terminal.out(`${JSON.stringify(figures(outcome, subject, place), undefined, 1)}\n`);
     return;
   }
   showOutcome(
@@ -215,6 +255,7 @@ function show(outcome: Outcome, subject: Subject, given: Given, terminal: Termin
     {
       kernel: signature.instance,
       dims,
+      place,
       size: space.size,
       verbose: given.has("verbose"),
       inForce: inForce(subject),
@@ -230,7 +271,7 @@ function show(outcome: Outcome, subject: Subject, given: Given, terminal: Termin
     );
 }
 
-function figures(outcome: Outcome, { signature, dims, space }: Subject): unknown {
+function figures(outcome: Outcome, { signature, target, dims, space }: Subject, place: string): unknown {
   const plain = ({ candidate, time, standing, finalist }: Ranked) => ({
     label: candidate.label,
     values: candidate.values,
@@ -244,7 +285,9 @@ function figures(outcome: Outcome, { signature, dims, space }: Subject): unknown
     all.map(({ candidate, why }) => ({ label: candidate.label, why }));
   return {
     kernel: signature.instance,
+    target,
     dims,
+    place,
     node: process.version,
     candidates: space.size,
     tried,

@@ -1,6 +1,6 @@
 // Calls of a kernel through the runtime, as a lane: arguments are on the device already, results are given back.
 
-import { Tensor, type Arguments, type Device, type Kernel } from "../../runtime/index.ts";
+import { Tensor, type Arguments, type Device, type Kernel, type WebgpuDevice } from "../../runtime/index.ts";
 import { timed } from "./clock.ts";
 import { lane, type Lane } from "./interleaved.ts";
 
@@ -11,6 +11,21 @@ export async function placed(device: Device, args: Arguments): Promise<Arguments
     found[name] = value instanceof Tensor ? await device.upload(value) : value;
   return found;
 }
+
+/** A lane of calls that the GPU times itself; `gpu` has a clock (WebGPU's feature `timestamp-query`). */
+export function gpuLane(gpu: WebgpuDevice, kernel: Kernel, args: Arguments): Lane {
+  const calls = callLane(gpu, kernel, args);
+  return lane(async (times) => {
+    let spent = 0;
+    // A set of timestamps has room for two thousand calls.
+    for (let left = times; left > 0; left -= most) {
+      const part = Math.min(left, most);
+      spent += (await gpu.gpuTime(() => calls.run(part))) ?? 0;
+    }
+    return spent;
+  });
+}
+const most = 500;
 
 /** A lane that calls a kernel on arguments that `placed` made. */
 export function callLane(device: Device, kernel: Kernel, args: Arguments): Lane {

@@ -12,7 +12,11 @@ const widest = 84;
 /** What is so many times slower than the fastest would make all other bars short. */
 const drawn = 2.5;
 
-export function chart({ ranked, baseline, noise }: Outcome, title: string, inForce: string): string {
+/** `place` says where it was measured. */
+export function chart(
+  { ranked, baseline, noise }: Outcome,
+  { title, inForce, place }: { readonly title: string; readonly inForce: string; readonly place: string },
+): string {
   const speed = (each: Ranked): number => each.standing?.ratio ?? 1e6 + each.time.median;
   const fastest = Math.min(...[...ranked, baseline].map(({ time }) => time.median));
   const shown = ranked.filter(({ time }) => time.median <= drawn * fastest).slice(0, size.most - 1);
@@ -48,7 +52,7 @@ export function chart({ ranked, baseline, noise }: Outcome, title: string, inFor
 <text x="${size.margin}" y="46" fill="#52606d">median time of a call, with the 10th and 90th percentile; the same code differs by ${(noise * 100).toFixed(1)} %${labels.common.length > 0 ? escaped(`; all schedules: ${labels.common.join(" ")}`) : ""}</text>
 ${bars.join("\n")}
 <path d="M${line} ${size.top - 6}V${height - 34}" stroke="#7a8fa6" stroke-width="1" stroke-dasharray="3 3"/>
-<text x="${size.margin}" y="${height - 12}" fill="#52606d">Node ${process.versions.node}, V8 ${process.versions.v8}${ranked.length > shown.length ? `; ${ranked.length - shown.length} slower candidates are left out` : ""}</text>
+<text x="${size.margin}" y="${height - 12}" fill="#52606d">${escaped(place)}${ranked.length > shown.length ? `; ${ranked.length - shown.length} slower candidates are left out` : ""}</text>
 </svg>
 `;
 }

@@ -2,7 +2,7 @@
 // is measured with the interpreter or, where that would take too long, with the baseline; then ready to be called.
 
 import { createHash } from "node:crypto";
-import type { KernelReport, Signature } from "../../compiler/artifact.ts";
+import type { KernelReport, Signature, TargetName } from "../../compiler/artifact.ts";
 import { compileTyped, CompileError, type Compiled, type CompileOptions } from "../../compiler/index.ts";
 import { choiceOf, type Knob } from "../../compiler/tuning/values.ts";
 import { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
@@ -19,6 +19,7 @@ export interface ContendersOptions {
   readonly typed: TKernel;
   readonly signature: Signature;
   readonly knobs: readonly Knob[];
+  readonly target: TargetName;
   /** Host, features, settings: as for any compilation. */
   readonly compile: CompileOptions;
   /** Where candidates run. */
@@ -60,10 +61,10 @@ export class Contenders {
 
   /** The first one that is asked for is the baseline. */
   async admit(candidate: Candidate, twin?: "twin"): Promise<Admission> {
-    const { device, signature } = this.options;
+    const { device, signature, target } = this.options;
     const compiled = await this.compiled(candidate);
     if (typeof compiled === "string") return { kind: "refused", why: compiled };
-    const { code, kernels } = compiled.artifact("wasm");
+    const { code, kernels } = compiled.artifact(target);
     const hash = createHash("sha256").update(code).digest("hex");
     const known = this.byCode.get(hash);
     if (known !== undefined && !twin) return { kind: "same", as: known };
@@ -78,10 +79,10 @@ export class Contenders {
 
   /** The candidate compiled, or why it can't be. */
   private async compiled({ values, schedule }: Candidate): Promise<Compiled | string> {
-    const { module, typed, knobs, compile } = this.options;
+    const { module, typed, knobs, compile, target } = this.options;
     const choice = choiceOf(knobs, values);
     if (typeof choice === "string") return choice;
-    const own = { ...compile, target: "wasm", ...(schedule ? { schedule } : { choice }) } as const;
+    const own = { ...compile, target, ...(schedule ? { schedule } : { choice }) } as const;
     try {
       return await compileTyped(module, [typed], own, new DiagnosticSink());
     } catch (error) {

@@ -30,7 +30,8 @@ export function showEntries(source: string, module: TypedModule, terminal: Termi
     }[state];
     const sizes = Object.entries(entry.shape).map(([name, size]) => `${name}=${size}`);
     const features = entry.features.length > 0 ? ` with ${entry.features.join(", ")}` : "";
-    terminal.out(`${entry.kernel}  ${entry.target}${features}  ${sizes.join(" ")}  ${words}\n`);
+    const adapter = entry.adapter === undefined ? "" : ` on ${entry.adapter}`;
+    terminal.out(`${entry.kernel}  ${entry.target}${adapter}${features}  ${sizes.join(" ")}  ${words}\n`);
     for (const line of linesOf(entry)) terminal.out(`  ${dim(line)}\n`);
   }
   return bad > 0 ? 1 : 0;

@@ -19,6 +19,8 @@ const widest = 96;
 export interface ReportOptions {
   readonly kernel: string;
   readonly dims: Readonly<Record<string, number>>;
+  /** "Node 20.19.0, V8 …", or what the GPU calls itself. */
+  readonly place: string;
   readonly size: number;
   readonly verbose: boolean;
   /** What the baseline is: "the values in the lock file", "the first values". */
@@ -39,11 +41,9 @@ export function progressText(
 
 export function showOutcome(outcome: Outcome, options: ReportOptions, terminal: Terminal): void {
   const { bold, dim, green, red, yellow } = terminal.colors;
-  const { kernel, dims, size, verbose, inForce } = options;
+  const { kernel, dims, place, size, verbose, inForce } = options;
   const sizes = Object.entries(dims).map(([name, value]) => `${name}=${value}`);
-  terminal.out(
-    `${bold(kernel)}  ${sizes.join(" ")}  ${dim(`Node ${process.versions.node}, V8 ${process.versions.v8}`)}\n`,
-  );
+  terminal.out(`${bold(kernel)}  ${sizes.join(" ")}  ${dim(place)}\n`);
   terminal.out(`${countsText(outcome, size)}\n`);
   const few = verbose ? 8 : 0;
   for (const { candidate, why } of outcome.refused.slice(0, few))

@@ -7,9 +7,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { checked, compile, compileTyped } from "../../compiler/index.ts";
 import { emptyLock, printLock, withEntry, type Lock } from "../../compiler/tuning/lock.ts";
 import { DiagnosticSink } from "../../lang/diagnostics/diagnostic.ts";
-import { openDevice, tensor, type Device, type Kernel } from "../../runtime/index.ts";
+import { openDevice, tensor, type Device, type Kernel, type WebgpuDevice } from "../../runtime/index.ts";
 import { argumentsAt } from "../kernc/benching/sizes.ts";
 import { kernc } from "../../testing/kernc.ts";
+import { closeTestGpu, skipReason, testGpu } from "../../testing/webgpu.ts";
+import { gpuLane, placed } from "../timing/calls.ts";
 import { lane } from "../timing/interleaved.ts";
 import type { Candidate } from "./candidate.ts";
 import { chart } from "./chart.ts";
@@ -33,6 +35,8 @@ const shift = `kernel shift(mut x: Tensor[f32, M, N]):
 `;
 const dims = { M: 17, K: 13, N: 19 };
 
+const opened = await testGpu();
+afterAll(closeTestGpu);
 let device: Device;
 let interpreter: Device;
 beforeAll(async () => {
@@ -42,6 +46,8 @@ beforeAll(async () => {
 afterAll(() => [device, interpreter].forEach((each) => each.close()));
 
 interface Setup {
+  /** The GPU to tune for; WASM if there is none. */
+  readonly gpu?: WebgpuDevice;
   readonly lock?: Lock;
   readonly schedules?: boolean;
   readonly on?: Device;
@@ -55,7 +61,7 @@ interface Setup {
 }
 
 async function prepared(text: string, setup: Setup) {
-  const { lock = emptyLock, schedules = false, sizes = dims, shape = {} } = setup;
+  const { lock = emptyLock, schedules = false, sizes = dims, shape = {}, gpu } = setup;
   const sink = new DiagnosticSink();
   const module = checked(text, {}, sink);
   const typed = module.instantiate(module.kernels[0]!.name, { comptime: {} }, sink)!;
@@ -65,8 +71,9 @@ async function prepared(text: string, setup: Setup) {
     module,
     typed,
     signature,
+    target: gpu ? "wgsl" : "wasm",
     dims: sizes,
-    compile: { shape },
+    compile: { ...(gpu && { ...gpu.compileOptions, target: "wgsl" }), shape },
     lock,
     schedules,
     seed: 1,
@@ -75,7 +82,7 @@ async function prepared(text: string, setup: Setup) {
 }
 
 async function tuned(text: string, setup: Setup) {
-  const { on = device, speed = () => 1, sizes = dims, budget = 100_000 } = setup;
+  const { on = setup.gpu ?? device, speed = () => 1, sizes = dims, budget = 100_000 } = setup;
   const { subject, plain } = await prepared(text, setup);
   const { signature } = subject;
   let clock = 0;
@@ -228,9 +235,37 @@ describe("tuning", () => {
     expect(await values({})).toBeUndefined();
   });
 
+  test.skipIf(typeof opened === "string")(
+    `finds the values for a GPU, whose name the entry has ${skipReason(opened)}`,
+    async () => {
+      const gpu = opened as WebgpuDevice;
+      const tiles = product.replaceAll("wasm", "wgsl").replace("    @wgsl.vectorize(j)\n", "");
+      const speed = ({ values }: Candidate) =>
+        values["@wgsl.tile(i)"] === "2" && values["@wgsl.tile(j)"] === "8" ? 1 : 2;
+      const { entry, outcome, subject } = await tuned(tiles, { gpu, speed });
+      expect(outcome).toMatchObject({ refused: [], wrong: [], ended: "complete" });
+      const { adapter, features } = gpu.compileOptions;
+      expect(entry).toMatchObject({
+        target: "wgsl",
+        adapter,
+        features: [...(features ?? [])].toSorted(),
+        values: { "@wgsl.tile(i)": "2", "@wgsl.tile(j)": "8" },
+      });
+      const lock = withEntry(emptyLock, entry!);
+      const compiled = await compile(tiles, { ...gpu.compileOptions, lock: printLock(lock) });
+      expect(compiled.diagnostics).toEqual([]);
+      expect(compiled.artifact("wgsl").kernels[0]!.report.tuned?.values).toEqual(entry!.values);
+      expect(subject.entry).toBeUndefined();
+      expect((await prepared(tiles, { gpu, lock })).subject.entry).toEqual(entry);
+      const args = () => argumentsAt(subject.signature, { M: 2, K: 3, N: 3 }, {})();
+      const timed = gpuLane(gpu, (await gpu.load(compiled))["product"]!, await placed(gpu, args()));
+      expect(await timed.run(3)).toBeGreaterThanOrEqual(0);
+    },
+  );
+
   test("draws every candidate", async () => {
     const { outcome } = await tuned(product, { speed: favours("4 8") });
-    const picture = chart(outcome, "product <17>", "the first values");
+    const picture = chart(outcome, { title: "product <17>", inForce: "the first values", place: "here" });
     expect(picture.match(/<rect /g)).toHaveLength(1 + 6);
     expect(picture).toContain("i=4 j=8");
     expect(picture).toContain("product &lt;17>");
@@ -310,6 +345,8 @@ describe("the command", () => {
   test.each([
     [["--shape", "M=17"], 2, "needs a size for K, N"],
     [["--shape", "M=4,K=4,N=4", "--budget", "soon"], 2, "`--budget` takes a whole number"],
+    [["--shape", "M=4,K=4,N=4", "--target", "gpu"], 2, "one of wasm, wgsl, webgpu"],
+    [["--shape", "M=4,K=4,N=4", "--target", "wgsl", "--threads", "2"], 2, "`--threads` is for wasm"],
     [["--shape", "M=4,K=4,N=4", "--svg", "nowhere/k.svg"], 1, "there is no folder nowhere"],
   ])("says what is wrong with %j", async (args, code, why) => {
     const found = await kernc("tune", file, ...args);

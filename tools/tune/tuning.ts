@@ -31,14 +31,15 @@ import { scheduleCandidate, scheduleSpace } from "./schedule-space.ts";
 import { search, type Outcome, type SearchOptions } from "./search.ts";
 import { candidateOf, valueSpace, type Space } from "./space.ts";
 
-/** The one target whose kernels can be timed. */
-export const tuned = "wasm";
+/** Targets whose kernels can be timed. */
+export type TunedTarget = "wasm" | "wgsl";
 const defaultFeatures = ["threads"] as const;
 
 export interface Subject {
   readonly module: TypedModule;
   readonly typed: TKernel;
   readonly signature: Signature;
+  readonly target: TunedTarget;
   readonly dims: Readonly<Record<string, number>>;
   readonly compile: CompileOptions;
   readonly knobs: readonly Knob[];
@@ -55,7 +56,9 @@ export interface SubjectOptions {
   readonly module: TypedModule;
   readonly typed: TKernel;
   readonly signature: Signature;
+  readonly target: TunedTarget;
   readonly dims: Readonly<Record<string, number>>;
+  /** With the features, the limits and the adapter of the device, where it is a GPU. */
   readonly compile: CompileOptions;
   readonly lock: Lock;
   /** Whole schedules instead of the lists in annotations. */
@@ -65,29 +68,36 @@ export interface SubjectOptions {
 
 /** What is to be searched, and what has to be beaten. */
 export async function subjectOf(options: SubjectOptions): Promise<Subject> {
-  const { module, typed, signature, dims, compile, lock, schedules, seed } = options;
-  const knobs = knobsOf(typed, tuned);
+  const { module, typed, signature, target, dims, compile, lock, schedules, seed } = options;
+  const knobs = knobsOf(typed, target);
   const warnings = new DiagnosticSink();
-  const kernel = prove(fixDims(lower(typed, tuned, "ignored"), dims), new DiagnosticSink()).kernel;
-  const { features = defaultFeatures } = compile;
+  const kernel = prove(fixDims(lower(typed, target, "ignored"), dims), new DiagnosticSink()).kernel;
+  const { features = defaultFeatures, adapter } = compile;
   // Of the entries only those for code of this kind: with the same dims as constants.
   const fixed = Object.keys(compile.shape ?? {}).toSorted();
   const alike = lock.entries.filter((each) => JSON.stringify(fixedDims(each)) === JSON.stringify(fixed));
-  const locked = lockedChoice({ entries: alike }, typed, tuned, { features, shape: dims }, warnings);
+  const locked = lockedChoice(
+    { entries: alike },
+    typed,
+    target,
+    { features, adapter, shape: dims },
+    warnings,
+  );
   const usable = locked && (await isUsable(options, locked.entry, warnings));
   const baseline = !usable
     ? candidateOf(knobs, {})
     : locked.schedule
-      ? scheduleCandidate(kernel, tuned, locked.schedule)
+      ? scheduleCandidate(kernel, target, locked.schedule)
       : candidateOf(knobs, locked.entry.values);
   return {
     module,
     typed,
     signature,
+    target,
     dims,
     compile,
     knobs,
-    space: schedules ? scheduleSpace(kernel, tuned, seed) : valueSpace(knobs, seed),
+    space: schedules ? scheduleSpace(kernel, target, seed) : valueSpace(knobs, seed),
     baseline,
     ...(usable && { entry: locked.entry }),
     warnings: warnings.all,
@@ -96,19 +106,14 @@ export async function subjectOf(options: SubjectOptions): Promise<Subject> {
 
 /** Whether the provers still accept an entry; if they don't, a warning says why. */
 async function isUsable(
-  { module, typed, compile }: SubjectOptions,
+  { module, typed, target, compile }: SubjectOptions,
   entry: LockEntry,
   warnings: DiagnosticSink,
 ): Promise<boolean> {
   const lock = printLock({ entries: [entry] });
-  const compiled = await compileTyped(
-    module,
-    [typed],
-    { ...compile, target: tuned, lock },
-    new DiagnosticSink(),
-  );
+  const compiled = await compileTyped(module, [typed], { ...compile, target, lock }, new DiagnosticSink());
   compiled.diagnostics.filter(({ code }) => code === "K0550").forEach((each) => warnings.add(each));
-  return compiled.artifact(tuned).kernels[0]!.report.tuned !== undefined;
+  return compiled.artifact(target).kernels[0]!.report.tuned !== undefined;
 }
 
 export interface TuneOptions extends Pick<SearchOptions, "budget" | "now" | "pause" | "signal" | "progress"> {
@@ -125,7 +130,7 @@ export async function tune(
   subject: Subject,
   options: TuneOptions,
 ): Promise<{ readonly outcome: Outcome; readonly entry?: LockEntry }> {
-  const { typed, signature, dims, knobs, space, baseline, compile } = subject;
+  const { typed, signature, target, dims, knobs, space, baseline, compile } = subject;
   const operations = operationsOf(lower(typed), dims);
   const contenders = new Contenders({
     ...subject,
@@ -149,11 +154,12 @@ export async function tune(
     outcome,
     entry: {
       kernel: signature.instance,
-      target: tuned,
+      target,
       features: lockFeatures(compile.features ?? defaultFeatures),
+      ...(compile.adapter !== undefined && { adapter: compile.adapter }),
       shape: dims,
       fixed: Object.keys(compile.shape ?? {}),
-      source: fingerprint(typed, tuned),
+      source: fingerprint(typed, target),
       values,
       ...(schedule && { schedule: printSchedule(schedule) }),
       measured: {

@@ -38,13 +38,21 @@ export const usefulLimits = [
 const compilerFeatures = ["shader-f16", "subgroups", "packed_4x8_integer_dot_product"];
 
 /** What a compiler is told of a GPUDevice: of its features and WGSL's extensions those that code can use, and its limits. */
-export function compileOptionsFor({ features, limits }: GPUDevice, language: Iterable<string>) {
+export function compileOptionsFor({ features, limits, adapterInfo }: GPUDevice, language: Iterable<string>) {
+  const adapter = adapterName(adapterInfo);
   const there = new Set<string>([...features, ...language]);
   return {
     target: "wgsl",
     features: compilerFeatures.filter((feature) => there.has(feature)),
     limits: Object.fromEntries(usefulLimits.map((name) => [name, limits[name]])),
+    ...(adapter !== undefined && { adapter }),
   } as const;
+}
+
+/** `nvidia ampere`: maker and architecture, which pages are told as well; the driver's own words where it names neither. */
+function adapterName(info: GPUAdapterInfo | undefined): string | undefined {
+  const words = [info?.vendor, info?.architecture].filter((word) => word);
+  return words.join(" ") || info?.device || info?.description || undefined;
 }
 
 const noDevice = (why: string, notes: string[] = []) => kernError("K0725", { why }, { notes });
