@@ -297,7 +297,11 @@ describe("compiling with a lock", () => {
       values: { "@wgsl.tile(i)": "(128, 4)" },
     });
     const lock = text(withEntry(emptyLock, own));
-    const limits = { maxComputeInvocationsPerWorkgroup: 1024, maxComputeWorkgroupSizeX: 1024 };
+    const limits = {
+      maxComputeInvocationsPerWorkgroup: 1024,
+      maxComputeWorkgroupSizeX: 1024,
+      maxComputeWorkgroupStorageSize: 65536,
+    };
     const large = await compile(tiles, { target: "wgsl", lock, limits });
     expect(large.diagnostics).toEqual([]);
     expect(large.artifact("wgsl").kernels[0]!.report.tuned?.values).toEqual(own.values);
