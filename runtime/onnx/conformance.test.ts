@@ -22,8 +22,6 @@ const unsupported: readonly (readonly [names: RegExp, why: string])[] = [
   [/^test_training_dropout(?!.*zero)/, "training"],
   [/^test_(adam|adagrad|momentum|nesterov_momentum)/, "training"],
   [/^test_(bernoulli)/, "random numbers"],
-  [/^test_(dft|stft|melweightmatrix)/, "the operator"],
-  [/^test_maxunpool_export_with_output_shape$/, "a result of another shape than its window’s"],
   [/^test_scan_sum$/, "Scan of version 8"],
   [/^test_cast_FLOAT_to_BFLOAT16$/, "rounding toward zero: they expect bf16 cut off, not rounded"],
   [/^test_castlike_.*BFLOAT16/, "an input of another shape than the model declares"],

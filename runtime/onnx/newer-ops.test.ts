@@ -2,27 +2,11 @@
 // turn, on sizes that fit no tile.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { modelBytes, type AttributeSpec, type ModelSpec, type PortSpec } from "../../testing/onnx/models.ts";
-import { openReference } from "../../testing/onnx/reference.ts";
-import { openDevice, OpRegistry, tensor, valuesOf, type Device, type Tensor } from "../index.ts";
+import { modelBytes, type AttributeSpec } from "../../testing/onnx/models.ts";
+import { apart, nameOf, nodeApart, type Case } from "../../testing/onnx/single-nodes.ts";
+import { openDevice, tensor, type Device, type Tensor } from "../index.ts";
 import { random } from "../random.ts";
-import { opsetRange } from "./import.ts";
-import { loadModel } from "./index.ts";
 import { numberOf } from "./tensors.ts";
-
-interface Case {
-  readonly op: string;
-  readonly option?: string;
-  readonly domain?: string;
-  /** Of ONNX's operators; 23 if nothing is said. */
-  readonly version?: number;
-  readonly attributes?: Readonly<Record<string, AttributeSpec>>;
-  /** By name, in order; undefined where one is left out. */
-  readonly inputs: Readonly<Record<string, Tensor | undefined>>;
-  readonly constants?: Readonly<Record<string, Tensor>>;
-  /** Dtypes of results, undefined for one that is left out. */
-  readonly outputs?: readonly (PortSpec[1] | undefined)[];
-}
 
 let seed = 1;
 const f32 = (...shape: number[]): Tensor => random("f32", shape, { seed: seed++, low: -2, high: 2 });
@@ -282,71 +266,13 @@ const cases = [
   ...resizing,
   ...fourBits,
 ];
-const nameOf = ({ op, option }: Case): string => (option === undefined ? op : `${op}, ${option}`);
-
-function modelOf({
-  op,
-  domain = "",
-  version = 23,
-  attributes,
-  inputs,
-  constants = {},
-  outputs = ["f32"],
-}: Case): ModelSpec {
-  const given = Object.entries(inputs).flatMap(([name, value]) => (value ? [[name, value] as const] : []));
-  const results = outputs.map((dtype, at) => (dtype ? `result${at}` : ""));
-  // As many as the first input has; onnxruntime wants to know that.
-  const sizes = (at: number) => given[0]![1].shape.map((_, axis) => `d${at}_${axis}`);
-  const names = [
-    ...Object.entries(inputs).map(([name, value]) => (value ? name : "")),
-    ...Object.keys(constants),
-  ];
-  return {
-    version,
-    domains: { "com.microsoft": 1 },
-    inputs: given.map(([name, { dtype, shape }]): PortSpec => [name, dtype, ...shape]),
-    outputs: outputs.flatMap((dtype, at): PortSpec[] => (dtype ? [[results[at]!, dtype, ...sizes(at)]] : [])),
-    nodes: [{ op, domain, ...(attributes && { attributes }), inputs: names, outputs: results }],
-    constants,
-  };
-}
-
 let device: Device;
 beforeAll(async () => void (device = await openDevice("wasm")));
 afterAll(() => device.close());
 
-/** The largest difference from onnxruntime's results, over the size of these. */
-async function apart(
-  reference: Uint8Array,
-  own: Uint8Array,
-  inputs: Readonly<Record<string, Tensor>>,
-  fusion = true,
-): Promise<number> {
-  const session = await openReference(reference);
-  const wanted = await session.run(inputs);
-  await session.close();
-  const found = await (await loadModel(own, { device, registry: new OpRegistry(), fusion })).run(inputs);
-  let worst = 0;
-  for (const [name, want] of Object.entries(wanted)) {
-    expect(found[name]!.shape, name).toEqual(want.shape);
-    const [ours, theirs] = [await valuesOf(found[name]!), await valuesOf(want)];
-    const size = Math.max(1, ...theirs.map((value) => Math.abs(Number(value))));
-    ours.forEach(
-      (value, at) => (worst = Math.max(worst, Math.abs(Number(value) - Number(theirs[at])) / size)),
-    );
-  }
-  return worst;
-}
-
 describe("results are onnxruntime's", () => {
   test.each(cases.map((each) => [nameOf(each), each] as const))("%s", async (_, each) => {
-    const inputs = Object.fromEntries(
-      Object.entries(each.inputs).flatMap(([name, value]) => (value ? [[name, value] as const] : [])),
-    );
-    // An operator of a version behind those that are read is known all the same.
-    const version = Math.min(each.version ?? opsetRange.last, opsetRange.last);
-    const own = modelBytes(modelOf({ ...each, version }));
-    expect(await apart(modelBytes(modelOf(each)), own, inputs)).toBeLessThan(2e-5);
+    expect(await nodeApart(device, each)).toBeLessThan(2e-5);
   });
 });
 
@@ -382,6 +308,7 @@ describe("integers of four bits are onnxruntime's", () => {
       constants,
     });
     const x = f32(...shape);
-    for (const fusion of [true, false]) expect(await apart(model, model, { x }, fusion)).toBeLessThan(1e-6);
+    for (const fusion of [true, false])
+      expect(await apart(device, model, model, { x }, fusion)).toBeLessThan(1e-6);
   });
 });

@@ -1,6 +1,7 @@
 // The table of operators: ONNX's own and those of `com.microsoft` that real models use, by name and version.
 
 import { attentions } from "./attention.ts";
+import { columns } from "./columns.ts";
 import { convolutions } from "./convolution.ts";
 import { einsums } from "./einsum.ts";
 import { elementwise } from "./elementwise.ts";
@@ -20,12 +21,14 @@ import { resizing } from "./resize.ts";
 import { sampling } from "./sampling.ts";
 import { scanning } from "./scanning.ts";
 import { selecting } from "./selecting.ts";
+import { spectra } from "./spectra.ts";
 import { transformers } from "./transformer.ts";
 import { pooling } from "./pooling.ts";
 import { reduction } from "./reduction.ts";
 
 const rows: readonly OpRow[] = [
   ...attentions,
+  ...columns,
   ...convolutions,
   ...einsums,
   ...elementwise,
@@ -44,6 +47,7 @@ const rows: readonly OpRow[] = [
   ...sampling,
   ...scanning,
   ...selecting,
+  ...spectra,
   ...transformers,
   ...products,
   ...reduction,

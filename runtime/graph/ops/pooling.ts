@@ -2,11 +2,12 @@
 
 import type { Dtype } from "../../../lang/dtypes.ts";
 import { sizeOf } from "../../tensor/layout.ts";
-import { reduce } from "./reduction.ts";
+import { reduce, type Reducer } from "./reduction.ts";
 import type { Build, NodeContext, OpRow, Outputs } from "./node.ts";
 import { dequantized } from "./quantization.ts";
 import type { ScalarSlot, Value } from "../program.ts";
-import { isVolume, overDepth } from "./volumes.ts";
+import { padded } from "./padding.ts";
+import { isVolume, overDepth, windowOfVolume } from "./volumes.ts";
 import { asImage, pairOf, spatialShape, windowOf, type Window } from "./window.ts";
 
 /** What a pooling kernel knows of its result's places besides the sizes of the image. */
@@ -41,6 +42,7 @@ function pool(
   name: string,
   result: Dtype,
   lines: (under: Under) => string[],
+  uses: readonly string[] = [],
 ): Value {
   const { kernel, stride, dilation, out } = window;
   const [batch, channels] = image.shape as [number, number];
@@ -78,6 +80,7 @@ function pool(
             ]),
         ...lines(under).map((line) => `        ${line}`),
       ],
+      uses,
     },
     [last ?? image],
     [{ dtype: result, shape: [batch, ...order(channels, out)] }],
@@ -100,8 +103,8 @@ const maxPool: Build = (node) => {
 
 function maxPoolOf(node: NodeContext, x: Value): Outputs {
   if (isVolume(x)) {
-    if (node.wants(1)) node.fail("the places in images of 3 dimensions are not supported");
-    return overDepth(node, x, (part, image) => maxPoolOf(part, image) as Value);
+    const largest = (part: NodeContext, image: Value) => maxPoolOf(part, image) as Value;
+    return node.wants(1) ? maxOfVolume(node, x) : overDepth(node, x, largest);
   }
   const image = asImage(node, x);
   const window = windowOf(node, x, pairOf(node, node.ints("kernel_shape"), 1, x.shape.length - 2));
@@ -139,6 +142,83 @@ function placesOf(node: NodeContext, image: Value, window: Window, least: string
   ]);
 }
 
+/** The largest elements of images of three axes, and where they lie. */
+function maxOfVolume(node: NodeContext, x: Value): Value[] {
+  const { kernel, stride, dilation, before, out } = windowOfVolume(node, x);
+  const axes = ["D", "H", "W"];
+  const places = ["d", "i", "j"].map(
+    (index, axis) => `${index} * ${stride[axis]} + t${axis} * ${dilation[axis]} - low${axis}`,
+  );
+  const sizes = out.map((_, axis) => `n${axis}`);
+  const inside = axes.map((size, axis) => `0 <= at${axis} and at${axis} < ${size}`).join(" and ");
+  const least = lowest[x.dtype] ?? "-3.4028234663852886e38";
+  // In row-major order, or with the first of the three axes as the fastest.
+  const order = node.flag("storage_order") ? [2, 1, 0] : [0, 1, 2];
+  const place = order.reduce(
+    (sum, axis) => `(${sum}) * i64(${axes[axis]}) + i64(at${axis})`,
+    "i64(b) * i64(C) + i64(c)",
+  );
+  const shape = [x.shape[0]!, x.shape[1]!, ...out];
+  return node.b.kernel(
+    {
+      name: "max_pool_volume",
+      inputs: [{ name: "x", dims: ["B", "C", ...axes] }],
+      outputs: ["y", "where_from"].map((name) => ({ name, dims: ["B", "C", ...sizes] })),
+      scalars: out.flatMap((size, axis) => [
+        { name: `n${axis}`, dtype: "i32" as const, value: size },
+        { name: `low${axis}`, dtype: "i32" as const, value: before[axis]! },
+      ]),
+      where: out
+        .map((_, axis) => `0 <= n${axis}, n${axis} <= 16777216, 0 <= low${axis}, low${axis} <= 65536`)
+        .join(", "),
+      body: [
+        "@parallel(b, c)",
+        `for b, c, d, i, j in grid(B, C, ${sizes.join(", ")}):`,
+        `    var best = ${x.dtype}(${least})`,
+        "    var place = i64(-1)",
+        `    for t0, t1, t2 in grid(${kernel.join(", ")}):`,
+        ...places.map((text, axis) => `        let at${axis} = ${text}`),
+        `        let value = x.get(b, c, at0, at1, at2, default=${least})`,
+        `        let better = ${inside} and (value > best or place < i64(0))`,
+        "        best = value if better else best",
+        `        place = ${place} if better else place`,
+        "    y[b, c, d, i, j] = best",
+        "    where_from[b, c, d, i, j] = place",
+      ],
+    },
+    [x],
+    [
+      { dtype: x.dtype, shape },
+      { dtype: "i64", shape },
+    ],
+  );
+}
+
+/** The p-norm of what a window sees, (Σ |x|ᵖ)^(1/p): p places along one axis and then the others give the same. */
+const normPool: Build = (node) => normPoolOf(node, node.in(0));
+
+function normPoolOf(node: NodeContext, x: Value): Value {
+  if (isVolume(x)) return overDepth(node, x, normPoolOf);
+  const { term, root, uses } = normOf(node, x.dtype);
+  const window = windowOf(node, x, pairOf(node, node.ints("kernel_shape"), 1, x.shape.length - 2));
+  const lines = ({ row, column, taps, pixel, y }: Under) => [
+    `let total = sum(${term.replaceAll("$", pixel(row, column, 0))} ${taps})`,
+    `${y} = ${root.replaceAll("$", "total")}`,
+  ];
+  const y = pool(node, asImage(node, x), window, "norm_pool_window", x.dtype, lines, uses);
+  return node.b.reshape(y, [x.shape[0]!, x.shape[1]!, ...spatialShape(x, window.out)]);
+}
+
+/** |$|ᵖ and the root of a sum of these, by the attribute p, which is 2 if nothing is said. */
+function normOf(node: NodeContext, dtype: Dtype): { term: string; root: string; uses: string[] } {
+  const p = node.float("p", 2);
+  if (!(p >= 1)) node.fail(`its p is ${p}, and a norm has one of at least 1`);
+  if (p === 1) return { term: "abs($)", root: "$", uses: [] };
+  if (p === 2) return { term: "$ * $", root: "sqrt($)", uses: ["std.math.sqrt"] };
+  const power = `${dtype}(${p})`;
+  return { term: `pow(abs($), ${power})`, root: `pow($, 1 / ${power})`, uses: ["std.math.pow"] };
+}
+
 const averagePool: Build = (node) => averagePoolOf(node, node.in(0));
 
 export function averagePoolOf(node: NodeContext, x: Value): Value {
@@ -161,19 +241,21 @@ export function averagePoolOf(node: NodeContext, x: Value): Value {
   return node.b.reshape(y, [x.shape[0]!, x.shape[1]!, ...spatialShape(x, window.out)]);
 }
 
+/** What a mean over all places is. */
+export const mean: Reducer = { combine: "sum", result: "$ / n" };
+
 /** Over all spatial axes. */
-export function globalPool(node: NodeContext, x: Value, combine: "sum" | "max", result?: string): Value {
+export function globalPool(node: NodeContext, x: Value, reducer: Reducer): Value {
   const reduced = x.shape.map((_, axis) => axis >= 2);
   const shape = x.shape.map((dim, axis) => (axis < 2 ? dim : 1));
   if (sizeOf(x.shape.slice(2)) === 0) node.fail("its images are empty");
-  return reduce(node, x, { reduced, shape }, { combine, result });
+  return reduce(node, x, { reduced, shape }, reducer);
 }
 
 /** Each element back to the place that it came from, and zero elsewhere. */
-const maxUnpool: Build = (node) => {
+const maxUnpool: Build = async (node) => {
   const { b } = node;
   const [x, places] = [node.in(0), node.in(1)];
-  if (node.has(2)) node.fail("a shape of the result that is given isn’t supported");
   const sizes = x.shape.slice(2);
   const kernel = node.ints("kernel_shape") ?? node.fail("its attribute `kernel_shape` is missing");
   const strides = node.ints("strides") ?? sizes.map(() => 1);
@@ -203,13 +285,35 @@ const maxUnpool: Build = (node) => {
     [b.reshape(x, [sizeOf(x.shape)]), b.reshape(places, [sizeOf(x.shape)])],
     [{ dtype: x.dtype, shape: [sizeOf(shape)] }],
   );
-  return b.reshape(y!, shape);
+  const inner = b.reshape(y!, shape);
+  if (!node.has(2)) return inner;
+  // Places are those of the result that the window says, which lies at the front of the one that is asked for.
+  const behind = (await node.numbers(2)).map((dim, axis) => dim - shape[axis]!);
+  if (behind.length !== shape.length || behind.some((count) => count < 0))
+    node.fail(`the shape that is asked for doesn’t hold [${shape.join(", ")}]`);
+  return padded(
+    node,
+    inner,
+    shape.map(() => 0),
+    behind,
+    "constant",
+    b.scalar(x.dtype, 0),
+  );
 };
 
 export const pooling: readonly OpRow[] = [
   { op: "MaxUnpool", since: 9, build: maxUnpool },
   { op: "MaxPool", since: 1, build: maxPool },
   { op: "AveragePool", since: 1, build: averagePool },
-  { op: "GlobalAveragePool", since: 1, build: (node) => globalPool(node, node.in(0), "sum", "$ / n") },
-  { op: "GlobalMaxPool", since: 1, build: (node) => globalPool(node, node.in(0), "max") },
+  { op: "GlobalAveragePool", since: 1, build: (node) => globalPool(node, node.in(0), mean) },
+  { op: "GlobalMaxPool", since: 1, build: (node) => globalPool(node, node.in(0), { combine: "max" }) },
+  { op: "LpPool", since: 2, build: normPool },
+  {
+    op: "GlobalLpPool",
+    since: 2,
+    build: (node) => {
+      const { term, root, uses } = normOf(node, node.in(0).dtype);
+      return globalPool(node, node.in(0), { combine: "sum", term, result: root, uses });
+    },
+  },
 ];

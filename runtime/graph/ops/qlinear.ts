@@ -4,7 +4,7 @@
 import type { Value } from "../program.ts";
 import { concatenate } from "./layout.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
-import { averagePoolOf, globalPool } from "./pooling.ts";
+import { averagePoolOf, globalPool, mean } from "./pooling.ts";
 import { dequantized, dynamicallyQuantized, integerProduct, quantized } from "./quantization.ts";
 
 /** The numbers of the quantized input at `at`, its scale and its zero point behind it. */
@@ -108,7 +108,7 @@ export const quantizedOps: readonly OpRow[] = [
   row("QLinearAveragePool", pooled(averagePoolOf)),
   row(
     "QLinearGlobalAveragePool",
-    pooled((node, x) => globalPool(node, x, "sum", "$ / n")),
+    pooled((node, x) => globalPool(node, x, mean)),
   ),
   row("QLinearConcat", concat),
   row("QGemm", gemm),

@@ -36,6 +36,27 @@ function alongAxes(node: NodeContext, axes: readonly number[], width?: number): 
   return node.about(attributes);
 }
 
+/** A window over three axes, each of which it goes over by itself. */
+export function windowOfVolume(
+  node: NodeContext,
+  x: Value,
+): Readonly<Record<"kernel" | "stride" | "dilation" | "before" | "out", readonly number[]>> {
+  const kernel = node.ints("kernel_shape") ?? [1, 1, 1];
+  const lines = [0, 1, 2].map((axis) => {
+    const line = { ...x, shape: [x.shape[0]!, x.shape[1]!, x.shape[axis + 2]!] };
+    return windowOf(alongAxes(node, [axis]), line, [1, kernel[axis]!]);
+  });
+  const of = (name: "kernel" | "stride" | "dilation" | "before" | "out") =>
+    lines.map((each) => each[name][1]);
+  return {
+    kernel: of("kernel"),
+    stride: of("stride"),
+    dilation: of("dilation"),
+    before: of("before"),
+    out: of("out"),
+  };
+}
+
 /** Images of two axes, their rows the places along the depth: a window along the depth goes over them. */
 export function overDepth(node: NodeContext, x: Value, pool: (part: NodeContext, x: Value) => Value): Value {
   const { b } = node;
