@@ -9,5 +9,8 @@ export function describeGiven(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (typeof value === "bigint") return `${value}n`;
   if (value === null || typeof value === "number" || typeof value === "boolean") return String(value);
-  return `a value of type ${typeof value}`;
+  // An ArrayBuffer, a Promise: what stands there by mistake most often has a name.
+  const name = typeof value === "object" ? value.constructor?.name : undefined;
+  if (name && name !== "Object") return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

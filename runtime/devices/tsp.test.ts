@@ -25,6 +25,10 @@ kernel take(x: Tensor[f32, V, D], at: Tensor[i32, N], out y: Tensor[f32, N, D]):
         for d in range(D):
             y[n, d] = x[row, d]
 
+kernel stepped(x: Tensor[i32, N], step: i64, out y: Tensor[i32, N]):
+    for i in range(N):
+        y[i] = x[i] + i32(step % 3)
+
 kernel halvings(x: Tensor[i32, N], out y: Tensor[i32, N]):
     for i in range(N):
         var left = x[i]
@@ -84,6 +88,15 @@ test("a broadcast row, a `mut` tensor in place, bool and i8", async () => {
   device.close();
 });
 
+test("a 64-bit argument, up to what numbers hold", async () => {
+  const { device, kernels } = await opened();
+  const x = tensor(Int32Array.of(1, 2));
+  const { y } = await kernels["stepped"]!({ x, step: 5n });
+  expect([...(await y!.data())]).toEqual([3, 4]);
+  await expect(kernels["stepped"]!({ x, step: 2n ** 60n })).rejects.toThrow(/K0728.*more than 53 bits/);
+  device.close();
+});
+
 test("rows that data chooses, and a check of them that doesn't hold", async () => {
   const { device, kernels } = await opened();
   const x = tensor(
@@ -104,7 +117,7 @@ test("what can't be lowered is refused with its line, compiled files likewise", 
     (error: KernError) => error,
   );
   expect((refused as KernError).message).toMatch(
-    /K0728: the TSP can’t run `halvings`: it has a loop whose end depends on data\n.*at kernel.kern:26/,
+    /K0728: the TSP can’t run `halvings`: it has a loop whose end depends on data\n.*at kernel.kern:30/,
   );
   const artifact = (await compile(source, { target: "wasm", kernels: ["halvings"] })).artifact("wasm");
   await expect(device.load(artifact)).rejects.toThrow("K0714");

@@ -36,7 +36,7 @@ export async function openTspDevice(): Promise<Backend> {
     programs.set(ir, made);
     let found = made.get(key);
     if (!found) {
-      found = lowerKernel(ir, known, groqchipCal);
+      found = tooWide(call) ?? lowerKernel(ir, known, groqchipCal);
       if (made.size >= mostPrograms) made.delete(made.keys().next().value!);
       made.set(key, found);
     }
@@ -50,7 +50,7 @@ export async function openTspDevice(): Promise<Backend> {
 
   const run = async (ir: IrKernel, call: BoundCall): Promise<Map<string, Tensor>> => {
     refuseClosed();
-    const lowered = lowerKernel(ir, knownOf(ir, call), groqchipCal);
+    const lowered = tooWide(call) ?? lowerKernel(ir, knownOf(ir, call), groqchipCal);
     if ("why" in lowered) throw refusal(call.signature.name, lowered);
     return runLowered(lowered, call);
   };
@@ -127,6 +127,14 @@ function refusal(kernel: string, { why, span, annotation }: Refused): KernError 
   return annotation
     ? kernError("K0730", { annotation: annotation.text, why }, { ...place, fix: { text: annotation.fix } })
     : kernError("K0728", { kernel, why }, place);
+}
+
+/** What is known of a call are numbers, which don't hold all of a 64-bit argument. */
+function tooWide({ scalars }: BoundCall): Refused | undefined {
+  const wide = scalars.find((value) => typeof value === "bigint" && !Number.isSafeInteger(Number(value)));
+  return wide === undefined
+    ? undefined
+    : { why: `the argument ${wide} has more than 53 bits`, span: undefined };
 }
 
 /** Dims and scalar arguments by their names in the IR. */

@@ -1,7 +1,8 @@
 // Nodes that a registered kernel carries out: an op of a user's domain, or a user's kernel for one of ONNX's own operators, which
-// then comes before the table's row.
+// comes before the table's row where it takes the node.
 
 import { evaluateShape } from "../../compiler/artifact.ts";
+import { nearest } from "../../lang/diagnostics/nearest.ts";
 import type { KernError } from "../error.ts";
 import { nodeCall, registeredName, userKernels, type NodeCall } from "../ops/node-call.ts";
 import type { OpRegistry } from "../ops/registry.ts";
@@ -11,15 +12,21 @@ import type { NodeContext, OpRow } from "./ops/node.ts";
 import type { PlanContext } from "./plan.ts";
 import type { Value } from "./program.ts";
 
-/** A row for a node, if a kernel of the registry takes its inputs. */
-export function customRow(node: GraphNode, found: NodeContext, context: PlanContext): OpRow | undefined {
+/** A row for a node, if a kernel of the registry takes its inputs. What none of them takes is left to the table's row, if there is `another`. */
+export function customRow(
+  node: GraphNode,
+  found: NodeContext,
+  context: PlanContext,
+  another: OpRow | undefined,
+): OpRow | undefined {
   const name = registeredName(node.domain, node.op);
   const kernels = context.devices.flatMap((device) => userKernels(context.registry, name, device));
   if (kernels.length === 0) return undefined;
   const inputs = found.inputs.map((value) => value && { dtype: value.dtype, rank: value.shape.length });
   const call = nodeCall(kernels, { inputs, outputs: node.outputs.length, attributes: node.attributes });
   if ("kernel" in call) return { op: opName(node), since: 1, build: (each) => built(call, each) };
-  return found.fail(`no kernel registered for \`${name}\` takes it: ${call.join("; ")}`);
+  if (another && !call.ambiguous) return undefined;
+  return found.fail(`no kernel registered for \`${name}\` takes it: ${call.reasons.join("; ")}`);
 }
 
 async function built(call: NodeCall, node: NodeContext): Promise<readonly Value[]> {
@@ -53,6 +60,7 @@ async function once(call: NodeCall, { b }: NodeContext, inputs: readonly Value[]
 export function missingOp(node: Pick<GraphNode, "domain" | "op" | "name">, registry: OpRegistry): KernError {
   const name = registeredName(node.domain, node.op);
   const near = registry.names.filter((each) => each.split("::")[1] === node.op);
+  const similar = near.length === 0 ? nearest(name, registry.names) : undefined;
   return modelError(
     "K1002",
     { op: opName(node), node: nodeText(node) },
@@ -64,6 +72,7 @@ export function missingOp(node: Pick<GraphNode, "domain" | "op" | "name">, regis
             ? `\`${each}\` is registered on another device`
             : `\`${each}\` is registered, but the domain differs`,
         ),
+        ...(similar === undefined ? [] : [`\`${similar}\` is registered, which is written nearly like it`]),
       ],
     },
   );

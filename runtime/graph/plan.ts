@@ -150,7 +150,8 @@ async function build(
   context: PlanContext,
 ): Promise<void> {
   const found = contextOf(node, values, builder, context);
-  const row: OpRow | undefined = customRow(node, found, context) ?? rowFor(opName(node), found.version);
+  const known = rowFor(opName(node), found.version);
+  const row: OpRow | undefined = customRow(node, found, context, known) ?? known;
   if (!row) throw missingOp(node, context.registry);
   let outputs;
   try {

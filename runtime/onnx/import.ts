@@ -78,8 +78,19 @@ function decode(bytes: Uint8Array): ModelProto {
   } catch (error) {
     throw badModel(
       `its bytes are not a whole message (${error instanceof Error ? error.message : String(error)})`,
+      insteadOf(bytes),
     );
   }
+}
+
+/** What stands in the place of a model most often. */
+function insteadOf(bytes: Uint8Array): readonly string[] {
+  const start = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart();
+  if (start.startsWith("<"))
+    return ["it begins like a page (HTML): perhaps the answer to an address that wasn’t found"];
+  if (start.startsWith("version https://git-lfs"))
+    return ["it is a pointer of Git LFS; `git lfs pull` fetches the file that it stands for"];
+  return [];
 }
 
 /** `ai.onnx` is another name for ONNX's own operators. */

@@ -143,6 +143,8 @@ export class Model {
   }
 
   private checked(inputs: Tensors): Map<string, Tensor> {
+    if (typeof inputs !== "object" || inputs === null)
+      throw badOption("run", "an object of tensors by name", inputs);
     const given = new Map<string, Tensor>();
     const unknown = Object.keys(inputs).find((name) => !this.graph.inputs.some((port) => port.name === name));
     if (unknown !== undefined) {
@@ -159,6 +161,7 @@ export class Model {
         throw refuse("nothing");
       }
       if (!(tensor instanceof Tensor)) throw refuse("something that isn’t a tensor");
+      if (tensor.storage.disposed) throw kernError("K0713", { what: `the tensor given as \`${port.name}\`` });
       if (tensor.dtype !== port.dtype || !fits(port.shape, tensor.shape, sizes)) throw refuse(`a ${tensor}`);
       given.set(port.name, tensor);
     }
@@ -198,6 +201,10 @@ export async function loadModel(bytes: Uint8Array, options: ModelOptions): Promi
   const devices = [options?.device ?? []].flat();
   if (devices.length === 0 || devices.some((each) => typeof each?.load !== "function"))
     throw badOption("device", "a device, `await openDevice(…)`, or several", options?.device);
+  const { integers = "faster", fusion = true } = options;
+  if (integers !== "faster" && integers !== "always")
+    throw badOption("integers", '"faster" or "always"', integers);
+  if (typeof fusion !== "boolean") throw badOption("fusion", "true or false", fusion);
   const graph = importOnnx(bytes, options.externalData);
   // The interpreter can do everything, too.
   if (!devices.some(({ name }) => name === "wasm" || name === "interp"))

@@ -159,6 +159,84 @@ kernel twice(a: Tensor[f32, N], out b: Tensor[f32, N]):
   expect(await values((await model.run({ x }))["y"])).toEqual([-0, -4, -0, -8]);
 });
 
+test("a user’s kernel comes before the table’s row where it takes the node", async () => {
+  const source = `
+@op("ai.onnx::Relu")
+kernel seven(x: Tensor[f32, N], out y: Tensor[f32, N]):
+    for i in range(N):
+        y[i] = 7
+`;
+  const { seven } = await device.load(await compile(source));
+  const registry = new OpRegistry().register(seven!);
+  const relu = (...shape: number[]): ModelSpec => ({
+    inputs: [["x", "f32", ...shape]],
+    outputs: [["y", "f32", ...shape]],
+    nodes: [{ op: "Relu", inputs: ["x"], outputs: ["y"] }],
+  });
+  const x = tensor([-1, 2]);
+  expect(await values((await (await load(relu(2), registry)).run({ x }))["y"])).toEqual([7, 7]);
+  const rows = await load(relu(1, 2), registry);
+  expect(await values((await rows.run({ x: x.reshape([1, 2]) }))["y"])).toEqual([0, 2]);
+});
+
+test("what a node and its kernel disagree about is told, with what is near", async () => {
+  const source = `
+@op("test::Window")
+kernel window[size: int = 3](x: Tensor[f32, N], factor: f32, out y: Tensor[f32, N - size + 1]) where size > 0 and N >= size:
+    for i in range(N - size + 1):
+        y[i] = sum(factor * x[i + j] for j in range(size))
+`;
+  const registry = new OpRegistry();
+  for (const size of [3, 2]) {
+    const { window } = await device.load(await compile(source, { set: { size } }));
+    registry.register(window!);
+    expect(() => registry.register(window!)).toThrow(/K0724/);
+  }
+  const result = async (op: string, attributes: NonNullable<ModelSpec["nodes"][0]["attributes"]>) => {
+    const model = await load(
+      {
+        inputs: [["x", "f32", "n"]],
+        outputs: [["y", "f32", "m"]],
+        nodes: [{ op, domain: "test", inputs: ["x"], outputs: ["y"], attributes }],
+        domains: { test: 1 },
+      },
+      registry,
+    );
+    return values((await model.run({ x: tensor([1, 2, 3]) }))["y"]);
+  };
+  expect(await result("Window", { factor: 2, size: 3 })).toEqual([12]);
+  expect(await result("Window", { factor: 2, size: 2 })).toEqual([6, 10]);
+  await expect(result("Window", { factor: 2, size: 4 })).rejects.toThrow(/compiled for `size` = 3.*{ set: { size: 4 } }/);
+  await expect(result("Window", { factor: "2" })).rejects.toThrow(/a number as `factor`.* is the text "2"/);
+  await expect(result("Window", { size: 2 })).rejects.toThrow(/no number `factor` among its attributes/);
+  await expect(result("Windw", {})).rejects.toThrow(/`test::Window` is registered, which is written nearly/);
+});
+
+test("arguments that are something else are named", async () => {
+  const relu = modelBytes({
+    inputs: [["x", "f32", 1]],
+    outputs: [["y", "f32", 1]],
+    nodes: [{ op: "Relu", inputs: ["x"], outputs: ["y"] }],
+  });
+  const text = (content: string) => new TextEncoder().encode(content);
+  const refused: [unknown, object, RegExp][] = [
+    [relu.buffer, { device }, /K0719.*given an ArrayBuffer/],
+    [relu, { device: openDevice("interp") }, /K0719.*given a Promise/],
+    [relu, { device, integers: "sometimes" }, /K0719: `integers`/],
+    [relu, { device, fusion: "off" }, /K0719: `fusion`/],
+    [text("<!DOCTYPE html><html>"), { device }, /K1001[^]*a page \(HTML\)/],
+    [text("version https://git-lfs.github.com/spec/v1\noid sha256:1"), { device }, /K1001[^]*Git LFS/],
+  ];
+  for (const [bytes, options, why] of refused)
+    await expect(loadModel(bytes as Uint8Array, options as { device: Device })).rejects.toThrow(why);
+  const model = await loadModel(relu, { device });
+  await expect(model.run(undefined as never)).rejects.toThrow(/K0719: `run`.*given nothing/);
+  const gone = await device.upload(tensor([1]));
+  gone.dispose();
+  await expect(model.run({ x: gone })).rejects.toThrow(/K0713: the tensor given as `x`/);
+  expect(() => new OpRegistry().register({} as never)).toThrow(/K0719: `register` takes a kernel/);
+});
+
 test("a user’s op may leave inputs out, or have any number of them", async () => {
   const source = `
 @op("test::Affine")

@@ -51,8 +51,15 @@ export function userKernels(registry: OpRegistry, name: string, device: Device):
     .flatMap(({ kernel, builtin }) => (!builtin && kernel.device === device ? [kernel] : []));
 }
 
-/** The most specific kernel that takes a node; else, of each, why it doesn't, or which of them can't be told apart. */
-export function nodeCall(kernels: readonly Kernel[], node: NodeDescription): NodeCall | readonly string[] {
+/** Why there is no call: of each kernel, why it doesn't take the node, or which of them can't be told apart. */
+export interface NoCall {
+  readonly reasons: readonly string[];
+  /** Several kernels take it. */
+  readonly ambiguous: boolean;
+}
+
+/** The most specific kernel that takes a node. */
+export function nodeCall(kernels: readonly Kernel[], node: NodeDescription): NodeCall | NoCall {
   const reasons: string[] = [];
   const calls: NodeCall[] = [];
   for (const kernel of kernels)
@@ -68,7 +75,9 @@ export function nodeCall(kernels: readonly Kernel[], node: NodeDescription): Nod
   const [only] = best;
   if (only && best.length === 1) return only;
   const rivals = best.map(({ kernel }) => `\`${kernel.kernelName}\``);
-  return only ? [`${rivals.join(" and ")} both do, and neither is more specific`] : [...new Set(reasons)];
+  return only
+    ? { reasons: [`${rivals.join(" and ")} both do, and neither is more specific`], ambiguous: true }
+    : { reasons: [...new Set(reasons)], ambiguous: false };
 }
 
 function callOf(kernel: Kernel, signature: Signature, node: NodeDescription): NodeCall | string {
@@ -101,7 +110,11 @@ function callOf(kernel: Kernel, signature: Signature, node: NodeDescription): No
   for (const param of signature.params) {
     if (param.kind !== "scalar") continue;
     const value = attributes.get(param.name);
-    if (typeof value !== "number") return `the node has no number \`${param.name}\` among its attributes`;
+    if (typeof value !== "number") {
+      const given = node.attributes[param.name];
+      if (given === undefined) return `the node has no number \`${param.name}\` among its attributes`;
+      return `it takes a number as \`${param.name}\`, and the node’s attribute is ${attributeText(given)}`;
+    }
     scalars[param.name] = value;
     attributes.delete(param.name);
   }
@@ -109,9 +122,14 @@ function callOf(kernel: Kernel, signature: Signature, node: NodeDescription): No
     const compiled = Object.hasOwn(signature.comptime, name) ? signature.comptime[name] : undefined;
     if (compiled === undefined) return `it has no parameter for the attribute \`${name}\``;
     if (!same(compiled, value))
-      return `it was compiled for \`${name}\` = ${compiled}, and the node says ${String(value)}`;
+      return `it was compiled for \`${name}\` = ${compiled}, and the node says ${String(value)}; \`compile(source, { set: { ${name}: ${JSON.stringify(value)} } })\` makes one for that`;
   }
   return { kernel, signature, given, numbers, further, results, scalars };
+}
+
+function attributeText(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === "string" ? `the text ${JSON.stringify(value)}` : "a tensor or a graph";
 }
 
 function inputsText({ opInputs }: Signature, count: number): string {

@@ -4,6 +4,7 @@
 
 import type { Arguments } from "../call/bind.ts";
 import type { Device, Kernel } from "../device.ts";
+import { describeGiven } from "../../lang/diagnostics/given.ts";
 import { kernError } from "../error.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -60,6 +61,12 @@ export class OpRegistry {
 
   /** Makes a kernel available under the name that its source gives with `@op("domain::name")`. */
   register(kernel: Kernel, { as, builtin = false }: RegisterOptions = {}): this {
+    if (typeof kernel?.kernelName !== "string")
+      throw kernError("K0719", {
+        option: "register",
+        expected: "a kernel, such as `(await device.load(compiled)).name`",
+        given: describeGiven(kernel),
+      });
     const op = as ?? kernel.op;
     const refuse = (why: string) => kernError("K0724", { kernel: kernel.kernelName, why });
     if (op === undefined) throw refuse('it has no name as an op; write `@op("domain::name")` above it');
@@ -126,12 +133,18 @@ const choice = () => import("./choice.ts");
 /** Equal for kernels that no call could tell apart. */
 function identityOf({ kernel, builtin }: Candidate): string {
   const { features, open, instances } = kernel;
-  const shapes = instances.map(({ params, constraints, opInputs }) => [
+  const shapes = instances.map(({ params, constraints, opInputs, comptime }) => [
     opInputs,
+    // Attributes of nodes choose by them.
+    comptime,
     params.map((param) => (param.kind === "tensor" ? [param.mode, param.dtype, param.shape] : param.dtype)),
     constraints.map(({ expr }) => expr),
   ]);
-  return JSON.stringify([builtin, features, open, open ? shapes[0] : shapes]);
+  // What a kernel calls its dimensions says nothing.
+  const dims = new Map(instances.flatMap(({ dims: own }) => own.map(({ name }, at) => [name, `#${at}`])));
+  return JSON.stringify([builtin, features, open, open ? shapes[0] : shapes], (_, value: unknown) =>
+    typeof value === "string" ? (dims.get(value) ?? value) : value,
+  );
 }
 
 /** The registry that everything shares. */

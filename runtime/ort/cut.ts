@@ -96,7 +96,7 @@ function decoded(bytes: Uint8Array): ModelProto {
 }
 
 export const textOf = (node: NodeProto): string =>
-  `node \`${node.name}\` (${opName({ domain: normalDomain(node.domain), op: node.opType })})`;
+  `${node.name === "" ? "a node without a name" : `node \`${node.name}\``} (${opName({ domain: normalDomain(node.domain), op: node.opType })})`;
 
 export const graphsOf = (node: NodeProto): GraphProto[] =>
   node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs));

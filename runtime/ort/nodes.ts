@@ -45,7 +45,7 @@ export function nodesOf(
     if (!("kernel" in found))
       throw modelError("K1003", {
         node: textOf(node),
-        why: `no registered kernel takes it: ${found.join("; ")}`,
+        why: `no registered kernel takes it: ${found.reasons.join("; ")}`,
       });
     for (const [at, name] of node.output.entries()) {
       const { dtype, shape } = found.results[at]!;

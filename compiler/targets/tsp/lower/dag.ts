@@ -1,7 +1,7 @@
 // A kernel's loop nest as a graph of ALU instructions: every load is a stream of rows, every op one or a few instructions
 // of the VXM. What can't be put so is a reason for the user, in words.
 
-import type { Dtype } from "../../../../lang/dtypes.ts";
+import { isWide, type Dtype } from "../../../../lang/dtypes.ts";
 import type { Span } from "../../../../lang/source.ts";
 import type { Expr, ForStmt, IrKernel, Stmt } from "../../../ir/ir.ts";
 import { mapAllExprs, mapExpr, mapSame } from "../../../ir/walk.ts";
@@ -87,10 +87,11 @@ export function withKnown(kernel: IrKernel, known: ReadonlyMap<string, number>):
   const one = (expr: Expr): Expr => {
     if (expr.kind !== "ref" || !known.has(expr.name)) return expr;
     const value = known.get(expr.name)!;
+    const { dtype } = expr.type;
     return {
       kind: "const",
       type: expr.type,
-      value: expr.type.dtype === "bool" ? value !== 0 : value,
+      value: dtype === "bool" ? value !== 0 : isWide(dtype) ? BigInt(value) : value,
       span: expr.span,
     };
   };
