@@ -143,9 +143,10 @@ export async function runStep(
   const found = new Map<Value, Tensor>();
   for (const { parameter, value, out } of launch.tensors) {
     if (!out) continue;
-    const data = await results[parameter]!.data();
-    const bytes = bytesIn(data);
-    found.set(value, hostTensor(bytes, value));
+    const result = results[parameter]!;
+    found.set(value, hostTensor(bytesIn(await result.data()), value));
+    // At once: weights can be most of a device's memory.
+    result.dispose();
   }
   return found;
 }

@@ -8,6 +8,29 @@ import { bytesIn, bytesOf } from "../tensor/storage.ts";
 import { sizeOf } from "../tensor/layout.ts";
 import { tensor, type Tensor } from "../tensor/tensor.ts";
 
+/** Milliseconds that turns may take without letting anything else happen: about what a page has for a picture. */
+const longest = 16;
+
+/** Lets others have the thread now and then, since a loop may go on for as long as it likes, and ends it where its signal says so. */
+class Breath {
+  readonly signal: AbortSignal | undefined;
+  private last = performance.now();
+
+  constructor(signal: AbortSignal | undefined) {
+    this.signal = signal;
+  }
+
+  /** Before a turn: something to wait for, if it's time. */
+  taken(): Promise<void> | undefined {
+    this.signal?.throwIfAborted();
+    if (performance.now() - this.last < longest) return undefined;
+    return new Promise<void>((resolve) => setTimeout(resolve, 0)).then(() => {
+      this.last = performance.now();
+      this.signal?.throwIfAborted();
+    });
+  }
+}
+
 export class LoopRunner {
   private readonly body: GraphRunner;
   private readonly outer: ReadonlySet<string>;
@@ -20,18 +43,27 @@ export class LoopRunner {
     this.outer = outerNames(graph);
   }
 
+  dispose(): void {
+    this.body.dispose();
+  }
+
   /** Runs the node. `tensors` are those of the graph around it. */
   async run(
     node: GraphNode,
     tensors: ReadonlyMap<string, Tensor>,
     listener?: StepListener,
+    signal?: AbortSignal,
   ): Promise<Map<string, Tensor>> {
-    return node.op === "Scan" ? this.scan(node, tensors, listener) : this.loop(node, tensors, listener);
+    const breath = new Breath(signal);
+    return node.op === "Scan"
+      ? this.scan(node, tensors, breath, listener)
+      : this.loop(node, tensors, breath, listener);
   }
 
   private async loop(
     node: GraphNode,
     tensors: ReadonlyMap<string, Tensor>,
+    breath: Breath,
     listener?: StepListener,
   ): Promise<Map<string, Tensor>> {
     const { graph } = this.body;
@@ -42,7 +74,9 @@ export class LoopRunner {
     let carried = node.inputs.slice(2).map((name) => tensors.get(name)!);
     const scanned: Tensor[][] = graph.outputs.slice(1 + carried.length).map(() => []);
     for (let turn = 0; going && turn < limit; turn++) {
-      const results = await this.body.run(this.turn(outer, turn, carried), listener);
+      const pause = breath.taken();
+      if (pause) await pause;
+      const results = await this.body.run(this.turn(outer, turn, carried), listener, breath.signal);
       const [condition, ...rest] = graph.outputs.map(({ name }) => results.get(name)!);
       going = Number((await condition!.data())[0]) !== 0;
       carried = rest.slice(0, carried.length);
@@ -74,6 +108,7 @@ export class LoopRunner {
   private async scan(
     node: GraphNode,
     tensors: ReadonlyMap<string, Tensor>,
+    breath: Breath,
     listener?: StepListener,
   ): Promise<Map<string, Tensor>> {
     const { graph } = this.body;
@@ -100,7 +135,9 @@ export class LoopRunner {
       const place = (at: number) => (listed("scan_input_directions", at) === 1 ? turns - 1 - turn : turn);
       const values = [...carried, ...whole.map((each, at) => each.slice(place(at)))];
       graph.inputs.forEach(({ name }, at) => given.set(name, values[at]!));
-      const results = await this.body.run(given, listener);
+      const pause = breath.taken();
+      if (pause) await pause;
+      const results = await this.body.run(given, listener, breath.signal);
       const all = graph.outputs.map(({ name }) => results.get(name)!);
       carried = all.slice(0, states);
       scanned.forEach((list, at) => list.push(all[states + at]!));

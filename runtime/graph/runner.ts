@@ -125,7 +125,11 @@ export class GraphRunner {
   }
 
   /** Runs the graph on tensors by name: its inputs, and what it uses of graphs around it. */
-  async run(given: ReadonlyMap<string, Tensor>, listener?: StepListener): Promise<Map<string, Tensor>> {
+  async run(
+    given: ReadonlyMap<string, Tensor>,
+    listener?: StepListener,
+    signal?: AbortSignal,
+  ): Promise<Map<string, Tensor>> {
     const tensors = new Map(given);
     let planned = await this.firstStage(given);
     for (;;) {
@@ -147,7 +151,7 @@ export class GraphRunner {
       }
       const made = new Set<string>();
       for (const node of stage.control)
-        for (const [name, result] of await this.loop(node).run(node, tensors, listener)) {
+        for (const [name, result] of await this.loop(node).run(node, tensors, listener, signal)) {
           tensors.set(name, result);
           made.add(name);
           parts.push(shapeText(name, result));
@@ -222,6 +226,15 @@ export class GraphRunner {
       planned.loaded.dispose();
       this.first.delete(key);
     }
+  }
+
+  /** Gives the memory of all plans back. */
+  dispose(): void {
+    this.recent = undefined;
+    for (const planned of this.first.values()) forget(planned);
+    this.first.clear();
+    for (const loop of this.loops.values()) loop.dispose();
+    this.loops.clear();
   }
 
   private loop(node: GraphNode): LoopRunner {

@@ -234,15 +234,19 @@ async function arranged(
     });
     const prepared = new Map<Step, Prepared>();
     const launched = steps.filter((step) => !memory.joined.has(step));
-    for (const step of launched) {
+    // All at once: an engine compiles one kernel's code while the next one's is made.
+    const outcomes = await Promise.allSettled(
+      launched.map((step) => prepare(step, chosen.get(step)!.cache, memory.inPlace.get(step))),
+    );
+    for (const [at, outcome] of outcomes.entries()) {
+      const step = launched[at]!;
       const site = chosen.get(step)!;
-      try {
-        prepared.set(step, await prepare(step, site.cache, memory.inPlace.get(step)));
-      } catch (error) {
-        if (site === sites.at(-1) || !isRefusal(error)) throw ofNode(step, error);
-        refused.set(step, (refused.get(step) ?? new Set()).add(site));
-        break;
+      if (outcome.status === "fulfilled") {
+        prepared.set(step, outcome.value);
+        continue;
       }
+      if (site === sites.at(-1) || !isRefusal(outcome.reason)) throw ofNode(step, outcome.reason);
+      refused.set(step, (refused.get(step) ?? new Set()).add(site));
     }
     if (prepared.size === launched.length) return { memory, chosen, prepared };
   }

@@ -23,4 +23,12 @@ export class Weights {
     }
     return found;
   }
+
+  /** Gives their memory back. */
+  async dispose(): Promise<void> {
+    const uploads = await Promise.allSettled(this.uploaded.values());
+    this.uploaded.clear();
+    this.bytes = 0;
+    for (const each of uploads) if (each.status === "fulfilled") each.value.dispose();
+  }
 }

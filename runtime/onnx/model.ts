@@ -74,13 +74,18 @@ export class Model {
   private readonly context: RunnerContext;
   private readonly runner: GraphRunner;
   private turn: Promise<unknown> = Promise.resolve();
+  private readonly own: Device | undefined;
+  private closed = false;
 
   constructor(
     graph: Graph,
     devices: readonly Device[],
     { device, registry = ops, fusion = true, integers = "faster", cache }: ModelOptions,
+    /** A device that nobody else has. */
+    own?: Device,
   ) {
     this.graph = graph;
+    this.own = own;
     this.inputs = graph.inputs.filter(({ name }) => !graph.constants.has(name));
     this.outputs = graph.outputs;
     this.context = runnerContext({
@@ -94,12 +99,35 @@ export class Model {
     this.runner = new GraphRunner(graph, this.context);
   }
 
-  /** Runs the model. Results are on the host. Calls wait for each other: they share memory. */
-  async run(inputs: Tensors, listener?: StepListener): Promise<Record<string, Tensor>> {
+  /**
+   * Runs the model. Results are on the host. Calls wait for each other: they share memory. A signal ends a run before the next turn of a
+   * loop of the model, or before it begins.
+   */
+  async run(inputs: Tensors, listener?: StepListener, signal?: AbortSignal): Promise<Record<string, Tensor>> {
     const given = this.checked(inputs);
-    const result = this.turn.then(async () => Object.fromEntries(await this.runner.run(given, listener)));
+    const result = this.turn.then(async () => {
+      if (this.closed) throw kernError("K0713", { what: "the model" });
+      signal?.throwIfAborted();
+      return Object.fromEntries(await this.runner.run(given, listener, signal));
+    });
     this.turn = result.catch(() => undefined);
     return result;
+  }
+
+  /**
+   * Gives back what the model holds on its devices, plans and weights, when the runs that were begun are done. Its devices stay open, but
+   * for one that it opened for itself.
+   */
+  async close(): Promise<void> {
+    const end = this.turn.then(async () => {
+      if (this.closed) return;
+      this.closed = true;
+      this.runner.dispose();
+      for (const { weights } of this.context.sites) await weights.dispose();
+      this.own?.close();
+    });
+    this.turn = end;
+    return end;
   }
 
   /** What became of the model so far: kernels launched by one run of everything planned, different ones, bytes of memory. */
@@ -207,9 +235,12 @@ export async function loadModel(bytes: Uint8Array, options: ModelOptions): Promi
   if (typeof fusion !== "boolean") throw badOption("fusion", "true or false", fusion);
   const graph = importOnnx(bytes, options.externalData);
   // The interpreter can do everything, too.
-  if (!devices.some(({ name }) => name === "wasm" || name === "interp"))
-    devices.push(await (await import("../devices/wasm/device.ts")).openWasmDevice());
+  let own: Device | undefined;
+  if (!devices.some(({ name }) => name === "wasm" || name === "interp")) {
+    own = await (await import("../devices/wasm/device.ts")).openWasmDevice();
+    devices.push(own);
+  }
   // What can run everything comes last; time decides among several anyway.
   devices.sort((a, b) => Number(a.name === "wasm") - Number(b.name === "wasm"));
-  return new Model(graph, devices, options);
+  return new Model(graph, devices, options, own);
 }
