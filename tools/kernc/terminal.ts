@@ -3,6 +3,7 @@
 
 import { fork } from "node:child_process";
 import { createColors } from "picocolors";
+import { harmless } from "../../lang/diagnostics/render/style.ts";
 
 export type Colors = ReturnType<typeof createColors>;
 
@@ -45,8 +46,8 @@ export function processTerminal(): Terminal {
       throw error;
     });
   return {
-    out: (text) => void stdout.write(text),
-    err: (text) => void stderr.write(text),
+    out: (text) => void stdout.write(harmless(text)),
+    err: (text) => void stderr.write(harmless(text)),
     colors: createColors(wanted && (forced || stdout.isTTY)),
     errColors: createColors(wanted && (forced || stderr.isTTY)),
     interactive: Boolean(stderr.isTTY),

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { SourceFile, Span } from "../../source.ts";
+import { harmless } from "./style.ts";
 import { diagnostic, renderJson, renderPretty, renderSarif, renderShort, type Diagnostic } from "../index.ts";
 
 const source: SourceFile = {
@@ -124,4 +125,13 @@ test("sarif", () => {
   const odd: SourceFile = { path: "/tmp/a b/\ud800.kern", text: "x" };
   const found = diagnostic("K0201", { name: "x", what: "the name" }, { file: odd, start: 0, end: 1 });
   expect(renderSarif([found])).toContain("file:///tmp/a%20b/%EF%BF%BD.kern");
+});
+
+test("names move no cursor, set no title and turn no line around", () => {
+  const [escape, bell] = ["\x1b", "\x07"];
+  const mine = `${escape}[1;31mred${escape}[0m\tx\r\ny\n\r${escape}[K`;
+  expect(harmless(mine)).toBe(mine);
+  expect(harmless(`a${escape}[2Jb${escape}]0;title${bell}c\rd\x9be\u202ef\x7f`)).toBe(
+    "a·[2Jb·]0;title·c·d·e·f·",
+  );
 });

@@ -65,6 +65,18 @@ function isControl(char: string): boolean {
   ); // prettier-ignore
 }
 
+const escape = "\x1b";
+/** What this program itself writes: colours, and a line that is written anew. Else control characters and overrides of direction. */
+const written = new RegExp(
+  `(${escape}\\[[\\d;]*m|\r${escape}\\[K|\r?\n|\t)|\\p{Cc}|[\u202a-\u202e\u2066-\u2069]`,
+  "gu",
+);
+
+/** Text for a terminal, in which names out of files can move no cursor and set no title: their control characters are shown as `·`. */
+export function harmless(text: string): string {
+  return text.replace(written, (_, kept: string | undefined) => kept ?? "·");
+}
+
 /** Breaks prose at blanks, so that no line is wider than `width` where that can be. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
