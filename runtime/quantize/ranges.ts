@@ -3,7 +3,7 @@
 // Inference with TensorRT", 2017); or by the mean squared error: rounding inside a range against what lies beyond it.
 
 import type { Device } from "../device.ts";
-import { badModel } from "../graph/error.ts";
+import { modelError } from "../graph/error.ts";
 import { loadModel, type Tensors } from "../onnx/model.ts";
 import type { ExternalData } from "../onnx/tensors.ts";
 import { withOutputs } from "./edit.ts";
@@ -34,7 +34,7 @@ const filled = 16;
 /** Levels between the least and the largest 8-bit number. */
 const levels = 255;
 
-/** Runs the model on samples and gives the range of each of the named values that had elements. Throws K1001 where one isn't finite. */
+/** Runs the model on samples and gives the range of each of the named values that had elements. Throws K1007 where one isn't finite. */
 export async function rangesOf(
   bytes: Uint8Array,
   names: readonly string[],
@@ -56,7 +56,7 @@ export async function rangesOf(
       else if (Number.isNaN(x)) finite = false;
     }
     if (!finite || !Number.isFinite(range.low - range.high))
-      throw badModel(`its value \`${name}\` isn’t finite on a sample, so that it has no range`);
+      throw modelError("K1007", { why: `\`${name}\` isn’t finite on a sample, so that it has no range` });
   });
   if (method === "minmax") return seen;
   const histograms = new Map([...seen.keys()].map((name) => [name, new Float64Array(bins)]));
