@@ -135,10 +135,10 @@ export function windows({ b }: NodeContext, x: Value, w: Value, window: Window):
     {
       name: "conv_channels_last",
       inputs: [
-        { name: "x", dims: ["B", "H", "W", "C"] },
-        { name: "w", dims: [r, q, "C"] },
+        { name: "x", dims: ["B", "H", "W", channels] },
+        { name: "w", dims: [r, q, channels] },
       ],
-      outputs: [{ name: "y", dims: ["B", ...places, "C"] }],
+      outputs: [{ name: "y", dims: ["B", ...places, channels] }],
       scalars: [],
       where,
       body: [`convolve_last_windows[${given}EPILOGUE](x, w, y)`],

@@ -25,12 +25,14 @@ function pool(node: TfNode, kernel: "max_pool_last" | "average_pool_last"): Valu
   const window = windowOf(node, info);
   const { set, where, places } = convolutionSettings(window);
   const largest = kernel === "max_pool_last";
+  // As a number, so that the pixels that sums share lie at known distances, as for the windows of convolutions.
+  const depth = largest ? "C" : x.shape[3]!;
   const parameters = [`T=${x.dtype}`, `R=${info.filterHeight}`, `Q=${info.filterWidth}`, ...set];
   const [y] = b.kernel(
     {
       name: largest ? "largest_in_window" : "mean_in_window",
-      inputs: [{ name: "x", dims: ["B", "H", "W", "C"] }],
-      outputs: [{ name: "y", dims: ["B", ...places, "C"] }],
+      inputs: [{ name: "x", dims: ["B", "H", "W", depth] }],
+      outputs: [{ name: "y", dims: ["B", ...places, depth] }],
       scalars: largest
         ? [{ name: "lowest", dtype: x.dtype, value: x.dtype === "f32" ? -Infinity : -(2 ** 31) }]
         : [],
