@@ -87,6 +87,9 @@ export function mapSource(step: MapStep, inPlace?: number): Launch {
   const body = loops(
     all.map((axis) => [index(axis), sizeName(axis)]),
     lanes,
+    (nest.sizes[lanes] ?? 0) >= longRow && step.inputs.length + step.results.length <= fewStreams
+      ? 16
+      : undefined,
     [...lines, ...stores],
   );
   const where = lone.length > 0 ? ` where ${lone.map((axis) => `n${axis} >= 0`).join(", ")}` : "";
@@ -109,17 +112,25 @@ function laneAxis(sizes: readonly number[]): number {
   return long < 0 || unrolled > 4 * shortAxis ? last : long;
 }
 
-/** The loops of a map: the outermost in parallel, the axis `lanes` in lanes. */
+/**
+ * Rows from which on several vectors at a time pay, in maps of so few tensors that the vectors stay in registers: sums of one wait for
+ * each other less, and a loop's own work is shared. What is left of a short row would cost more than that saves.
+ */
+const longRow = 256;
+const fewStreams = 4;
+
+/** The loops of a map: the outermost in parallel, the axis `lanes` in lanes, `width` at a time if it says so. */
 function loops(
   axes: readonly (readonly [string, string])[],
   lanes: number,
+  width: number | undefined,
   body: readonly string[],
 ): string[] {
   if (axes.length === 0) return [...body];
   let lines = [...body];
   for (const [axis, [name, size]] of [...axes.entries()].toReversed()) {
     lines = [`for ${name} in range(${size}):`, ...lines.map((line) => `    ${line}`)];
-    if (axis === lanes) lines.unshift("@vectorize");
+    if (axis === lanes) lines.unshift(width === undefined ? "@vectorize" : `@vectorize(width=${width})`);
   }
   return ["@parallel", ...lines];
 }

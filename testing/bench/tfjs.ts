@@ -42,9 +42,11 @@ const cases: Readonly<Record<string, () => () => tf.Tensor>> = {
   "maxPool 2×2, 112² × 64": () => one([1, 112, 112, 64], (x) => tf.maxPool(x as tf.Tensor4D, 2, 2, "same")),
   "avgPool 3×3, 56² × 64": () => one([1, 56, 56, 64], (x) => tf.avgPool(x as tf.Tensor4D, 3, 1, "same")),
   "softmax 64 × 1000": () => one([64, 1000], (x) => tf.softmax(x)),
+  "relu 16 k": () => one([1 << 14], tf.relu),
   "relu 1 M": () => one([1 << 20], tf.relu),
   "sigmoid 1 M": () => one([1 << 20], tf.sigmoid),
   "exp 1 M": () => one([1 << 20], tf.exp),
+  "add 16 k": () => pair([1 << 14], [1 << 14], tf.add),
   "add 1 M": () => pair([1 << 20], [1 << 20], tf.add),
   "add 1024² + row": () => pair([1024, 1024], [1024], tf.add),
   "multiply 100": () => pair([100], [100], tf.mul),
@@ -56,6 +58,10 @@ const cases: Readonly<Record<string, () => () => tf.Tensor>> = {
   "transpose [8, 64, 64, 16] → 0 3 1 2": () => one([8, 64, 64, 16], (x) => tf.transpose(x, [0, 3, 1, 2])),
   "resizeBilinear 128² × 3 → 512²": () =>
     one([1, 128, 128, 3], (x) => tf.image.resizeBilinear(x as tf.Tensor4D, [512, 512])),
+  "resizeBilinear 256² × 3 → 128²": () =>
+    one([1, 256, 256, 3], (x) => tf.image.resizeBilinear(x as tf.Tensor4D, [128, 128])),
+  "resizeBilinear 33² × 64 → 129²": () =>
+    one([1, 33, 33, 64], (x) => tf.image.resizeBilinear(x as tf.Tensor4D, [129, 129])),
 };
 
 function one(shape: number[], op: (x: tf.Tensor) => tf.Tensor): () => tf.Tensor {

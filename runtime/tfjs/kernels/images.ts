@@ -1,6 +1,6 @@
 // Pools and resizing of images whose channels lie together, and transposition.
 
-import type { Value } from "../../graph/program.ts";
+import type { ScalarSlot, Value } from "../../graph/program.ts";
 import type { Build, KernelRow, TfNode } from "../node.ts";
 import { convolutionSettings } from "../../graph/ops/window.ts";
 import { windowOf } from "./products.ts";
@@ -58,20 +58,59 @@ const resizeBilinear: Build = (node) => {
   // Where there are few channels, their number is known to the kernel, and columns lie in lanes.
   const few = channels <= 4;
   const depth = few ? channels : "C";
+  const across: ScalarSlot[] = [
+    { name: "width", dtype: "i32", value: width },
+    { name: "columns", dtype: "f32", value: ratio(columns, width) },
+  ];
+  const down: ScalarSlot[] = [
+    { name: "height", dtype: "i32", value: height },
+    { name: "rows", dtype: "f32", value: ratio(rows, height) },
+  ];
+  const shift: ScalarSlot = { name: "shift", dtype: "f32", value: node.flag("halfPixelCenters") ? 0.5 : 0 };
+  const [columnsWhere, rowsWhere] = [
+    "W >= 1, 0 <= width, width <= 16777216",
+    "H >= 1, 0 <= height, height <= 16777216",
+  ];
+  // One axis and then the other, where that makes the image in between no larger than the result: places and weights of columns are found
+  // once for a row that several rows of the result lie around, and rows are mixed whole.
+  if (height >= rows && width > 0) {
+    const kernel = few ? "resize_columns_few" : "resize_columns_last";
+    const [wide] = b.kernel(
+      {
+        name: "resize_columns",
+        inputs: [{ name: "x", dims: ["R", "W", depth] }],
+        outputs: [{ name: "y", dims: ["R", "width", depth] }],
+        scalars: [...across, shift],
+        where: columnsWhere,
+        body: [`${kernel}(x, width, columns, shift, y)`],
+        uses: [`std.channels_last.${kernel}`],
+      },
+      [b.reshape(x, [batch * rows, columns, channels])],
+      [{ dtype: "f32", shape: [batch * rows, width, channels] }],
+    );
+    const [y] = b.kernel(
+      {
+        name: "resize_rows",
+        inputs: [{ name: "x", dims: ["B", "H", "N"] }],
+        outputs: [{ name: "y", dims: ["B", "height", "N"] }],
+        scalars: [...down, shift],
+        where: rowsWhere,
+        body: ["resize_rows_last(x, height, rows, shift, y)"],
+        uses: ["std.channels_last.resize_rows_last"],
+      },
+      [b.reshape(wide!, [batch, rows, width * channels])],
+      [{ dtype: "f32", shape: [batch, height, width * channels] }],
+    );
+    return b.reshape(y!, [batch, height, width, channels]);
+  }
   const kernel = few ? "resize_bilinear_few" : "resize_bilinear_last";
   const [y] = b.kernel(
     {
       name: "resize_bilinear",
       inputs: [{ name: "x", dims: ["B", "H", "W", depth] }],
       outputs: [{ name: "y", dims: ["B", "height", "width", depth] }],
-      scalars: [
-        { name: "height", dtype: "i32", value: height },
-        { name: "width", dtype: "i32", value: width },
-        { name: "rows", dtype: "f32", value: ratio(rows, height) },
-        { name: "columns", dtype: "f32", value: ratio(columns, width) },
-        { name: "shift", dtype: "f32", value: node.flag("halfPixelCenters") ? 0.5 : 0 },
-      ],
-      where: "H >= 1, W >= 1, 0 <= height, 0 <= width, height <= 16777216, width <= 16777216",
+      scalars: [...across, ...down, shift],
+      where: `${columnsWhere}, ${rowsWhere}`,
       body: [`${kernel}(x, height, width, rows, columns, shift, y)`],
       uses: [`std.channels_last.${kernel}`],
     },
