@@ -104,6 +104,22 @@ describe("vectors", () => {
         );
   });
 
+  it("adds pair products to sums, the first to nothing", async () => {
+    const row = (name: string) => `${name}[i, ramp[8](0, 1)]`;
+    const text = `kernel k(a: in i16[N, 8], b: in i8[N, 8], z: out i32[N, 4]) dims(N = a.0) {
+      for i in 0..N {
+        let wide: i16x8 = i16(${row("b")})
+        let first: i32x4 = dot2(${row("a")}, wide, 0:i32x4)
+        z[i, ramp[4](0, 1)] = dot2(${row("a")}, ${row("a")}, first)
+      }
+    }`;
+    await check(text, { sizes: [0, 1, 5] });
+    const { emitted } = await wasmProgram(text, { optimize: false });
+    // In the version for dense rows and in that for strides.
+    expect(emitted.text.match(/i32x4.dot_i16x8_s/g)).toHaveLength(4);
+    expect(emitted.text.match(/i32x4.add/g)).toHaveLength(2);
+  });
+
   it("tests masks of any width, whole and in part", async () => {
     for (const lanes of [2, 4, 8, 16, 32])
       for (const dtype of ["i8", "i16", "f32", "i64"] as const)

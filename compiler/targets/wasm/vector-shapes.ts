@@ -223,6 +223,9 @@ function relaxedDot(
   return { type, bits: 32, parts };
 }
 
+/** A sum of nothing yet, as constants are written: engines add it all the same. */
+const nothing = "(v128.const i32x4 0 0 0 0)";
+
 /** Two products a lane: bytes are widened to 16 bits, whose pair products the machine adds. */
 function dot2([a, b, sum]: readonly Value[], type: IrType, w: Writer): Value {
   const wide = (value: Value): string[] => {
@@ -234,6 +237,9 @@ function dot2([a, b, sum]: readonly Value[], type: IrType, w: Writer): Value {
     });
   };
   const [x, y] = [wide(a!), wide(b!)];
-  const parts = sum!.parts.map((acc, part) => `(i32x4.add ${acc} (i32x4.dot_i16x8_s ${x[part]} ${y[part]}))`);
+  const parts = sum!.parts.map((acc, part) => {
+    const product = `(i32x4.dot_i16x8_s ${x[part]} ${y[part]})`;
+    return acc === nothing ? product : `(i32x4.add ${acc} ${product})`;
+  });
   return { type, bits: 32, parts };
 }
