@@ -1,15 +1,16 @@
-// Branches and loops with kernels of ours inside: what onnxruntime does with the graphs of `If` and `Loop`, done with their parts. A value
-// that decides is read on the host.
+// Branches and loops with kernels of ours inside: what onnxruntime does with the graphs of `If`, `Loop` and `Scan`, done with their parts. A
+// value that decides is read on the host.
 
 import type { NodeProto } from "onnx-buf";
 import { badModel } from "../graph/error.ts";
 import { kernError } from "../error.ts";
 import type { TypedArray } from "../tensor/storage.ts";
+import { tensor, type Tensor } from "../tensor/tensor.ts";
 import { textOf } from "./cut.ts";
 import { releaseUnheld, type Handed, type Handover } from "./handover.ts";
 import type { ValueType } from "./part.ts";
 import type { Context, Sequence } from "./sequence.ts";
-import { ortType, type Ort, type OrtTensor } from "./types.ts";
+import { dtypeOfOrt, ortType, type Ort, type OrtTensor } from "./types.ts";
 
 export interface ControlNode {
   readonly bodies: readonly Sequence[];
@@ -43,14 +44,15 @@ export function controlNode(
     };
   }
   const body = bodyOf("body");
-  const carried = node.input.length - 2;
+  const [carried, before] = node.opType === "Scan" ? [scanStates(node), 0] : [node.input.length - 2, 1];
+  const turns = node.opType === "Scan" ? scan : loop;
   node.output.forEach((name, at) => {
-    const type = body.typeOf(at + 1);
+    const type = body.typeOf(at + before);
     note(name, type && at >= carried ? { ...type, shape: type.shape && [undefined, ...type.shape] } : type);
   });
   return {
     bodies,
-    run: (values, weights, handover) => loop(node, body, { values, weights, handover }, ort, types),
+    run: (values, weights, handover) => turns(node, body, { values, weights, handover }, ort, types),
   };
 }
 
@@ -108,18 +110,106 @@ async function loop(
   ort: Ort,
   types: ReadonlyMap<string, ValueType>,
 ): Promise<void> {
-  const { input: ports, output: results } = body.cut.graph;
   const limit = (await decided(run, node.input[0])) ?? Infinity;
   let going = ((await decided(run, node.input[1])) ?? 1) !== 0;
-  let carried = node.input.slice(2).map((name) => valueOf(run, name)!);
-  const scanned: OrtTensor[][] = results.slice(1 + carried.length).map(() => []);
+  const turns = new Turns(body, run, ort, node.input.slice(2), 1);
   for (let turn = 0; going && turn < limit; turn++) {
-    const inside = new Map(run.values);
-    const given: Handed[] = [
+    const counted: Handed[] = [
       { ort: new ort.Tensor("int64", BigInt64Array.of(BigInt(turn)), []) },
       { ort: new ort.Tensor("bool", Uint8Array.of(1), []) },
-      ...carried,
     ];
+    going = (await turns.take(counted, [])) !== 0;
+  }
+  await turns.end(node, (list, name) => stacked(list, name, ort, types.get(name)));
+}
+
+/** A `Scan`: a turn for each place along an axis of what is scanned, which is taken apart on the host, and put together there. */
+async function scan(
+  node: NodeProto,
+  body: Sequence,
+  run: Run,
+  ort: Ort,
+  types: ReadonlyMap<string, ValueType>,
+): Promise<void> {
+  const number = (attribute: string, at: number): number => {
+    const found = node.attribute.find(({ name }) => name === attribute);
+    return Number(found?.ints[at] ?? 0);
+  };
+  const axisOf = (attribute: string, at: number, rank: number): number => {
+    const axis = number(attribute, at);
+    if (axis < -rank || axis >= rank)
+      throw badModel(`${textOf(node)} goes over axis ${axis} of a tensor of ${rank} dimensions`);
+    return axis < 0 ? axis + rank : axis;
+  };
+  const states = scanStates(node);
+  const whole: { readonly host: Tensor; readonly axis: number }[] = [];
+  for (const [at, name] of node.input.slice(states).entries()) {
+    const host = await onHost(await run.handover.toOrt(valueOf(run, name)!, name), name);
+    whole.push({ host, axis: axisOf("scan_input_axes", at, host.rank) });
+  }
+  const [count = 0, ...others] = whole.map(({ host, axis }) => host.shape[axis]!);
+  const other = others.find((each) => each !== count);
+  if (other !== undefined)
+    throw badModel(`${textOf(node)} goes over ${count} places of one input, and over ${other} of another`);
+  const turns = new Turns(body, run, ort, node.input.slice(0, states), 0);
+  for (let turn = 0; turn < count; turn++) {
+    const places = whole.map(({ host, axis }, at): Handed => {
+      const place = number("scan_input_directions", at) === 1 ? count - 1 - turn : turn;
+      return { ort: ofHost(host.slice(...Array<null>(axis).fill(null), place), ort) };
+    });
+    await turns.take([], places);
+  }
+  await turns.end(node, (list, name, at) => {
+    const inOrder = number("scan_output_directions", at) === 1 ? list.toReversed() : list;
+    const found = stacked(inOrder, name, ort, types.get(name));
+    const axis = axisOf("scan_output_axes", at, found.dims.length);
+    if (axis === 0) return found;
+    const host = tensor(found.data as Float32Array, found.dims, dtypeOfOrt(found.type));
+    const rest = host.shape.map((_, each) => each).slice(1);
+    return ofHost(host.transpose(...rest.toSpliced(axis, 0, 0)), ort);
+  });
+}
+
+/** Values that a Scan hands from turn to turn. */
+const scanStates = (node: NodeProto): number =>
+  node.input.length - Number(node.attribute.find(({ name }) => name === "num_scan_inputs")?.i ?? 0);
+
+/** A tensor of onnxruntime as one of ours on the host. */
+async function onHost(given: OrtTensor, name: string): Promise<Tensor> {
+  const dtype = dtypeOfOrt(given.type);
+  if (!dtype)
+    throw kernError("K0709", { why: `\`${name}\` is of ${given.type}, which isn’t a type of ours` });
+  return tensor((await given.getData()) as unknown as TypedArray, given.dims, dtype);
+}
+
+const ofHost = (host: Tensor, ort: Ort): OrtTensor =>
+  new ort.Tensor(ortType(host.dtype) as "float32", host.dataSync() as never, [...host.shape]);
+
+/** The turns of a body: what it hands on from one to the next, and what each leaves. */
+class Turns {
+  private readonly body: Sequence;
+  private readonly run: Run;
+  private readonly ort: Ort;
+  private carried: readonly Handed[];
+  /** Results of a body before those that are handed on. */
+  private readonly before: number;
+  private readonly left: OrtTensor[][];
+
+  constructor(body: Sequence, run: Run, ort: Ort, carried: readonly string[], before: number) {
+    this.body = body;
+    this.run = run;
+    this.ort = ort;
+    this.before = before;
+    this.carried = carried.map((name) => valueOf(run, name)!);
+    this.left = body.cut.graph.output.slice(before + carried.length).map(() => []);
+  }
+
+  /** One turn, with values before and behind those that are handed on. Gives the first result where that decides. */
+  async take(front: readonly Handed[], back: readonly Handed[]): Promise<number | undefined> {
+    const { body, run, ort, before, carried, left } = this;
+    const { input: ports, output: results } = body.cut.graph;
+    const given = [...front, ...carried, ...back];
+    const inside = new Map(run.values);
     ports.forEach(({ name }, at) => inside.set(name, given[at]!));
     const around = [...run.values.values(), ...run.weights.values()];
     try {
@@ -128,23 +218,30 @@ async function loop(
       releaseUnheld(carried, around);
       throw error;
     }
-    const [condition, ...rest] = results.map(({ name }) => resultOf(inside, run, name));
-    going = (await firstOf(await run.handover.toOrt(condition!, results[0]!.name))) !== 0;
-    const next = rest.slice(0, carried.length);
-    for (const [at, list] of scanned.entries()) {
-      const value = rest[carried.length + at]!;
-      const turned = await run.handover.toOrt(value, results[1 + carried.length + at]!.name);
-      const data = (await turned.getData()) as never;
-      list.push(new ort.Tensor(turned.type as "float32", data, [...turned.dims]));
+    const made = results.map(({ name }) => resultOf(inside, run, name));
+    const decision =
+      before > 0 ? await firstOf(await run.handover.toOrt(made[0]!, results[0]!.name)) : undefined;
+    const next = made.slice(before, before + carried.length);
+    for (const [at, list] of left.entries()) {
+      const place = before + carried.length + at;
+      list.push((await copyOf(made[place]!, run, ort)).ort!);
     }
     // A body may hand on what it was given, and what is around it.
-    releaseUnheld([...given, condition!, ...rest], next, around);
-    carried = next;
+    releaseUnheld([...given, ...made], next, around);
+    this.carried = next;
+    return decision;
   }
-  await give(node.output, carried, run, ort);
-  for (const [at, list] of scanned.entries()) {
-    const name = node.output[carried.length + at];
-    if (name) run.values.set(name, { ort: stacked(list, name, ort, types.get(name)) });
+
+  /** Puts the results to the values that are there: what was handed on last, and what all turns left, as `joined` puts it together. */
+  async end(
+    node: NodeProto,
+    joined: (list: readonly OrtTensor[], name: string, at: number) => OrtTensor,
+  ): Promise<void> {
+    await give(node.output, this.carried, this.run, this.ort);
+    for (const [at, list] of this.left.entries()) {
+      const name = node.output[this.carried.length + at];
+      if (name) this.run.values.set(name, { ort: joined(list, name, at) });
+    }
   }
 }
 

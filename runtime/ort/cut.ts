@@ -83,7 +83,7 @@ function cutGraph(model: ModelProto, graph: GraphProto, isOurs: IsOurs, around: 
 }
 
 /** Whose graphs are run one part after the other. */
-const cuttable: ReadonlySet<string> = new Set(["If", "Loop"]);
+const cuttable: ReadonlySet<string> = new Set(["If", "Loop", "Scan"]);
 
 function decoded(bytes: Uint8Array): ModelProto {
   try {

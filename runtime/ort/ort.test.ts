@@ -8,6 +8,7 @@ import {
   cutKernels,
   cutModelBytes,
   passingModelBytes,
+  scanningModelBytes,
 } from "../../testing/onnx/cut-model.ts";
 import { modelBytes, type ModelSpec } from "../../testing/onnx/models.ts";
 import { openDevice, OpRegistry, tensor, type Device } from "../index.ts";
@@ -157,6 +158,29 @@ test("branches and loops run in parts where ops of a user stand inside", async (
       const want = await wanted[name]!.data();
       ((await results[name]!.getData()) as Float32Array).forEach((value, at) =>
         expect(value).toBeCloseTo(Number(want[at]), 5),
+      );
+    }
+  }
+  await session.release();
+});
+
+test("scans run in parts where ops of a user stand inside", async () => {
+  const bytes = scanningModelBytes();
+  const session = await createSession(bytes, { ort, device, registry });
+  expect(session.parts.map(({ on }) => on)).toEqual(["control"]);
+  const model = await loadModel(bytes, { device, registry });
+  for (const count of [1, 2, 5]) {
+    const [x, h0] = [floats(4 * count), floats(4)];
+    const results = await session.run({
+      x: new ort.Tensor("float32", x, [2, count, 2]),
+      h0: new ort.Tensor("float32", h0, [2, 2]),
+    });
+    const wanted = await model.run({ x: tensor(x, [2, count, 2]), h0: tensor(h0, [2, 2]) });
+    for (const name of ["h", "y", "z"]) {
+      expect(results[name]!.dims, name).toEqual(wanted[name]!.shape);
+      const want = await wanted[name]!.data();
+      ((await results[name]!.getData()) as Float32Array).forEach((value, at) =>
+        expect(value, name).toBeCloseTo(Number(want[at]), 5),
       );
     }
   }

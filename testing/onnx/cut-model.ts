@@ -155,3 +155,56 @@ const scale = (input: string, output: string, factor: number, shift: number) => 
   outputs: [output],
   attributes: { factor: { float: factor }, shift: { float: shift } },
 });
+
+/**
+ * A scan with an op of a user inside: over axis 1 of x [2, n, 2] from its end, h = h / 2 + 1 + place; the sums so far along axis 1 of y,
+ * the last first, and 3 h of each turn along axis 0 of z.
+ */
+export function scanningModelBytes(): Uint8Array {
+  return modelBytes({
+    inputs: [
+      ["x", "f32", 2, "n", 2],
+      ["h0", "f32", 2, 2],
+    ],
+    outputs: [
+      ["h", "f32", 2, 2],
+      ["y", "f32", 2, "n", 2],
+      ["z", "f32", "n", 2, 2],
+    ],
+    nodes: [
+      {
+        op: "Scan",
+        name: "scan",
+        inputs: ["h0", "x"],
+        outputs: ["h", "y", "z"],
+        attributes: {
+          num_scan_inputs: 1,
+          scan_input_axes: [1],
+          scan_input_directions: [1],
+          scan_output_axes: [-2, 0],
+          scan_output_directions: [1, 0],
+          body: {
+            graph: {
+              inputs: [
+                ["before", "f32", 2, 2],
+                ["place", "f32", 2, 2],
+              ],
+              outputs: [
+                ["after", "f32", 2, 2],
+                ["sum", "f32", 2, 2],
+                ["three", "f32", 2, 2],
+              ],
+              nodes: [
+                scale("before", "half", 0.5, 1),
+                { op: "Add", inputs: ["half", "place"], outputs: ["after"] },
+                { op: "Identity", inputs: ["after"], outputs: ["sum"] },
+                scale("after", "three", 3, 0),
+              ],
+            },
+          },
+        },
+      },
+    ],
+    domains: { test: 1 },
+  });
+}
