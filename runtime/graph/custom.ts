@@ -66,6 +66,10 @@ export function missingOp(node: Pick<GraphNode, "domain" | "op" | "name">, regis
     { op: opName(node), node: nodeText(node) },
     {
       notes: [
+        // Sequences, optional values and texts aren't tensors: no kernel takes them.
+        ...(/Sequence|Optional|String|^Tfidf/.test(node.op)
+          ? ["its values are sequences, optional values or texts, and I take only tensors"]
+          : []),
         `load a kernel with \`@op("${name}")\` and \`ops.register\` it to provide one`,
         ...near.map((each) =>
           each === name

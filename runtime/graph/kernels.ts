@@ -1,6 +1,7 @@
 // Compiled kernels by their text. The compiler comes with the first of them.
 
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import { KernError } from "../error.ts";
 import { modelError } from "./error.ts";
 import type { Device, Kernel } from "../device.ts";
 import type { CompileCache } from "../cache/cache.ts";
@@ -86,6 +87,16 @@ export function ofNode({ origin }: Step, error: unknown): unknown {
   return Object.assign(modelError("K1003", { node: `node \`${origin}\``, why }), { cause: error });
 }
 
+/** What a kernel refuses when it runs, an index out of range say, with the node that it was built for; of fused ones, the first. */
+export function whileRunning({ origin }: Step, error: unknown): unknown {
+  if (!(error instanceof KernError)) return error;
+  const { diagnostic } = error;
+  return new KernError({
+    ...diagnostic,
+    notes: [...diagnostic.notes, `while node \`${origin}\` was computed`],
+  });
+}
+
 /** The generated source of a step, and the arguments of its call. */
 export function launchOf(step: Step, inPlace?: number): Launch {
   if (step.kind === "map") return mapSource(step, inPlace);
@@ -137,9 +148,10 @@ export async function runStep(
     throw ofNode(step, error);
   });
   const outputs = new Set(step.outputs);
-  const results = await kernel(
-    argumentsOf(launch, (value) => (outputs.has(value) ? undefined : tensorOf(value))),
-  );
+  const args = argumentsOf(launch, (value) => (outputs.has(value) ? undefined : tensorOf(value)));
+  const results = await kernel(args).catch((error: unknown) => {
+    throw whileRunning(step, error);
+  });
   const found = new Map<Value, Tensor>();
   for (const { parameter, value, out } of launch.tensors) {
     if (!out) continue;

@@ -9,7 +9,7 @@ import { contiguousStrides } from "../tensor/layout.ts";
 import { Tensor, tensor } from "../tensor/tensor.ts";
 import type { Folder } from "./fold.ts";
 import { fuse } from "./fuse.ts";
-import { argumentsOf, ofNode, prepare, type Prepared } from "./kernels.ts";
+import { argumentsOf, ofNode, prepare, whileRunning, type Prepared } from "./kernels.ts";
 import { bytesFor, planMemory, type MemoryPlan } from "./memory.ts";
 import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
 import type { Rewritten } from "./rewrites/rewriter.ts";
@@ -153,10 +153,16 @@ export class LoadedStage {
     }
     this.bound = true;
     if (after) return this.timed(after);
-    for (const { kernel, args, run } of this.steps) {
-      // Most launches wait for nothing, and waiting for nothing takes longer than many of them.
-      const waiting = run ? run() : kernel(args);
-      if (waiting) await waiting;
+    let at = 0;
+    try {
+      for (; at < this.steps.length; at++) {
+        const { kernel, args, run } = this.steps[at]!;
+        // Most launches wait for nothing, and waiting for nothing takes longer than many of them.
+        const waiting = run ? run() : kernel(args);
+        if (waiting) await waiting;
+      }
+    } catch (error) {
+      throw whileRunning(this.steps[at]!.step, error);
     }
   }
 

@@ -274,7 +274,9 @@ function portOf(info: ValueInfoProto, what: string): GraphPort {
   const type = info.type?.value;
   if (type?.case !== "tensorType") {
     if (type?.case === undefined) return { name, dtype: "f32", shape: undefined };
-    throw badModel(`its ${what} \`${name}\` is a ${type.case.replace("Type", "")}, and I take only tensors`);
+    throw badModel(
+      `its ${what} \`${name}\` is of type ${type.case.replace("Type", "")}, and I take only tensors`,
+    );
   }
   const { elemType, shape } = type.value;
   const dtype = elemType === 0 ? "f32" : dtypeOf(elemType, `its ${what} \`${name}\``);

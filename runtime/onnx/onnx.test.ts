@@ -206,10 +206,31 @@ kernel window[size: int = 3](x: Tensor[f32, N], factor: f32, out y: Tensor[f32, 
   };
   expect(await result("Window", { factor: 2, size: 3 })).toEqual([12]);
   expect(await result("Window", { factor: 2, size: 2 })).toEqual([6, 10]);
-  await expect(result("Window", { factor: 2, size: 4 })).rejects.toThrow(/compiled for `size` = 3.*{ set: { size: 4 } }/);
+  await expect(result("Window", { factor: 2, size: 4 })).rejects.toThrow(
+    /compiled for `size` = 3.*{ set: { size: 4 } }/,
+  );
   await expect(result("Window", { factor: "2" })).rejects.toThrow(/a number as `factor`.* is the text "2"/);
   await expect(result("Window", { size: 2 })).rejects.toThrow(/no number `factor` among its attributes/);
   await expect(result("Windw", {})).rejects.toThrow(/`test::Window` is registered, which is written nearly/);
+});
+
+test("an index out of range names the node, whenever it is found", async () => {
+  const gather = { op: "Gather", name: "pick", inputs: ["x", "at"], outputs: ["y"] };
+  const spec: ModelSpec = {
+    inputs: [
+      ["x", "f32", 3],
+      ["at", "i64", 1],
+    ],
+    outputs: [["y", "f32", 1]],
+    nodes: [gather],
+  };
+  const x = tensor([1, 2, 3]);
+  const model = await load(spec);
+  expect(await values((await model.run({ x, at: i64(2) }))["y"])).toEqual([3]);
+  await expect(model.run({ x, at: i64(7) })).rejects.toThrow(/K0708[^]*while node `pick` was computed/);
+  expect(await values((await model.run({ x, at: i64(-1) }))["y"])).toEqual([3]);
+  const folded = await load({ ...spec, inputs: [], constants: { x, at: i64(7) } });
+  await expect(folded.run({})).rejects.toThrow(/K0708[^]*while node `pick` was computed/);
 });
 
 test("arguments that are something else are named", async () => {
