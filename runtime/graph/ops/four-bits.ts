@@ -154,7 +154,9 @@ async function byWords(
     );
     return y;
   }
-  const kernel = pairs ? "gemv_4bit_pairs" : rows === 1 ? "gemv_4bit" : "matmul_4bit";
+  // Where a kernel may keep as many numbers as there are, rows of weights are unpacked by fours.
+  const ofRows = b.target === "wasm" ? "matmul_4bit_fours" : "matmul_4bit";
+  const kernel = pairs ? "gemv_4bit_pairs" : rows === 1 ? "gemv_4bit" : ofRows;
   const x = rows === 1 ? { name: "x", dims: ["32 * B"] } : { name: "x", dims: ["M", "32 * B"] };
   const [y] = b.kernel(
     {

@@ -255,3 +255,25 @@ test("a row by weights of four bits, as exact as a node asks", async () => {
     expect(Math.max(...apart)).toBeGreaterThan(0);
   }
 });
+
+test("several rows by weights of four bits are each as one", async () => {
+  const [k, block] = [96, 32];
+  for (const [rows, n] of [
+    [2, 4],
+    [5, 7],
+    [3, 2],
+  ] as const) {
+    const w = random("u8", [n, k / block, block / 2], { seed: rows });
+    const scales = random("f32", [(n * k) / block], { seed: n });
+    const a = random("f32", [rows, k], { seed: 1, low: -1, high: 1 });
+    const attributes = { K: k, N: n, bits: 4, block_size: block, accuracy_level: 1 };
+    const node = { op: "MatMulNBits", domain: "com.microsoft", attributes } as const;
+    const [all] = await run(node, { a }, { w, scales });
+    const numbers = (await elements(a)) as number[];
+    for (let at = 0; at < rows; at++) {
+      const row = tensor(Float32Array.from(numbers.slice(at * k, (at + 1) * k)), [1, k]);
+      const [one] = await run(node, { a: row }, { w, scales });
+      close(all!.values.slice(at * n, (at + 1) * n), one!.values);
+    }
+  }
+});
