@@ -26,7 +26,7 @@ import { inlineFunctions } from "./functions.ts";
 import { dtypeOf, leavesFolder, tensorOf, type ExternalData } from "./tensors.ts";
 
 /** Versions of ONNX's own operators whose meaning is known here. */
-export const opsetRange = { first: 1, last: 23 } as const;
+export const opsetRange = { first: 1, last: 24 } as const;
 
 /** Names of values that a graph may use, besides its own. */
 type Scope = ReadonlySet<string>;

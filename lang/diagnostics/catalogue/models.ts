@@ -9,7 +9,7 @@ export const models = {
     message: ({ why }) => `this is not an ONNX model I can use: ${why}`,
     explain: `The file is checked before anything is made of it: it must be a whole protobuf message of ONNX's schema with
 a graph in it, tensors must have as much data as their shapes say, each value must be defined once and before it is used,
-and the versions of the operator sets must be ones that I know (1 to 23 of \`ai.onnx\`).`,
+and the versions of the operator sets must be ones that I know (1 to 24 of \`ai.onnx\`).`,
   }),
   K1002: entry<{ op: string; node: string }>({
     severity: "error",

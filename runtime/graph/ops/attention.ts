@@ -39,11 +39,12 @@ const attention: Build = async (node) => {
     return b.reshape(spread, [batch, count, length, width]);
   };
   const scale = node.float("scale", 0) || 1 / Math.sqrt(size);
+  const mask = node.has(6) ? withLengths(node, node.in(6), columns) : node.inputs[3];
   const fresh = node.in(1).shape.at(-2)!;
   const plain = node.float("softcap", 0) === 0 && !node.wants(3);
   // In the library's kernel the last query sees the last key, here the first one sees the first that is new.
   if (plain && (!node.flag("is_causal") || rows === fresh)) {
-    const parts = { q, key, value, mask: node.inputs[3], causal: node.flag("is_causal"), scale };
+    const parts = { q, key, value, mask, causal: node.flag("is_causal"), scale };
     const together = fusedAttention(node, parts);
     if (together) return [flat ? joined(node, together) : together, key, value];
   }
@@ -51,7 +52,7 @@ const attention: Build = async (node) => {
   let scores = b.map("$0 * $1", [raw, b.scalar(dtype, scale)]);
   const past = columns - node.in(1).shape.at(-2)!;
   if (node.flag("is_causal")) scores = causal(node, scores, rows, columns, past);
-  const masked = node.has(3) ? withMask(node, scores, node.in(3)) : scores;
+  const masked = mask ? withMask(node, scores, mask) : scores;
   const cap = node.float("softcap", 0);
   const capped =
     cap > 0
@@ -177,6 +178,80 @@ function causal({ b }: NodeContext, scores: Value, rows: number, columns: number
   ]);
 }
 
+/** The mask of a node, without the keys of each sample behind its length. */
+function withLengths(node: NodeContext, lengths: Value, columns: number): Value {
+  const { b } = node;
+  const places = b.literal(
+    "i64",
+    Array.from({ length: columns }, (_, at) => BigInt(at)),
+    [1, 1, 1, columns],
+  );
+  const own = b.reshape(lengths, [lengths.shape[0]!, 1, 1, 1]);
+  const inside = b.map("$0 < $1", [places, b.cast(own, "i64")], { dtype: "bool" });
+  const given = node.inputs[3];
+  if (!given) return inside;
+  if (given.dtype === "bool") return b.map("$0 and $1", [given, inside], { dtype: "bool" });
+  return b.map("$0 if $1 else $2", [given, inside, b.scalar(given.dtype, -Infinity)]);
+}
+
+/** A cache with an update in it, from a place of each sample's own on; circular, what would lie behind the end goes on in front. */
+const intoCache: Build = (node) => {
+  const { b } = node;
+  const [past, update] = [node.in(0), node.in(1)];
+  const dtype = node.sameDtype(past, update);
+  const axis = node.axis(node.int("axis", -2), past.shape.length);
+  if (axis === 0) node.fail("its first axis is that of the samples");
+  const fits = past.shape.every((dim, at) =>
+    at === axis ? update.shape[at]! <= dim : dim === update.shape[at],
+  );
+  if (past.shape.length !== update.shape.length || !fits)
+    node.fail(`an update of [${update.shape.join(", ")}] doesn’t fit a cache of [${past.shape.join(", ")}]`);
+  const mode = node.text("mode", "linear");
+  if (mode !== "linear" && mode !== "circular") node.fail(`I know no mode \`${mode}\``);
+  const batch = past.shape[0]!;
+  const whole = (value: Value): Value =>
+    b.reshape(value, [
+      batch,
+      sizeOf(value.shape.slice(1, axis)),
+      value.shape[axis]!,
+      sizeOf(value.shape.slice(axis + 1)),
+    ]);
+  const starts = node.has(2)
+    ? b.cast(node.in(2), "i64")
+    : b.literal("i64", Array<bigint>(batch).fill(0n), [batch]);
+  const [y] = b.kernel(
+    {
+      name: "into_cache",
+      inputs: [
+        { name: "past", dims: ["B", "O", "T", "W"] },
+        { name: "fresh", dims: ["B", "O", "S", "W"] },
+        { name: "starts", dims: ["B"] },
+      ],
+      outputs: [{ name: "y", dims: ["B", "O", "T", "W"] }],
+      scalars: [],
+      where: "S <= T, T <= 1073741824",
+      body: [
+        "@parallel(b, o)",
+        "for b, o, t in grid(B, O, T):",
+        mode === "linear"
+          ? '    assert i64(0) <= starts[b] and starts[b] <= i64(T - S), "an update lies outside of its cache"'
+          : '    assert i64(0) <= starts[b] and starts[b] < i64(T), "an update begins outside of its cache"',
+        "    let start = clamp(index(starts[b]), 0, T)",
+        mode === "linear"
+          ? "    let at = t - start"
+          : "    let at = t - start if t >= start else t - start + T",
+        "    let inside = 0 <= at and at < S",
+        "    @vectorize",
+        "    for w in range(W):",
+        "        y[b, o, t, w] = fresh.get(b, o, at, w, default=0) if inside else past[b, o, t, w]",
+      ],
+    },
+    [whole(past), whole(update), starts],
+    [{ dtype, shape: whole(past).shape }],
+  );
+  return b.reshape(y!, past.shape);
+};
+
 /** Added, or as truth values: where it is false, nothing is seen. */
 function withMask({ b }: NodeContext, scores: Value, mask: Value): Value {
   if (mask.dtype !== "bool") return b.map("$0 + $1", [scores, mask]);
@@ -185,5 +260,6 @@ function withMask({ b }: NodeContext, scores: Value, mask: Value): Value {
 
 export const attentions: readonly OpRow[] = [
   { op: "Attention", since: 23, build: attention },
+  { op: "TensorScatter", since: 24, build: intoCache },
   { op: "kern.graph::Attention", since: 1, build: writtenAttention },
 ];
