@@ -162,11 +162,14 @@ export function checkBuiltinConversion(
   const type = typeOfValue(cx, bracket.value);
   const value = single(cx, mode, args, expr.span);
   if (!value || isError(type)) return errorValue(expr.span);
-  if (
-    !isLanes(type) ||
-    dtypeInfo(type.dtype).storageOnly ||
-    (mode === "saturate" && !isInteger(type.dtype))
-  ) {
+  if (isLanes(type) && dtypeInfo(type.dtype).storageOnly) {
+    const { min, max } = dtypeInfo(type.dtype);
+    const notes =
+      mode === "saturate" ? [`store an i32 that was held in range: \`clamp(i32(x), ${min}, ${max})\``] : [];
+    cx.report("K0329", { dtype: type.dtype }, bracket.span, { notes });
+    return errorValue(expr.span);
+  }
+  if (!isLanes(type) || (mode === "saturate" && !isInteger(type.dtype))) {
     cx.report(
       "K0302",
       {

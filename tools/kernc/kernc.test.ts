@@ -409,6 +409,19 @@ test("verify shows a table and what is left to check at run time", async () => {
   expect(out).not.toContain("✗");
 });
 
+test("verify lets threads add floats in any order", async () => {
+  const text = `kernel total(x: Tensor[f32, N], mut sum: Tensor[f32, 1]):
+    @parallel
+    for i in range(N):
+        @atomic
+        sum[0] += x[i] * 1.1
+`;
+  writeFileSync("total.kern", text);
+  const { code, out } = await kernc("verify", "total.kern");
+  expect(out).toContain("every case agrees");
+  expect(code).toBe(0);
+});
+
 test("fmt formats in place, and --check only says so", async () => {
   writeFileSync(
     "loose.kern",
