@@ -62,6 +62,29 @@ const cases: Readonly<Record<string, () => () => tf.Tensor>> = {
     one([1, 256, 256, 3], (x) => tf.image.resizeBilinear(x as tf.Tensor4D, [128, 128])),
   "resizeBilinear 33² × 64 → 129²": () =>
     one([1, 33, 33, 64], (x) => tf.image.resizeBilinear(x as tf.Tensor4D, [129, 129])),
+  "resizeNearest 32² × 64 → 64²": () =>
+    one([1, 32, 32, 64], (x) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [64, 64])),
+  "concat of channels, 56² × 32 + 64": () =>
+    pair([1, 56, 56, 32], [1, 56, 56, 64], (a, b) => tf.concat([a, b], 3)),
+  "concat along the first axis, 2 × 64 k": () => pair([64, 1024], [64, 1024], (a, b) => tf.concat([a, b], 0)),
+  "pad 112² × 32 by 1": () =>
+    one([1, 112, 112, 32], (x) =>
+      tf.pad(x as tf.Tensor4D, [
+        [0, 0],
+        [1, 1],
+        [1, 1],
+        [0, 0],
+      ]),
+    ),
+  "batchNorm 56² × 64": () => {
+    const [x, each] = [
+      image(1, 56, 56, 64),
+      [0, 1, 2, 3].map(() => tf.randomUniform([64], 0.5, 1) as tf.Tensor1D),
+    ];
+    return () => tf.batchNorm(x, each[0]!, each[1]!, each[2]!, each[3]!);
+  },
+  "reverse of rows, 512²": () => one([512, 512], (x) => tf.reverse(x, 1)),
+  "depthToSpace 64² × 32": () => one([1, 64, 64, 32], (x) => tf.depthToSpace(x as tf.Tensor4D, 2)),
 };
 
 function one(shape: number[], op: (x: tf.Tensor) => tf.Tensor): () => tf.Tensor {

@@ -43,6 +43,31 @@ export const opCases: Readonly<Record<string, () => tf.Tensor | tf.Tensor[]>> = 
     tf.image.resizeBilinear(image(1, 5, 4, 17), [2, 6], false, true),
     tf.transpose(random(3, 4, 5, 2), [2, 0, 3, 1]),
   ],
+  places: () => [
+    tf.concat([random(3, 2, 5), random(3, 4, 5), random(3, 0, 5)], 1),
+    tf.pad(random(3, 5), [
+      [1, 2],
+      [0, 0],
+    ]),
+    tf.pad(
+      image(1, 5, 19, 3),
+      [
+        [0, 0],
+        [1, 0],
+        [2, 3],
+        [0, 1],
+      ],
+      7,
+    ),
+    tf.pad(random(11), [[3, 1]]),
+    tf.reverse(random(4, 7, 3), [0, 2]),
+    tf.depthToSpace(image(2, 3, 5, 12), 2),
+    tf.batchNorm(image(1, 3, 5, 7), random(7), tf.abs(random(7)), random(7), random(7)),
+    tf.batchNorm(random(3, 5), random(5), tf.abs(random(5))),
+    tf.image.resizeNearestNeighbor(image(1, 5, 4, 3), [7, 9]),
+    tf.image.resizeNearestNeighbor(image(2, 5, 4, 9), [3, 8], true),
+    tf.image.resizeNearestNeighbor(image(1, 6, 7, 2), [4, 3], false, true),
+  ],
   reductions: () => [
     tf.sum(random(5, 7, 3), [0, 2]),
     tf.mean(random(5, 67), 0, true),
