@@ -102,7 +102,10 @@ test("gradients of several inputs; arguments that don’t fit", async () => {
     const gone = tf.tensor1d([1, 2, 3]);
     gone.dispose();
     expect(() => byRow!({ a, b, c: b })).toThrow(/K0703.*`c`/);
-    expect(() => byRow!({ a, b }, { b: 1 })).toThrow(/K0703.*`b`/);
+    expect(() => byRow!({ a, b }, { b: 1 })).toThrow(/K0701.*a tensor, in the first object, as `b`/);
+    expect(() => byRow!(undefined as never)).toThrow(
+      /K0719: `by_row` takes an object of tensors.*given nothing/,
+    );
     expect(() => byRow!({ a, b: [1, 2, 3] as never })).toThrow(/K0701.*TensorFlow/);
     expect(() => byRow!({ a, b: gone })).toThrow(/K0713.*`b`/);
     expect(() => byRow!({ a, b: tf.tensor1d(["1", "2", "3"]) })).toThrow(/K0701.*string/);

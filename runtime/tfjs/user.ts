@@ -186,6 +186,13 @@ function register(tf: Tfjs, signature: Signature, kernels: UserKernels, options:
 /** Refuses what isn't a living tensor of a dtype that both sides have, and names that no parameter has. */
 function checkGiven(signature: Signature, inputs: Readonly<Record<string, unknown>>, scalars: Scalars): void {
   const kernel = signature.name;
+  const wrong = [inputs, scalars].findIndex((given) => typeof given !== "object" || given === null);
+  if (wrong >= 0)
+    throw kernError("K0719", {
+      option: kernel,
+      expected: "an object of tensors by name, and one of numbers",
+      given: describeGiven([inputs, scalars][wrong]),
+    });
   const params = [...inputsOf(signature), ...scalarsOf(signature)];
   const named = [
     ...Object.keys(inputs).map((name) => ["tensor", name] as const),
@@ -194,6 +201,13 @@ function checkGiven(signature: Signature, inputs: Readonly<Record<string, unknow
   for (const [kind, argument] of named) {
     if (params.some((param) => param.name === argument && param.kind === kind)) continue;
     const names = params.map(({ name }) => `\`${name}\``).join(", ");
+    if (params.some(({ name }) => name === argument))
+      throw kernError("K0701", {
+        kernel,
+        argument,
+        expected: kind === "tensor" ? "a number, in the second object," : "a tensor, in the first object,",
+        given: kind === "tensor" ? "it in the first" : "it in the second",
+      });
     throw kernError("K0703", { kernel, argument }, { notes: [`its parameters are ${names}`] });
   }
   for (const [argument, given] of Object.entries(inputs)) {
