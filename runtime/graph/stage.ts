@@ -135,21 +135,20 @@ export class LoadedStage {
   /** Runs every step. `given` are the tensors of the stage's inputs. */
   async run(given: Places, after?: (step: Step, milliseconds: number) => void): Promise<void> {
     this.given = given;
-    const moved = await this.placeInputs();
+    await this.placeInputs();
     // Tensors of a run mostly lie where those of the last one did.
-    const changed = !this.bound || moved.size > 0;
-    this.bound = false;
-    for (const loaded of changed ? this.steps : []) {
+    for (const loaded of this.bound ? [] : this.steps) {
       const { site, kernel, launch } = loaded;
-      if (loaded.args && !loaded.given.some((value) => moved.get(site)?.has(value))) continue;
-      loaded.args = argumentsOf(
+      if (loaded.args) continue;
+      const args = argumentsOf(
         launch,
         (value) =>
           this.places.get(value) ??
           this.constants.get(site)!.get(value) ??
           this.inputs.get(site)?.get(value)?.tensor,
       );
-      loaded.run = await kernel.bind(loaded.args);
+      loaded.run = await kernel.bind(args);
+      loaded.args = args;
     }
     this.bound = true;
     if (after) return this.timed(after);
@@ -176,9 +175,8 @@ export class LoadedStage {
     }
   }
 
-  /** Brings the inputs to the devices that read them: those of elsewhere are copied to where the last ones lay. Gives those that moved. */
-  private async placeInputs(): Promise<ReadonlyMap<Site, ReadonlySet<Value>>> {
-    const moved = new Map<Site, Set<Value>>();
+  /** Brings the inputs to the devices that read them: those of elsewhere are copied to where the last ones lay. */
+  private async placeInputs(): Promise<void> {
     for (const [site, values] of this.read) {
       const held = this.inputs.get(site)!;
       const { device } = site;
@@ -193,12 +191,19 @@ export class LoadedStage {
         }
         if (there && known?.tensor.storage === tensor.storage && known.tensor.offset === tensor.offset)
           continue;
+        this.unbind(site, value);
+        held.delete(value);
         if (known?.own) known.tensor.dispose();
         held.set(value, { tensor: there ? tensor : await device.upload(tensor), own: !there });
-        moved.set(site, (moved.get(site) ?? new Set()).add(value));
       }
     }
-    return moved;
+  }
+
+  /** Steps that read an input which lies elsewhere from now on need their arguments anew. */
+  private unbind(site: Site, value: Value): void {
+    this.bound = false;
+    for (const step of this.steps)
+      if (step.site === site && step.given.includes(value)) step.args = undefined;
   }
 
   /** Where a value's elements are after a run. What was given with strides is copied: nobody else knows them. */
