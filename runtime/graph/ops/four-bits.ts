@@ -154,8 +154,9 @@ async function byWords(
     );
     return y;
   }
-  // Where a kernel may keep as many numbers as there are, rows of weights are unpacked by fours.
-  const ofRows = b.target === "wasm" ? "matmul_4bit_fours" : "matmul_4bit";
+  // Where a kernel may keep as many numbers as there are, x is put in the order of digits.
+  const inOrder = pairs || (rows > 1 && b.target === "wasm");
+  const ofRows = inOrder ? "matmul_4bit_fours" : "matmul_4bit";
   const kernel = pairs ? "gemv_4bit_pairs" : rows === 1 ? "gemv_4bit" : ofRows;
   const x = rows === 1 ? { name: "x", dims: ["32 * B"] } : { name: "x", dims: ["M", "32 * B"] };
   const [y] = b.kernel(
@@ -165,7 +166,7 @@ async function byWords(
       outputs,
       scalars: [],
       body: [rows === 1 ? `${kernel}(w, scale, x, y)` : `${kernel}(x, w, scale, y)`],
-      uses: [`std.quantized.${kernel}`],
+      uses: [`std.${inOrder ? "four_bits" : "quantized"}.${kernel}`],
     },
     [...weights, b.reshape(a, rows === 1 ? [k] : [rows, k])],
     result,
