@@ -201,6 +201,29 @@ describe("exp_falling", () => {
   });
 });
 
+describe("exp_bounded", () => {
+  test.each([
+    ["f32", 2.5],
+    ["f64", 2],
+  ] as const)("keeps its bound in %s", (dtype, bound) => {
+    for (const range of [[-87, 88] as const, [-1, 1] as const]) {
+      const x = points(range, 3001, dtype);
+      expect(worstError(apply("exp_bounded", dtype, x), (at) => Math.exp(x[at]!), dtype)).toBeLessThanOrEqual(
+        bound,
+      );
+    }
+  });
+
+  test("stays what it is at its ends, and keeps NaN", () => {
+    const [least, most, below, above, one, none] = apply(
+      "exp_bounded",
+      "f32",
+      Float32Array.of(-87, 88, -Infinity, Infinity, 0, NaN),
+    );
+    expect([below, above, one, none]).toEqual([least, most, 1, NaN]);
+  });
+});
+
 test("sin of huge f32 arguments is reduced with enough digits of π", () => {
   const x = points([1e10, 3e38], 2000, "f32");
   expect(worstError(apply("sin", "f32", x), (at) => Math.sin(x[at]!), "f32")).toBeLessThanOrEqual(3);

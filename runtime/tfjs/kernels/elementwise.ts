@@ -27,7 +27,11 @@ export const relu = "max($0, $T(0))";
 export const relu6 = "min(max($0, $T(0)), $T(6))";
 export const elu: Expression = { text: "$0 if $0 >= $T(0) else expm1($0)", uses: ["std.math.expm1"] };
 export const sloped = "$1 * $0 if $0 < $T(0) else $0";
-export const sigmoid: Expression = { text: "$T(1) / ($T(1) + exp(-$0))", uses: ["std.math.exp"] };
+/** Where it is below 1e-38, it is 6e-39. */
+export const sigmoid: Expression = {
+  text: "$T(1) / ($T(1) + exp_bounded(-$0))",
+  uses: ["std.math.exp_bounded"],
+};
 
 const unary: Readonly<Record<string, Expression>> = {
   Abs: { text: "abs($0)", ints: "abs($0)" },
