@@ -24,11 +24,14 @@ async function compiledFor(name: string, kernel: string): Promise<Compiled> {
   const source = { path: name, text: readFileSync(new URL(name, folder), "utf8") };
   const options = { ...gpu.compileOptions, kernels: [kernel] };
   const compiled = await compile(source, options);
-  const sized = compiled
-    .artifact("wgsl")
-    .kernels.some(({ launch }) => launch.kind === "wgsl" && launch.constants);
-  const shape = arraySizes[`stdlib/${name}`];
-  return sized && shape ? compile(source, { ...options, shape }) : compiled;
+  const { kernels } = compiled.artifact("wgsl");
+  const sized = kernels.some(({ launch }) => launch.kind === "wgsl" && launch.constants);
+  const dims = kernels.flatMap(({ signature }) => signature.dims.map((dim) => dim.name));
+  // Those of the file's sizes that this kernel has.
+  const sizes = Object.entries(arraySizes[`stdlib/${name}`] ?? {}).filter(([dim]) => dims.includes(dim));
+  return sized && sizes.length > 0
+    ? compile(source, { ...options, shape: Object.fromEntries(sizes) })
+    : compiled;
 }
 
 type Outcome = Awaited<ReturnType<Kernel>> | { readonly stopped: string };
