@@ -55,7 +55,7 @@ export class Folder {
   /** Equal for steps that compute the same of the same constants; undefined for a user's kernel, which has no text. */
   private keyOf(step: Step): string | undefined {
     if (step.kind === "call") return undefined;
-    const { text, tensors, scalars } = launchOf(step);
+    const { text, tensors, scalars } = launchOf(step, this.fast.device.name);
     const inputs = tensors.map(({ value, layout, out }) => {
       const constant = out ? undefined : rootOf(value).constant!;
       return `${constant ? this.idOf(constant) : ""}[${layout.shape}][${layout.strides}]${layout.offset}`;

@@ -305,3 +305,41 @@ test("values that are needed at the same time lie apart", () => {
     { numRuns: 200, seed: 5 },
   );
 });
+
+test("large maps that turn axes go in blocks, and give what short ones give", async () => {
+  const x = random("f32", [3, 70, 85], { seed: 4 });
+  const bias = random("f32", [85, 70], { seed: 5 });
+  for (const [perm, shape] of [
+    [
+      [0, 2, 1],
+      [3, 85, 70],
+    ],
+    [
+      [2, 0, 1],
+      [85, 3, 70],
+    ],
+  ] as const) {
+    const model = await loadModel(
+      modelBytes({
+        inputs: [["x", "f32", 3, 70, 85]],
+        outputs: [["y", "f32", ...shape]],
+        nodes: [
+          { op: "Transpose", inputs: ["x"], outputs: ["t"], attributes: { perm } },
+          { op: "Add", inputs: ["t", "bias"], outputs: ["y"] },
+        ],
+        constants: { bias: shape[1] === 85 ? bias : bias.reshape([85, 1, 70]) },
+      }),
+      { device, registry: new OpRegistry() },
+    );
+    const { y } = await model.run({ x });
+    const [given, added, found] = [await valuesOf(x), await valuesOf(bias), await valuesOf(y!)];
+    const strides: readonly number[] = [70 * 85, 85, 1];
+    found.forEach((value, at) => {
+      const place = [Math.floor(at / (shape[1] * 70)), Math.floor(at / 70) % shape[1], at % 70];
+      const from = perm.reduce((sum, axis, n) => sum + place[n]! * strides[axis]!, 0);
+      const row = shape[1] === 85 ? place[1]! : place[0]!;
+      expect(value).toBe(Math.fround(Number(given[from]) + Number(added[row * 70 + place[2]!])));
+    });
+    await model.close();
+  }
+});

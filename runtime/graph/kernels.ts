@@ -3,7 +3,7 @@
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { KernError } from "../error.ts";
 import { modelError } from "./error.ts";
-import type { Device, Kernel } from "../device.ts";
+import type { Device, DeviceName, Kernel } from "../device.ts";
 import type { CompileCache } from "../cache/cache.ts";
 import type { Arguments } from "../call/bind.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -62,7 +62,7 @@ export class KernelCache {
 
 /** What a step calls. Throws what its device has against it. */
 export async function prepare(step: Step, cache: KernelCache, inPlace?: number): Promise<Prepared> {
-  const launch = launchOf(step, inPlace);
+  const launch = launchOf(step, cache.device.name, inPlace);
   const kernel = step.kind === "call" ? step.kernel : await cache.get(launch);
   if (kernel.device.decidesByCall) {
     const refused = await kernel.mismatch(argumentsOf(launch, emptyTensor));
@@ -97,9 +97,9 @@ export function whileRunning({ origin }: Step, error: unknown): unknown {
   });
 }
 
-/** The generated source of a step, and the arguments of its call. */
-export function launchOf(step: Step, inPlace?: number): Launch {
-  if (step.kind === "map") return mapSource(step, inPlace);
+/** The generated source of a step for a device, and the arguments of its call. */
+export function launchOf(step: Step, target: DeviceName, inPlace?: number): Launch {
+  if (step.kind === "map") return mapSource(step, target, inPlace);
   return step.kind === "kernel" ? kernelSource(step) : callLaunch(step);
 }
 

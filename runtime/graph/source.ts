@@ -6,7 +6,8 @@ import { valueDtype, type Dtype } from "../../lang/dtypes.ts";
 import { contiguousStrides, isContiguous, sizeOf, type Layout } from "../tensor/layout.ts";
 import { valueAt } from "../tensor/values.ts";
 import { HostStorage, viewAs } from "../tensor/storage.ts";
-import { nestOf } from "./axes.ts";
+import type { DeviceName } from "../device.ts";
+import { nestOf, type Nest } from "./axes.ts";
 import type { Attached, Import, Input, KernelStep, MapOp, MapStep, Value } from "./program.ts";
 
 /** A generated kernel, and what to call it with. */
@@ -27,7 +28,7 @@ export interface TensorArgument {
 }
 
 /** The kernel of a map. `inPlace` is the input whose memory the first output takes over. */
-export function mapSource(step: MapStep, inPlace?: number): Launch {
+export function mapSource(step: MapStep, target: DeviceName, inPlace?: number): Launch {
   const shape = step.outputs[0]!.shape;
   const nest = nestOf(shape, step.inputs);
   const tensors: TensorArgument[] = [];
@@ -84,14 +85,16 @@ export function mapSource(step: MapStep, inPlace?: number): Launch {
   const sizes = lone.map((axis) => `n${axis}: index`);
   const { lines, names } = operations(step.ops, operands);
   const stores = step.results.map((result, n) => `${targets[n]} = ${names[result]}`);
-  const body = loops(
-    all.map((axis) => [index(axis), sizeName(axis)]),
-    lanes,
+  const axes = all.map((axis) => [index(axis), sizeName(axis)] as const);
+  const width =
     (nest.sizes[lanes] ?? 0) >= longRow && step.inputs.length + step.results.length <= fewStreams
       ? 16
-      : undefined,
-    [...lines, ...stores],
-  );
+      : undefined;
+  const inner = [...lines, ...stores];
+  const body =
+    target === "wasm" && lanes === all.length - 1 && turns(nest)
+      ? blocks(axes, inner)
+      : loops(axes, lanes, width, inner);
   const where = lone.length > 0 ? ` where ${lone.map((axis) => `n${axis} >= 0`).join(", ")}` : "";
   const text = [
     importLines(step.ops.flatMap(({ imports }) => imports)),
@@ -132,6 +135,36 @@ function loops(
     lines = [`for ${name} in range(${size}):`, ...lines.map((line) => `    ${line}`)];
     if (axis === lanes) lines.unshift(width === undefined ? "@vectorize" : `@vectorize(width=${width})`);
   }
+  return ["@parallel", ...lines];
+}
+
+/** Rows and columns from which on a map that turns them reads each line of memory once only if it goes in blocks. */
+const fewestTurned = { rows: 64, columns: 16 } as const;
+
+/** Whether an input's elements lie together along the last axis but one, and far apart along the last. */
+function turns({ sizes, strides }: Nest): boolean {
+  const last = sizes.length - 1;
+  if (last < 1 || sizes[last]! < fewestTurned.rows || sizes[last - 1]! < fewestTurned.columns) return false;
+  return strides.some((own) => own[last - 1] === 1 && own[last]! >= fewestTurned.columns);
+}
+
+/** The loops of a map that turns its last two axes: in blocks that the nearest cache holds, see `std.layout.transpose`. */
+function blocks(axes: readonly (readonly [string, string])[], body: readonly string[]): string[] {
+  const outer = axes.slice(0, -2);
+  const [[column, columns], [row, rows]] = axes.slice(-2) as unknown as readonly [
+    readonly [string, string],
+    readonly [string, string],
+  ];
+  const inner = [
+    `for t, b in grid((${columns} + 255) // 256, (${rows} + 7) // 8):`,
+    `    for ${column} in range(256 * t, min(256 * t + 256, ${columns})):`,
+    `        for ${row} in range(8 * b, min(8 * b + 8, ${rows})):`,
+    ...body.map((line) => `            ${line}`),
+  ];
+  if (outer.length === 0) return ["@parallel(t)", ...inner];
+  let lines = inner;
+  for (const [name, size] of outer.toReversed())
+    lines = [`for ${name} in range(${size}):`, ...lines.map((line) => `    ${line}`)];
   return ["@parallel", ...lines];
 }
 

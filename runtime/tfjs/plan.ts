@@ -107,7 +107,7 @@ export class Plan {
     const steps = fuse(liveSteps(builder.steps, results), results);
     const wanted = new Set([...results, ...inputs].map(rootOf));
     const planned = steps.map((step, at): PlannedStep => {
-      const launch = launchOf(step);
+      const launch = launchOf(step, kernels.device.name);
       const read = new Set(inputsOf(step).map(({ value }) => rootOf(value)));
       const later = new Set(
         steps.slice(at + 1).flatMap((each) => inputsOf(each).map(({ value }) => rootOf(value))),
