@@ -336,8 +336,8 @@ test("large maps that turn axes go in blocks, and give what short ones give", as
     const strides: readonly number[] = [70 * 85, 85, 1];
     found.forEach((value, at) => {
       const place = [Math.floor(at / (shape[1] * 70)), Math.floor(at / 70) % shape[1], at % 70];
-      const from = perm.reduce((sum, axis, n) => sum + place[n]! * strides[axis]!, 0);
-      const row = shape[1] === 85 ? place[1]! : place[0]!;
+      const from = place.reduce((sum, index, n) => sum + index * strides[perm[n]!]!, 0);
+      const row = place[shape[1] === 85 ? 1 : 0]!;
       expect(value).toBe(Math.fround(Number(given[from]) + Number(added[row * 70 + place[2]!])));
     });
     await model.close();
