@@ -18,7 +18,7 @@ export interface Case {
   readonly inputs: Readonly<Record<string, Tensor | undefined>>;
   readonly constants?: Readonly<Record<string, Tensor>>;
   /** Axes of results, where these have another number of them than the first input. */
-  readonly rank?: number;
+  readonly rank?: number | readonly number[];
   /** Dtypes of results, undefined for one that is left out. */
   readonly outputs?: readonly (PortSpec[1] | undefined)[];
 }
@@ -39,7 +39,10 @@ function modelOf({
   const results = outputs.map((dtype, at) => (dtype ? `result${at}` : ""));
   // onnxruntime wants to know how many.
   const sizes = (at: number) =>
-    Array.from({ length: rank ?? given[0]![1].rank }, (_, axis) => `d${at}_${axis}`);
+    Array.from(
+      { length: typeof rank === "object" ? rank[at]! : (rank ?? given[0]![1].rank) },
+      (_, axis) => `d${at}_${axis}`,
+    );
   const names = [
     ...Object.entries(inputs).map(([name, value]) => (value ? name : "")),
     ...Object.keys(constants),

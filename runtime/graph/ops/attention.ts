@@ -69,7 +69,7 @@ const attention: Build = async (node) => {
 };
 
 /** [B, N, S, D] as [B, S, N · D] */
-function joined({ b }: NodeContext, y: Value): Value {
+export function joined({ b }: NodeContext, y: Value): Value {
   const [batch, count, rows, width] = y.shape as [number, number, number, number];
   return b.reshape(b.transpose(y, [0, 2, 1, 3]), [batch, rows, count * width]);
 }
@@ -198,7 +198,7 @@ function withLengths(node: NodeContext, lengths: Value, columns: number): Value 
 const intoCache: Build = (node) => {
   const { b } = node;
   const [past, update] = [node.in(0), node.in(1)];
-  const dtype = node.sameDtype(past, update);
+  node.sameDtype(past, update);
   const axis = node.axis(node.int("axis", -2), past.shape.length);
   if (axis === 0) node.fail("its first axis is that of the samples");
   const fits = past.shape.every((dim, at) =>
@@ -207,7 +207,25 @@ const intoCache: Build = (node) => {
   if (past.shape.length !== update.shape.length || !fits)
     node.fail(`an update of [${update.shape.join(", ")}] doesn’t fit a cache of [${past.shape.join(", ")}]`);
   const mode = node.text("mode", "linear");
-  if (mode !== "linear" && mode !== "circular") node.fail(`I know no mode \`${mode}\``);
+  if (mode !== "linear" && mode !== "circular") return node.fail(`I know no mode \`${mode}\``);
+  const starts = node.has(2) ? node.in(2) : b.literal("i64", Array<bigint>(past.shape[0]!).fill(0n));
+  return updated(node, past, update, axis, b.cast(starts, "i64"), mode);
+};
+
+/**
+ * The cache with an update in it, `starts` [samples] places along an axis. Circular, it goes on at the front; as the last, there are zeros
+ * behind it.
+ */
+export function updated(
+  { b }: NodeContext,
+  past: Value,
+  update: Value,
+  axis: number,
+  starts: Value,
+  mode: "linear" | "circular" | "last",
+): Value {
+  const { dtype } = past;
+  const rest = mode === "last" ? "(past[b, o, t, w] if at < 0 else 0)" : "past[b, o, t, w]";
   const batch = past.shape[0]!;
   const whole = (value: Value): Value =>
     b.reshape(value, [
@@ -216,9 +234,6 @@ const intoCache: Build = (node) => {
       value.shape[axis]!,
       sizeOf(value.shape.slice(axis + 1)),
     ]);
-  const starts = node.has(2)
-    ? b.cast(node.in(2), "i64")
-    : b.literal("i64", Array<bigint>(batch).fill(0n), [batch]);
   const [y] = b.kernel(
     {
       name: "into_cache",
@@ -233,27 +248,27 @@ const intoCache: Build = (node) => {
       body: [
         "@parallel(b, o)",
         "for b, o, t in grid(B, O, T):",
-        mode === "linear"
+        mode !== "circular"
           ? '    assert i64(0) <= starts[b] and starts[b] <= i64(T - S), "an update lies outside of its cache"'
           : '    assert i64(0) <= starts[b] and starts[b] < i64(T), "an update begins outside of its cache"',
         "    let start = clamp(index(starts[b]), 0, T)",
-        mode === "linear"
+        mode !== "circular"
           ? "    let at = t - start"
           : "    let at = t - start if t >= start else t - start + T",
         "    let inside = 0 <= at and at < S",
         "    @vectorize",
         "    for w in range(W):",
-        "        y[b, o, t, w] = fresh.get(b, o, at, w, default=0) if inside else past[b, o, t, w]",
+        `        y[b, o, t, w] = fresh.get(b, o, at, w, default=0) if inside else ${rest}`,
       ],
     },
     [whole(past), whole(update), starts],
     [{ dtype, shape: whole(past).shape }],
   );
   return b.reshape(y!, past.shape);
-};
+}
 
 /** Added, or as truth values: where it is false, nothing is seen. */
-function withMask({ b }: NodeContext, scores: Value, mask: Value): Value {
+export function withMask({ b }: NodeContext, scores: Value, mask: Value): Value {
   if (mask.dtype !== "bool") return b.map("$0 + $1", [scores, mask]);
   return b.map("$0 if $1 else $2", [scores, mask, b.scalar(scores.dtype, -Infinity)]);
 }

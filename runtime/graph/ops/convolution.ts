@@ -235,7 +235,31 @@ function momentsOf(node: NodeContext, x: Value): [Value, Value] {
   return [mean, b.map("$0 / $1", [reduce(node, spread, axes, { combine: "sum", term: "$ * $" }), count])];
 }
 
+/** Activations of fused convolutions by name, `$1` and `$2` their parameters. */
+const activations: Readonly<Record<string, { readonly text: string; readonly uses?: readonly string[] }>> = {
+  Relu: { text: "max($0, 0)" },
+  Tanh: { text: "tanh($0)", uses: ["std.math.tanh"] },
+  Sigmoid: { text: "sigmoid($0)", uses: ["std.math.sigmoid"] },
+  LeakyRelu: { text: "$0 if $0 >= 0 else $1 * $0" },
+  Clip: { text: "clamp($0, $1, $2)" },
+  HardSigmoid: { text: "clamp($1 * $0 + $2, 0, 1)" },
+};
+
+/** A convolution with a bias, a tensor that is added, and an activation. */
+const fusedConv: Build = async (node) => {
+  const { b } = node;
+  const plain = (await conv(node)) as Value;
+  const y = node.has(3) ? b.map("$0 + $1", [plain, node.in(3)]) : plain;
+  const name = node.text("activation", "");
+  if (name === "") return y;
+  const { text, uses } = activations[name] ?? node.fail(`I know no activation \`${name}\``);
+  const numbers = (node.node.attributes["activation_params"] ?? []) as readonly number[];
+  if (text.includes("$2") && numbers.length < 2) node.fail(`${name} has two parameters`);
+  return b.map(text, [y, ...numbers.map((each) => b.scalar(y.dtype, each))], { uses });
+};
+
 export const convolutions: readonly OpRow[] = [
+  { op: "com.microsoft::FusedConv", since: 1, build: fusedConv },
   { op: "Conv", since: 1, build: conv },
   { op: "ConvTranspose", since: 1, build: convTranspose },
   { op: "BatchNormalization", since: 7, build: batchNormalization },

@@ -1,6 +1,7 @@
 // The table of operators: ONNX's own and those of `com.microsoft` that real models use, by name and version.
 
 import { attentions } from "./attention.ts";
+import { cachedAttentions } from "./cached-attention.ts";
 import { columns } from "./columns.ts";
 import { convolutions } from "./convolution.ts";
 import { einsums } from "./einsum.ts";
@@ -28,6 +29,7 @@ import { reduction } from "./reduction.ts";
 
 const rows: readonly OpRow[] = [
   ...attentions,
+  ...cachedAttentions,
   ...columns,
   ...convolutions,
   ...einsums,

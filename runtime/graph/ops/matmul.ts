@@ -145,7 +145,23 @@ const gemm: Build = async (node) => {
     : b.map("$0 + $1 * $2", [result, b.scalar(dtype, beta), added]);
 };
 
+/** α A' B', where ' may transpose the last two axes. */
+const fusedMatmul: Build = (node) => {
+  const { b } = node;
+  if (node.flag("transBatchA") || node.flag("transBatchB")) node.fail("turned stacks aren’t supported");
+  const turned = (at: number, flag: string): Value => {
+    const value = node.in(at);
+    const axes = value.shape.map((_, axis) => axis);
+    if (!node.flag(flag) || axes.length < 2) return value;
+    return b.transpose(value, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
+  };
+  const y = product(node, turned(0, "transA"), turned(1, "transB"));
+  const alpha = node.float("alpha", 1);
+  return alpha === 1 ? y : b.map("$0 * $1", [y, b.scalar(y.dtype, alpha)]);
+};
+
 export const products: readonly OpRow[] = [
+  { op: "com.microsoft::FusedMatMul", since: 1, build: fusedMatmul },
   { op: "MatMul", since: 1, build: matmul },
   { op: "Gemm", since: 7, build: gemm },
 ];

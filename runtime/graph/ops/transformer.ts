@@ -11,7 +11,13 @@ import type { Build, NodeContext, OpRow } from "./node.ts";
 // ---- rotary positions --------------------------------------------------------------------------------------
 
 /** Pairs of elements turned by angles that grow with the position. */
-function rotary(node: NodeContext, x: Value, cos: Value, sin: Value, positions: Value | undefined): Value {
+export function rotary(
+  node: NodeContext,
+  x: Value,
+  cos: Value,
+  sin: Value,
+  positions: Value | undefined,
+): Value {
   const { b } = node;
   const flat = x.shape.length === 3;
   const all = heads(node, x, flat ? node.int("num_heads", 0) : 1);

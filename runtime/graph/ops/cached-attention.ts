@@ -1,0 +1,177 @@
+// Attention as exported decoders and encoders have it, of `com.microsoft`: heads side by side, caches of keys and values, rotary positions.
+
+import { sizeOf } from "../../tensor/layout.ts";
+import type { Value } from "../program.ts";
+import { heads, joined, updated, withMask } from "./attention.ts";
+import { concatenate, part } from "./layout.ts";
+import { product } from "./matmul.ts";
+import type { Build, NodeContext, OpRow } from "./node.ts";
+import { onRows } from "./normalization.ts";
+import { padded } from "./padding.ts";
+import { rotary } from "./transformer.ts";
+
+/** Whole numbers from 0 on, in one axis of four. */
+const places = ({ b }: NodeContext, count: number, shape: readonly number[]): Value =>
+  b.literal(
+    "i64",
+    Array.from({ length: count }, (_, at) => BigInt(at)),
+    shape,
+  );
+
+/** Columns of the last axis. */
+function columns(node: NodeContext, x: Value, start: number, count: number): Value {
+  const last = x.shape.length - 1;
+  return part(
+    node,
+    x,
+    x.shape.map((dim, axis) => ({
+      start: axis === last ? start : 0,
+      step: 1,
+      count: axis === last ? count : dim,
+    })),
+  );
+}
+
+/** q k' of heads [B, H, S, D] and [B, G, T, D]: several of the query's heads share one of the keys. */
+function scoresOf(node: NodeContext, q: Value, key: Value, scale: number): Value {
+  const { b } = node;
+  const [batch, count, rows, size] = q.shape as [number, number, number, number];
+  const [groups, total] = [key.shape[1]!, key.shape[2]!];
+  const together = b.reshape(q, [batch, groups, (count / groups) * rows, size]);
+  const raw = product(node, together, b.transpose(key, [0, 1, 3, 2]));
+  return b.map("$0 * $1", [b.reshape(raw, [batch, count, rows, total]), b.scalar(q.dtype, scale)]);
+}
+
+/** The softmax of scores [B, H, S, T] times values [B, G, T, E], heads side by side: [B, S, H · E]. */
+function weighted(node: NodeContext, scores: Value, value: Value): Value {
+  const { b } = node;
+  const [batch, count, rows, total] = scores.shape as [number, number, number, number];
+  const weights = onRows(node, b.reshape(scores, [sizeOf(scores.shape.slice(0, 3)), total]), "softmax");
+  const [groups, size] = [value.shape[1]!, value.shape[3]!];
+  const y = product(node, b.reshape(weights, [batch, groups, (count / groups) * rows, total]), value);
+  return joined(node, b.reshape(y, [batch, count, rows, size]));
+}
+
+/** Causal attention to a cache, whose heads several of the query share: output, cache of keys, cache of values. */
+const grouped: Build = async (node) => {
+  const { b } = node;
+  const x = node.in(0);
+  const [count, groups] = [node.int("num_heads", 0), node.int("kv_num_heads", 0)];
+  if (count < 1 || groups < 1 || count % groups !== 0) node.fail(`${count} heads can’t share ${groups}`);
+  if (node.flag("smooth_softmax") || node.has(11)) node.fail("a sink of the softmax isn’t supported");
+  if (x.shape.length !== 3) node.fail("its query must be [batch, length, heads · size]");
+  const [batch, rows, width] = x.shape as [number, number, number];
+  const size = width / (node.has(1) ? count : count + 2 * groups);
+  const [q, fresh, value] = node.has(1)
+    ? [x, node.in(1), node.in(2)]
+    : [
+        columns(node, x, 0, count * size),
+        columns(node, x, count * size, groups * size),
+        columns(node, x, (count + groups) * size, groups * size),
+      ];
+  const total = await node.number(6);
+  // Where each sample's new keys begin: a prompt at the front, else as many places before its length.
+  const starts =
+    rows === total
+      ? b.literal("i64", Array<bigint>(batch).fill(0n))
+      : b.map("$0 - $1", [b.cast(b.reshape(node.in(5), [batch]), "i64"), b.scalar("i64", BigInt(rows - 1))]);
+  const at = b.map("$0 + $1", [b.reshape(starts, [batch, 1]), places(node, rows, [1, rows])]);
+  const turned = (all: Value): Value => {
+    if (!node.flag("do_rotary")) return all;
+    const own = node.about({ ...node.node.attributes, interleaved: node.int("rotary_interleaved", 0) });
+    return rotary(own, all, node.in(7), node.in(8), node.has(9) ? node.in(9) : at);
+  };
+  const cached = (input: number, update: Value): Value => {
+    const past = node.has(input) && sizeOf(node.in(input).shape) > 0 ? node.in(input) : undefined;
+    const room = past?.shape[2] ?? 0;
+    if (room === 0 && rows === total) return update;
+    // Without room to spare, a sequence alone has its new keys at the end.
+    if (past && batch === 1 && room + rows === total) return concatenate(node, [past, update], 2);
+    const long = Math.max(room, total);
+    const shape = [batch, groups, 0, size];
+    const whole = past ?? b.map("$0", [b.scalar(update.dtype, 0)], { shape: [batch, groups, long, size] });
+    const none = shape.map(() => 0);
+    const behind = [0, 0, long - whole.shape[2]!, 0];
+    const held = padded(node, whole, none, behind, "constant", b.scalar(update.dtype, 0));
+    return updated(node, held, update, 2, starts, "last");
+  };
+  const keys = cached(3, turned(heads(node, fresh, groups)));
+  const values = cached(4, heads(node, value, groups));
+  const length = keys.shape[2]!;
+  const raw = scoresOf(
+    node,
+    turned(heads(node, q, count)),
+    keys,
+    node.float("scale", 0) || 1 / Math.sqrt(size),
+  );
+  const cap = node.float("softcap", 0);
+  const { dtype } = raw;
+  const capped =
+    cap > 0 ? b.map("$1 * tanh($0 / $1)", [raw, b.scalar(dtype, cap)], { uses: ["std.math.tanh"] }) : raw;
+  const biased = node.has(10) ? b.map("$0 + $1", [capped, node.in(10)]) : capped;
+  const window = node.int("local_window_size", -1);
+  const own = b.reshape(at, [batch, 1, rows, 1]);
+  const all = places(node, length, [1, 1, 1, length]);
+  const seen =
+    window > 0
+      ? b.map("$0 <= $1 and $0 > $1 - $2", [all, own, b.scalar("i64", BigInt(window))], { dtype: "bool" })
+      : b.map("$0 <= $1", [all, own], { dtype: "bool" });
+  return [weighted(node, withMask(node, biased, seen), values), keys, values];
+};
+
+/** Attention of as many heads of keys as of queries, with a bias before and a mask: output, keys and values with those before. */
+const multiHead: Build = (node) => {
+  const { b } = node;
+  const count = node.int("num_heads", 0);
+  if (node.in(0).shape.length !== 3 || !node.has(1) || !node.has(2))
+    node.fail("its query, key and value must be given apart; packed ones aren’t supported");
+  const [batch, rows] = node.in(0).shape as [number, number];
+  let start = 0;
+  const [q, fresh, value] = [0, 1, 2].map((input) => {
+    const given = node.in(input);
+    const width = given.shape.length === 3 ? given.shape[2]! : given.shape[1]! * given.shape[3]!;
+    const bias = node.has(3) ? columns(node, node.in(3), start, width) : undefined;
+    start += width;
+    if (bias && given.shape.length !== 3) node.fail("keys that are apart already take no bias");
+    return heads(node, bias ? b.map("$0 + $1", [given, bias]) : given, count);
+  }) as [Value, Value, Value];
+  const after = (input: number, own: Value) =>
+    node.has(input) ? concatenate(node, [node.in(input), own], 2) : own;
+  const [keys, values] = [after(6, fresh), after(7, value)];
+  const total = keys.shape[2]!;
+  const { dtype } = q;
+  const raw = scoresOf(node, q, keys, node.float("scale", 0) || 1 / Math.sqrt(q.shape[3]!));
+  let scores = node.has(5) ? b.map("$0 + $1", [raw, node.in(5)]) : raw;
+  if (node.has(4)) {
+    const mask = node.in(4);
+    const filter = b.scalar(dtype, node.float("mask_filter_value", -10000));
+    const [first, ...rest] = mask.shape;
+    // Lengths of samples, or a number for each key, for each query too.
+    if (mask.shape.length === 1 && first === batch) {
+      const lengths = b.cast(b.reshape(mask, [batch, 1, 1, 1]), "i64");
+      scores = b.map("$0 if $1 < $2 else $0 + $3", [
+        scores,
+        places(node, total, [1, 1, 1, total]),
+        lengths,
+        filter,
+      ]);
+    } else if (rest.length > 0 && rest.length < 3) {
+      const shown = b.reshape(mask, [first!, 1, ...(rest.length === 1 ? [1] : []), ...rest]);
+      scores = b.map("$0 if $1 > 0 else $0 + $2", [scores, shown, filter]);
+    } else node.fail(`a mask of [${mask.shape.join(", ")}] isn’t supported`);
+  }
+  if (node.flag("unidirectional")) {
+    const own = b.map("$0 + $1", [
+      places(node, rows, [1, 1, rows, 1]),
+      b.scalar("i64", BigInt(total - rows)),
+    ]);
+    const seen = b.map("$0 <= $1", [places(node, total, [1, 1, 1, total]), own], { dtype: "bool" });
+    scores = withMask(node, scores, seen);
+  }
+  return [weighted(node, scores, values), keys, values];
+};
+
+export const cachedAttentions: readonly OpRow[] = [
+  { op: "com.microsoft::GroupQueryAttention", since: 1, build: grouped },
+  { op: "com.microsoft::MultiHeadAttention", since: 1, build: multiHead },
+];
