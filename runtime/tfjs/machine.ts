@@ -3,6 +3,7 @@
 
 import type { SyncCompiler } from "../../compiler/index.ts";
 import type { Device, SyncBackend } from "../device.ts";
+import { describeGiven } from "../../lang/diagnostics/given.ts";
 import { kernError } from "../error.ts";
 import { CpuMemory, HeapMemory, heapOf, type TfMemory } from "./memory.ts";
 import { Kernels } from "./plan.ts";
@@ -21,12 +22,25 @@ export interface Machines {
   close(): void;
 }
 
+const backends: readonly string[] = ["cpu", "wasm", "webgpu"] satisfies BackendName[];
+
+/** Refuses what isn't TensorFlow.js, and backends that Kern has no kernels for. */
+export function checkBackend(tf: Tfjs, backend: BackendName): void {
+  const refuse = (option: string, expected: string, given: string) =>
+    kernError("K0719", { option, expected, given });
+  if (typeof (tf as Partial<Tfjs> | undefined)?.getKernel !== "function")
+    throw refuse("tf", "the module `@tensorflow/tfjs-core`", describeGiven(tf));
+  if (!backends.includes(backend))
+    throw refuse("backend", "`cpu`, `wasm` or `webgpu`", `\`${String(backend)}\``);
+}
+
 /** Loads what calls that don't wait need. */
 export async function openMachines(
   tf: Tfjs,
   backend: BackendName,
   device: Device | undefined,
 ): Promise<Machines> {
+  checkBackend(tf, backend);
   if (device && backend !== "cpu")
     throw kernError("K0719", {
       option: "device",

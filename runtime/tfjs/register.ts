@@ -5,7 +5,7 @@ import { nearest } from "../../lang/diagnostics/nearest.ts";
 import { kernError, suggestion } from "../error.ts";
 import type { Device } from "../device.ts";
 import { kernelRows } from "./kernels/index.ts";
-import { openMachines, type Machine, type Machines } from "./machine.ts";
+import { checkBackend, openMachines, type Machine, type Machines } from "./machine.ts";
 import { dtypeOf } from "./memory.ts";
 import { Declined, type Attributes, type KernelRow } from "./node.ts";
 import { Plan, type InputShape } from "./plan.ts";
@@ -70,6 +70,7 @@ export async function registerKernels(tf: Tfjs, options: RegisterOptions): Promi
 
 /** Refuses names of kernels that there are none of, and a backend whose kernels aren't there. */
 function checkOptions(tf: Tfjs, { backend, kernels = [] }: RegisterOptions): void {
+  checkBackend(tf, backend);
   const names = kernelRows.map(({ kernel }) => kernel);
   const unknown = kernels.find((name) => !names.includes(name));
   if (unknown !== undefined) {

@@ -146,6 +146,11 @@ test("what TensorFlow.js can’t have is refused", async () => {
     await refused(half)
   ).toMatchObject({ code: "K0724", message: expect.stringContaining("f16") as string });
   const mutates = `@op("user::A")\nkernel a(mut x: Tensor[f32, N]):\n    for i in range(N):\n        x[i] = 0\n`;
+  const option = (name: string) => ({ code: "K0719", message: expect.stringContaining(name) as string });
+  await (await refused(source, { backend: "webgl" })).toMatchObject(option("`backend`"));
+  await expect(registerOps({} as never, await compile(source), { backend: "cpu" })).rejects.toMatchObject(
+    option("`tf`"),
+  );
   await (await refused(mutates)).toMatchObject({ code: "K0724" });
   await (await refused(source, { gradients: { parts: "none" } })).toMatchObject({ code: "K0724" });
   await (
