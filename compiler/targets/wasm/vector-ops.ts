@@ -153,20 +153,22 @@ const shift =
 const divide =
   (op: "floordiv" | "mod"): Odd =>
   (dtype, type, [value, divisor], w) => {
-    const by = Number(divisor!.constant ?? 0);
-    if (divisor!.constant === undefined || by < 1) return undefined;
+    // Exactly: of 64 bits, a number beside a power of two is none.
+    const exact = BigInt(divisor!.constant ?? 0);
+    if (exact < 1n) return undefined;
     const bits = laneBits(dtype);
     const shape = shapeOf(dtype);
-    if (Number.isInteger(Math.log2(by))) {
-      const mask = splatConst(divisor!.type.dtype.endsWith("64") ? BigInt(by) - 1n : by - 1, dtype, bits);
+    if ((exact & (exact - 1n)) === 0n) {
+      const mask = splatConst(bits === 64 ? exact - 1n : Number(exact - 1n), dtype, bits);
       const sign = signedness(dtype);
       return byPart(type, bits, [value!], ([part]) =>
         op === "mod"
           ? `(v128.and ${part} ${mask})`
-          : `(${shape}.shr_${sign} ${part} (i32.const ${Math.log2(by)}))`,
+          : `(${shape}.shr_${sign} ${part} (i32.const ${exact.toString(2).length - 1}))`,
       );
     }
     if (bits !== 32) return undefined;
+    const by = Number(exact);
     return byPart(type, bits, [value!], ([part]) => {
       const source = w.bindVector(part!);
       const quotient = floorInDoubles(source, by, signedness(dtype), w);
