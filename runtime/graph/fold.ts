@@ -13,8 +13,11 @@ const interpretBelow = 4096;
 export class Folder {
   private readonly fast: KernelCache;
   private interpreter: Promise<KernelCache> | undefined;
-  /** What was computed for one plan serves the next: other shapes of the inputs seldom change a weight. */
-  private readonly kept = new Map<string, readonly Tensor[]>();
+  /**
+   * What was computed for one plan serves the next: other shapes of the inputs seldom change a weight. It is kept with the youngest
+   * constant that it was computed of, so that what was made for one plan only goes when that is forgotten.
+   */
+  private readonly kept = new WeakMap<object, Map<string, readonly Tensor[]>>();
   private readonly ids = new WeakMap<Tensor, number>();
   private count = 0;
 
@@ -35,7 +38,7 @@ export class Folder {
     // Iterative where it can be deep: chains of constants are long in exported models.
     for (const needed of pending(step)) await this.evaluate(needed);
     const key = this.keyOf(step);
-    const kept = key === undefined ? undefined : this.kept.get(key);
+    const kept = key && this.kept.get(key.youngest)?.get(key.text);
     if (kept) step.outputs.forEach((output, at) => (output.constant = kept[at]!));
     else {
       // What is kept is compiled once, and the interpreter would prove it again in each process.
@@ -43,25 +46,35 @@ export class Folder {
       const cache = interpreted ? await this.interpreted() : this.fast;
       const results = await runStep(step, cache, (input) => input.constant!);
       for (const [output, tensor] of results) output.constant = tensor;
-      if (key !== undefined)
+      if (key) {
+        const beside = this.kept.get(key.youngest) ?? new Map<string, readonly Tensor[]>();
         this.kept.set(
-          key,
-          step.outputs.map(({ constant }) => constant!),
+          key.youngest,
+          beside.set(
+            key.text,
+            step.outputs.map(({ constant }) => constant!),
+          ),
         );
+      }
     }
     return value.constant!;
   }
 
   /** Equal for steps that compute the same of the same constants; undefined for a user's kernel, which has no text. */
-  private keyOf(step: Step): string | undefined {
+  private keyOf(step: Step): { readonly text: string; readonly youngest: object } | undefined {
     if (step.kind === "call") return undefined;
     const { text, tensors, scalars } = launchOf(step, this.fast.device.name);
+    // What is computed of no constant stays as long as this does.
+    let youngest: object = this;
+    let latest = -1;
     const inputs = tensors.map(({ value, layout, out }) => {
       const constant = out ? undefined : rootOf(value).constant!;
-      return `${constant ? this.idOf(constant) : ""}[${layout.shape}][${layout.strides}]${layout.offset}`;
+      const id = constant ? this.idOf(constant) : -1;
+      if (id > latest) [youngest, latest] = [constant!, id];
+      return `${constant ? id : ""}[${layout.shape}][${layout.strides}]${layout.offset}`;
     });
     const numbers = Object.entries(scalars).map(([name, element]) => `${name}=${element}`);
-    return [text, ...inputs, ...numbers].join("\n");
+    return { text: [text, ...inputs, ...numbers].join("\n"), youngest };
   }
 
   private idOf(constant: Tensor): number {

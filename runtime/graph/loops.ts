@@ -43,8 +43,8 @@ export class LoopRunner {
     this.outer = outerNames(graph);
   }
 
-  dispose(): void {
-    this.body.dispose();
+  dispose(): Promise<void> {
+    return this.body.dispose();
   }
 
   /** Runs the node. `tensors` are those of the graph around it. */

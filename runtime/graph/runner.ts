@@ -229,12 +229,13 @@ export class GraphRunner {
   }
 
   /** Gives the memory of all plans back. */
-  dispose(): void {
+  async dispose(): Promise<void> {
     this.recent = undefined;
-    for (const planned of this.first.values()) forget(planned);
+    const plans = [...this.first.values()];
+    const loops = [...this.loops.values()];
     this.first.clear();
-    for (const loop of this.loops.values()) loop.dispose();
     this.loops.clear();
+    await Promise.all([...plans.map(forget), ...loops.map((loop) => loop.dispose())]);
   }
 
   private loop(node: GraphNode): LoopRunner {
@@ -297,7 +298,7 @@ async function kept(
   if (stages.size > mostPlans) {
     const [oldest, gone] = stages.entries().next().value!;
     stages.delete(oldest);
-    forget(gone);
+    void forget(gone);
   }
   try {
     return await planned;
@@ -307,15 +308,11 @@ async function kept(
   }
 }
 
-function forget(planned: Promise<Planned>): void {
+async function forget(planned: Promise<Planned>): Promise<void> {
   // A plan that failed has nothing to give back, and was told of where it was made.
-  planned.then(
-    ({ loaded, next }) => {
-      loaded.dispose();
-      next.forEach(forget);
-    },
-    () => undefined,
-  );
+  const found = await planned.catch(() => undefined);
+  found?.loaded.dispose();
+  await Promise.all([...(found?.next.values() ?? [])].map(forget));
 }
 
 /** A copy on the host, which the next run leaves alone; at once where the elements can be read so. */

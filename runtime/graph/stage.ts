@@ -40,6 +40,13 @@ export interface StageContext {
 /** Tensors by the value that they hold. */
 type Places = ReadonlyMap<Value, Tensor>;
 
+/** What a stage has on devices from its making to its end. */
+interface Uploaded {
+  readonly pools: Tensor[];
+  /** Constants where they are read. */
+  readonly constants: Map<Site, Map<Value, Tensor>>;
+}
+
 /** An input on a device, and whether in memory of the stage's own. */
 interface Held {
   readonly tensor: Tensor;
@@ -56,8 +63,7 @@ export class LoadedStage {
   /** Tensors that go from one device to another in a run. */
   readonly copies: number;
   private readonly places: Places;
-  private readonly constants: ReadonlyMap<Site, Places>;
-  private readonly pools: readonly Tensor[];
+  private readonly uploaded: Uploaded;
   /** What the last run was given, on each device that reads it. */
   private readonly inputs = new Map<Site, Map<Value, Held>>();
   private readonly read: ReadonlyMap<Site, ReadonlySet<Value>>;
@@ -71,16 +77,14 @@ export class LoadedStage {
     nodes: number,
     intermediates: number,
     places: Places,
-    constants: ReadonlyMap<Site, Places>,
-    pools: readonly Tensor[],
+    uploaded: Uploaded,
   ) {
     this.memory = memory;
     this.steps = steps;
     this.nodes = nodes;
     this.intermediates = intermediates;
     this.places = places;
-    this.constants = constants;
-    this.pools = pools;
+    this.uploaded = uploaded;
     const sites = new Map(steps.map(({ step, site }) => [step, site]));
     const read = new Map<Site, Set<Value>>();
     for (const { site, given } of steps) {
@@ -110,26 +114,30 @@ export class LoadedStage {
     for (const step of steps)
       for (const { value } of inputsOf(step)) if (value.fixed) await folder.evaluate(value);
     const { memory, chosen, prepared } = await arranged(steps, wanted, context);
+    const uploaded: Uploaded = { pools: [], constants: new Map(sites.map((site) => [site, new Map()])) };
     const places = new Map<Value, Tensor>();
-    const pools: Tensor[] = [];
-    for (const { bytes, group } of memory.pools)
-      pools.push(await sites[group]!.device.upload(tensor(new Uint8Array(bytes))));
-    for (const [value, offset] of memory.offsets)
-      places.set(value, placed(pools[memory.poolOf.get(value)!]!, value, offset));
-    const constants = new Map(sites.map((site) => [site, new Map<Value, Tensor>()]));
     const loaded: LoadedStep[] = [];
-    for (const step of steps) {
-      if (memory.joined.has(step)) continue;
-      const site = chosen.get(step)!;
-      const own = constants.get(site)!;
-      const roots = new Set(inputsOf(step).map(({ value }) => rootOf(value)));
-      for (const root of roots)
-        if (root.fixed && !own.has(root))
-          own.set(root, await site.weights.upload(await folder.evaluate(root)));
-      const given = [...roots].filter((root) => !places.has(root) && !root.fixed);
-      loaded.push({ step, site, ...prepared.get(step)!, given, args: undefined, run: undefined });
+    try {
+      for (const { bytes, group } of memory.pools)
+        uploaded.pools.push(await sites[group]!.device.upload(tensor(new Uint8Array(bytes))));
+      for (const [value, offset] of memory.offsets)
+        places.set(value, placed(uploaded.pools[memory.poolOf.get(value)!]!, value, offset));
+      for (const step of steps) {
+        if (memory.joined.has(step)) continue;
+        const site = chosen.get(step)!;
+        const own = uploaded.constants.get(site)!;
+        const roots = new Set(inputsOf(step).map(({ value }) => rootOf(value)));
+        for (const root of roots)
+          if (root.fixed && !own.has(root))
+            own.set(root, await site.weights.take(await folder.evaluate(root)));
+        const given = [...roots].filter((root) => !places.has(root) && !root.fixed);
+        loaded.push({ step, site, ...prepared.get(step)!, given, args: undefined, run: undefined });
+      }
+    } catch (error) {
+      giveBack(uploaded);
+      throw error;
     }
-    return new LoadedStage(memory, loaded, nodes.size, intermediates, places, constants, pools);
+    return new LoadedStage(memory, loaded, nodes.size, intermediates, places, uploaded);
   }
 
   /** Runs every step. `given` are the tensors of the stage's inputs. */
@@ -144,34 +152,27 @@ export class LoadedStage {
         launch,
         (value) =>
           this.places.get(value) ??
-          this.constants.get(site)!.get(value) ??
+          this.uploaded.constants.get(site)!.get(value) ??
           this.inputs.get(site)?.get(value)?.tensor,
       );
       loaded.run = await kernel.bind(args);
       loaded.args = args;
     }
     this.bound = true;
-    if (after) return this.timed(after);
     let at = 0;
     try {
       for (; at < this.steps.length; at++) {
-        const { kernel, args, run } = this.steps[at]!;
+        const { step, site, kernel, args, run } = this.steps[at]!;
+        const start = after ? performance.now() : 0;
         // Most launches wait for nothing, and waiting for nothing takes longer than many of them.
         const waiting = run ? run() : kernel(args);
         if (waiting) await waiting;
+        if (!after) continue;
+        await site.device.finish?.();
+        after(step, performance.now() - start);
       }
     } catch (error) {
       throw whileRunning(this.steps[at]!.step, error);
-    }
-  }
-
-  private async timed(after: (step: Step, milliseconds: number) => void): Promise<void> {
-    for (const { step, site, kernel, args, run } of this.steps) {
-      const start = performance.now();
-      if (run) await run();
-      else await kernel(args);
-      await site.device.finish?.();
-      after(step, performance.now() - start);
     }
   }
 
@@ -221,11 +222,18 @@ export class LoadedStage {
   }
 
   dispose(): void {
-    for (const pool of this.pools) pool.dispose();
+    giveBack(this.uploaded);
     for (const held of this.inputs.values())
       for (const { tensor, own } of held.values()) if (own) tensor.dispose();
     this.inputs.clear();
   }
+}
+
+function giveBack({ pools, constants }: Uploaded): void {
+  for (const pool of pools.splice(0)) pool.dispose();
+  for (const [{ weights }, own] of constants)
+    for (const { constant } of own.keys()) weights.release(constant!);
+  constants.clear();
 }
 
 /** Sites, memory and kernels for steps: a step whose kernel a device's compiler refuses goes on to another. */

@@ -1,34 +1,50 @@
-// Weights on a device, each once for all stages of a model.
+// Weights on a device, each once for all stages of a model that read it.
 
 import { dtypeInfo } from "../../lang/dtypes.ts";
 import type { Device } from "../device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Weights on the device, shared by all stages of a model. */
+interface Held {
+  readonly uploaded: Promise<Tensor>;
+  readonly bytes: number;
+  /** Stages that read it. */
+  readers: number;
+}
+
+/** Constants on the device, shared by all stages of a model, for as long as one of them reads them. */
 export class Weights {
   private readonly device: Device;
-  private readonly uploaded = new Map<Tensor, Promise<Tensor>>();
+  private readonly held = new Map<Tensor, Held>();
+  /** Of what is held now. */
   bytes = 0;
 
   constructor(device: Device) {
     this.device = device;
   }
 
-  upload(constant: Tensor): Promise<Tensor> {
-    let found = this.uploaded.get(constant);
+  /** A constant on the device, until as many `release`. */
+  take(constant: Tensor): Promise<Tensor> {
+    let found = this.held.get(constant);
     if (!found) {
-      this.bytes += Math.ceil((constant.size * dtypeInfo(constant.dtype).bits) / 8);
-      found = this.device.upload(constant);
-      this.uploaded.set(constant, found);
+      const bytes = Math.ceil((constant.size * dtypeInfo(constant.dtype).bits) / 8);
+      found = { uploaded: this.device.upload(constant), bytes, readers: 0 };
+      this.held.set(constant, found);
+      this.bytes += bytes;
     }
-    return found;
+    found.readers++;
+    return found.uploaded;
   }
 
-  /** Gives their memory back. */
-  async dispose(): Promise<void> {
-    const uploads = await Promise.allSettled(this.uploaded.values());
-    this.uploaded.clear();
-    this.bytes = 0;
-    for (const each of uploads) if (each.status === "fulfilled") each.value.dispose();
+  /** Gives its memory back if nobody else has taken it. */
+  release(constant: Tensor): void {
+    const found = this.held.get(constant);
+    if (!found || --found.readers > 0) return;
+    this.held.delete(constant);
+    this.bytes -= found.bytes;
+    // Who took an upload that failed was told of it.
+    found.uploaded.then(
+      (tensor) => tensor.dispose(),
+      () => undefined,
+    );
   }
 }

@@ -38,6 +38,31 @@ test("a closed model has given its memory back, and says that it is closed", asy
   await expect(model.run(rows(1))).rejects.toThrow(/K0713.*the model/);
 });
 
+test("constants that a plan made for itself go with the plan", async () => {
+  const { memory } = device as unknown as { memory: { used: number } };
+  // The frames of each length are products with cosines and sines that are made for it.
+  const model = await loadModel(
+    modelBytes({
+      inputs: [["x", "f32", 1, "n", 1]],
+      outputs: [["y", "f32", 1, "n", "m", 2]],
+      nodes: [{ op: "DFT", inputs: ["x"], outputs: ["y"], attributes: { axis: 1, onesided: 1 } }],
+      constants: {},
+    }),
+    { device },
+  );
+  const used: number[] = [];
+  const runs = async (from: number, to: number) => {
+    for (let n = from; n < to; n++) await model.run({ x: tensor(new Float32Array(n), [1, n, 1]) });
+    used.push(memory.used);
+  };
+  await runs(100, 140);
+  await runs(60, 100);
+  await runs(100, 140);
+  expect(used[1]).toBeLessThan(used[0]!);
+  expect(used[2]).toBeLessThan(used[0]! * 1.1);
+  await model.close();
+});
+
 test("a loop that never ends lets others work, and ends when it is told to", async () => {
   const model = await loadModel(
     modelBytes({

@@ -122,8 +122,7 @@ export class Model {
     const end = this.turn.then(async () => {
       if (this.closed) return;
       this.closed = true;
-      this.runner.dispose();
-      for (const { weights } of this.context.sites) await weights.dispose();
+      await this.runner.dispose();
       this.own?.close();
     });
     this.turn = end;
