@@ -5,12 +5,12 @@ import type { NodeProto } from "onnx-buf";
 import { badModel } from "../graph/error.ts";
 import { kernError } from "../error.ts";
 import type { TypedArray } from "../tensor/storage.ts";
-import { tensor, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { textOf } from "./cut.ts";
-import { releaseUnheld, type Handed, type Handover } from "./handover.ts";
+import { hostOf, releaseUnheld, type Handed, type Handover } from "./handover.ts";
 import type { ValueType } from "./part.ts";
 import type { Context, Sequence } from "./sequence.ts";
-import { dtypeOfOrt, ortType, type Ort, type OrtTensor } from "./types.ts";
+import { ortType, type Ort, type OrtTensor } from "./types.ts";
 
 export interface ControlNode {
   readonly bodies: readonly Sequence[];
@@ -144,7 +144,8 @@ async function scan(
   const states = scanStates(node);
   const whole: { readonly host: Tensor; readonly axis: number }[] = [];
   for (const [at, name] of node.input.slice(states).entries()) {
-    const host = await onHost(await run.handover.toOrt(valueOf(run, name)!, name), name);
+    const given = await run.handover.toOrt(valueOf(run, name)!, name);
+    const host = hostOf(given, await given.getData(), name);
     whole.push({ host, axis: axisOf("scan_input_axes", at, host.rank) });
   }
   const [count = 0, ...others] = whole.map(({ host, axis }) => host.shape[axis]!);
@@ -164,7 +165,7 @@ async function scan(
     const found = stacked(inOrder, name, ort, types.get(name));
     const axis = axisOf("scan_output_axes", at, found.dims.length);
     if (axis === 0) return found;
-    const host = tensor(found.data as Float32Array, found.dims, dtypeOfOrt(found.type));
+    const host = hostOf(found, found.data, name);
     const rest = host.shape.map((_, each) => each).slice(1);
     return ofHost(host.transpose(...rest.toSpliced(axis, 0, 0)), ort);
   });
@@ -173,14 +174,6 @@ async function scan(
 /** Values that a Scan hands from turn to turn. */
 const scanStates = (node: NodeProto): number =>
   node.input.length - Number(node.attribute.find(({ name }) => name === "num_scan_inputs")?.i ?? 0);
-
-/** A tensor of onnxruntime as one of ours on the host. */
-async function onHost(given: OrtTensor, name: string): Promise<Tensor> {
-  const dtype = dtypeOfOrt(given.type);
-  if (!dtype)
-    throw kernError("K0709", { why: `\`${name}\` is of ${given.type}, which isn’t a type of ours` });
-  return tensor((await given.getData()) as unknown as TypedArray, given.dims, dtype);
-}
 
 const ofHost = (host: Tensor, ort: Ort): OrtTensor =>
   new ort.Tensor(ortType(host.dtype) as "float32", host.dataSync() as never, [...host.shape]);

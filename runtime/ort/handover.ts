@@ -49,13 +49,12 @@ export class Handover {
   async toKern(value: Handed, name: string): Promise<Tensor> {
     if (value.kern) return value.kern;
     const given = value.ort!;
-    const dtype = dtypeOf(given, name);
     this.counts.toKern++;
     if (given.location === "gpu-buffer") {
       const { gpuBuffer } = given as unknown as { readonly gpuBuffer: GPUBuffer };
-      return (value.kern = (this.device as WebgpuDevice).wrap(gpuBuffer, given.dims, dtype));
+      return (value.kern = (this.device as WebgpuDevice).wrap(gpuBuffer, given.dims, dtypeOf(given, name)));
     }
-    const host = tensor(arrayOf((await given.getData()) as unknown as TypedArray, dtype), given.dims, dtype);
+    const host = hostOf(given, await given.getData(), name);
     this.copied(host);
     return (value.kern = await this.device.upload(host));
   }
@@ -97,15 +96,14 @@ function dtypeOf({ type, dims }: OrtTensor, name: string): Dtype {
   });
 }
 
-/** 16-bit floats come as an array of their own where the engine has one: as bits they are the same. */
-function arrayOf(data: TypedArray, dtype: Dtype): TypedArray {
-  return dtype === "f16" && !(data instanceof Uint16Array)
-    ? new Uint16Array(
-        (data as TypedArray).buffer,
-        (data as TypedArray).byteOffset,
-        (data as TypedArray).length,
-      )
-    : data;
+/** A tensor of onnxruntime and its elements, which are on the host, as one of ours. */
+export function hostOf(given: OrtTensor, data: OrtTensor["data"], name: string): Tensor {
+  const dtype = dtypeOf(given, name);
+  const elements = data as unknown as TypedArray;
+  // 16-bit floats come as an array of their own where the engine has one: as bits they are the same.
+  const odd = dtype === "f16" && !(elements instanceof Uint16Array);
+  const { buffer, byteOffset, length } = elements as TypedArray;
+  return tensor(odd ? new Uint16Array(buffer, byteOffset, length) : elements, given.dims, dtype);
 }
 
 /**
