@@ -5,6 +5,7 @@ import { reduce } from "./reduction.ts";
 import type { Value } from "../program.ts";
 
 import { convolveLast } from "./channels-last.ts";
+import { elementwise } from "./elementwise.ts";
 import { asFloats, convolutionOfIntegers } from "./integers.ts";
 import { convolveNarrow } from "./narrow.ts";
 import { product } from "./matmul.ts";
@@ -235,27 +236,28 @@ function momentsOf(node: NodeContext, x: Value): [Value, Value] {
   return [mean, b.map("$0 / $1", [reduce(node, spread, axes, { combine: "sum", term: "$ * $" }), count])];
 }
 
-/** Activations of fused convolutions by name, `$1` and `$2` their parameters. */
-const activations: Readonly<Record<string, { readonly text: string; readonly uses?: readonly string[] }>> = {
-  Relu: { text: "max($0, 0)" },
-  Tanh: { text: "tanh($0)", uses: ["std.math.tanh"] },
-  Sigmoid: { text: "sigmoid($0)", uses: ["std.math.sigmoid"] },
-  LeakyRelu: { text: "$0 if $0 >= 0 else $1 * $0" },
-  Clip: { text: "clamp($0, $1, $2)" },
-  HardSigmoid: { text: "clamp($1 * $0 + $2, 0, 1)" },
+/** Activations of fused convolutions: what the attributes of the operator are called that their parameters are, in order. */
+const activations: Readonly<Record<string, readonly string[]>> = {
+  Relu: [],
+  Tanh: [],
+  Sigmoid: [],
+  LeakyRelu: ["alpha"],
+  Clip: ["min", "max"],
+  HardSigmoid: ["alpha", "beta"],
 };
 
 /** A convolution with a bias, a tensor that is added, and an activation. */
 const fusedConv: Build = async (node) => {
-  const { b } = node;
   const plain = (await conv(node)) as Value;
-  const y = node.has(3) ? b.map("$0 + $1", [plain, node.in(3)]) : plain;
+  const y = node.has(3) ? node.b.map("$0 + $1", [plain, node.in(3)]) : plain;
   const name = node.text("activation", "");
   if (name === "") return y;
-  const { text, uses } = activations[name] ?? node.fail(`I know no activation \`${name}\``);
+  const names = activations[name] ?? node.fail(`I know no activation \`${name}\``);
   const numbers = (node.node.attributes["activation_params"] ?? []) as readonly number[];
-  if (text.includes("$2") && numbers.length < 2) node.fail(`${name} has two parameters`);
-  return b.map(text, [y, ...numbers.map((each) => b.scalar(y.dtype, each))], { uses });
+  if (numbers.length < names.length)
+    node.fail(`${name} has ${names.length} parameters, and ${numbers.length} are given`);
+  const attributes = Object.fromEntries(names.map((each, at) => [each, numbers[at]!]));
+  return elementwise.find(({ op }) => op === name)!.build(node.about(attributes, [y]));
 };
 
 export const convolutions: readonly OpRow[] = [
