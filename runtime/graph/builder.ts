@@ -67,6 +67,15 @@ export class Builder {
     return this.constant(tensor(dataOf(elements, dtype), shape, dtype));
   }
 
+  /** 0, 1, 2, …: the places along an axis. */
+  places(dtype: "i32" | "i64", count: number, shape: readonly number[] = [count]): Value {
+    return this.literal(
+      dtype,
+      Array.from({ length: count }, (_, at) => at),
+      shape,
+    );
+  }
+
   scalar(dtype: Dtype, element: Element): Value {
     return this.literal(dtype, [element], []);
   }

@@ -18,6 +18,8 @@ export class Folder {
    * constant that it was computed of, so that what was made for one plan only goes when that is forgotten.
    */
   private readonly kept = new WeakMap<object, Map<string, readonly Tensor[]>>();
+  /** Stands for a constant where a step reads none. */
+  private readonly ofNothing: object = {};
   private readonly ids = new WeakMap<Tensor, number>();
   private count = 0;
 
@@ -64,8 +66,7 @@ export class Folder {
   private keyOf(step: Step): { readonly text: string; readonly youngest: object } | undefined {
     if (step.kind === "call") return undefined;
     const { text, tensors, scalars } = launchOf(step, this.fast.device.name);
-    // What is computed of no constant stays as long as this does.
-    let youngest: object = this;
+    let youngest = this.ofNothing;
     let latest = -1;
     const inputs = tensors.map(({ value, layout, out }) => {
       const constant = out ? undefined : rootOf(value).constant!;

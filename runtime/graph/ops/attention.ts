@@ -164,11 +164,7 @@ const writtenAttention: Build = (node) => {
 
 /** No query sees a key behind its own place. */
 function causal({ b }: NodeContext, scores: Value, rows: number, columns: number, past: number): Value {
-  const range = (count: number) => Array.from({ length: count }, (_, at) => at);
-  const [row, column] = [
-    b.literal("i32", range(rows), [rows, 1]),
-    b.literal("i32", range(columns), [1, columns]),
-  ];
+  const [row, column] = [b.places("i32", rows, [rows, 1]), b.places("i32", columns, [1, columns])];
   return b.map("$0 if $2 <= $1 + $3 else $4", [
     scores,
     row,
@@ -181,11 +177,7 @@ function causal({ b }: NodeContext, scores: Value, rows: number, columns: number
 /** The mask of a node, without the keys of each sample behind its length. */
 function withLengths(node: NodeContext, lengths: Value, columns: number): Value {
   const { b } = node;
-  const places = b.literal(
-    "i64",
-    Array.from({ length: columns }, (_, at) => BigInt(at)),
-    [1, 1, 1, columns],
-  );
+  const places = b.places("i64", columns, [1, 1, 1, columns]);
   const own = b.reshape(lengths, [lengths.shape[0]!, 1, 1, 1]);
   const inside = b.map("$0 < $1", [places, b.cast(own, "i64")], { dtype: "bool" });
   const given = node.inputs[3];

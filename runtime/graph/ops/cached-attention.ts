@@ -10,14 +10,6 @@ import { onRows } from "./normalization.ts";
 import { padded } from "./padding.ts";
 import { rotary } from "./transformer.ts";
 
-/** Whole numbers from 0 on, in one axis of four. */
-const places = ({ b }: NodeContext, count: number, shape: readonly number[]): Value =>
-  b.literal(
-    "i64",
-    Array.from({ length: count }, (_, at) => BigInt(at)),
-    shape,
-  );
-
 /** Columns of the last axis. */
 function columns(node: NodeContext, x: Value, start: number, count: number): Value {
   const last = x.shape.length - 1;
@@ -75,7 +67,7 @@ const grouped: Build = async (node) => {
     rows === total
       ? b.literal("i64", Array<bigint>(batch).fill(0n))
       : b.map("$0 - $1", [b.cast(b.reshape(node.in(5), [batch]), "i64"), b.scalar("i64", BigInt(rows - 1))]);
-  const at = b.map("$0 + $1", [b.reshape(starts, [batch, 1]), places(node, rows, [1, rows])]);
+  const at = b.map("$0 + $1", [b.reshape(starts, [batch, 1]), b.places("i64", rows, [1, rows])]);
   const turned = (all: Value): Value => {
     if (!node.flag("do_rotary")) return all;
     const own = node.about({ ...node.node.attributes, interleaved: node.int("rotary_interleaved", 0) });
@@ -111,7 +103,7 @@ const grouped: Build = async (node) => {
   const biased = node.has(10) ? b.map("$0 + $1", [capped, node.in(10)]) : capped;
   const window = node.int("local_window_size", -1);
   const own = b.reshape(at, [batch, 1, rows, 1]);
-  const all = places(node, length, [1, 1, 1, length]);
+  const all = b.places("i64", length, [1, 1, 1, length]);
   const seen =
     window > 0
       ? b.map("$0 <= $1 and $0 > $1 - $2", [all, own, b.scalar("i64", BigInt(window))], { dtype: "bool" })
@@ -151,7 +143,7 @@ const multiHead: Build = (node) => {
       const lengths = b.cast(b.reshape(mask, [batch, 1, 1, 1]), "i64");
       scores = b.map("$0 if $1 < $2 else $0 + $3", [
         scores,
-        places(node, total, [1, 1, 1, total]),
+        b.places("i64", total, [1, 1, 1, total]),
         lengths,
         filter,
       ]);
@@ -162,10 +154,10 @@ const multiHead: Build = (node) => {
   }
   if (node.flag("unidirectional")) {
     const own = b.map("$0 + $1", [
-      places(node, rows, [1, 1, rows, 1]),
+      b.places("i64", rows, [1, 1, rows, 1]),
       b.scalar("i64", BigInt(total - rows)),
     ]);
-    const seen = b.map("$0 <= $1", [places(node, total, [1, 1, 1, total]), own], { dtype: "bool" });
+    const seen = b.map("$0 <= $1", [b.places("i64", total, [1, 1, 1, total]), own], { dtype: "bool" });
     scores = withMask(node, scores, seen);
   }
   return [weighted(node, scores, values), keys, values];

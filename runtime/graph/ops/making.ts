@@ -85,9 +85,9 @@ const oneHot: Build = async (node) => {
   const values = node.in(2);
   const rank = at.shape.length + 1;
   const axis = node.axis(node.int("axis", -1), rank);
-  const places = b.literal(
+  const places = b.places(
     "i64",
-    Array.from({ length: depth }, (_, n) => n),
+    depth,
     Array.from({ length: rank }, (_, n) => (n === axis ? depth : 1)),
   );
   const spread = b.reshape(at, [...at.shape.slice(0, axis), 1, ...at.shape.slice(axis)]);

@@ -38,8 +38,12 @@ export function mirrorOf(weights: Float32Array, rows: number, k: number): Mirror
 function mirrorFrom(start: 0 | 1, weights: Float32Array, rows: number, k: number): Mirror | undefined {
   const most = equal * weights.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
   if (!Number.isFinite(most)) return undefined;
-  const parities = Array.from({ length: rows }, (_, row) => paritiesOf(weights, row * k, start, k, most));
-  if (parities.some((each) => each.length === 0)) return undefined;
+  const parities: Run["parity"][][] = [];
+  for (let row = 0; row < rows; row++) {
+    const found = paritiesOf(weights, row * k, start, k, most);
+    if (found.length === 0) return undefined;
+    parities.push(found);
+  }
   for (const [one, other] of [
     ["even", "odd"],
     ["odd", "even"],

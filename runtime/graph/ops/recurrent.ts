@@ -91,7 +91,7 @@ const cells: Readonly<Record<string, Cell>> = {
           clip,
         );
       return [
-        ...hidden([0, 1, 2, 3]),
+        ...hidden(coupled ? [0, 1, 3] : [0, 1, 2, 3]),
         ...each,
         `    let enter = f(${gate(0, "c[j]")})`,
         `    let keep = ${coupled ? "1 - enter" : `f(${gate(2, "c[j]")})`}`,

@@ -28,28 +28,13 @@ export function rotary(
   const [first, second] = apart ? ["2 * k", "2 * k + 1"] : ["k", "k + U"];
   // The caches are tables by position, or already a row for each place.
   const table = (cache: Value) => b.reshape(cache, [sizeOf(cache.shape.slice(0, -1)), cache.shape.at(-1)!]);
-  const places = positions
-    ? b.cast(positions, "i32")
-    : b.literal(
-        "i32",
-        Array.from({ length: batch * length }, (_, at) => at),
-        [batch, length],
-      );
+  const places = positions ? b.cast(positions, "i32") : b.places("i32", batch * length, [batch, length]);
   const rows =
     sizeOf(places.shape) === 1
       ? // One number is where the sequence begins.
-        b.map(
-          "$0 + $1",
-          [
-            b.reshape(places, [1, 1]),
-            b.literal(
-              "i32",
-              Array.from({ length }, (_, at) => at),
-              [1, length],
-            ),
-          ],
-          { shape: [batch, length] },
-        )
+        b.map("$0 + $1", [b.reshape(places, [1, 1]), b.places("i32", length, [1, length])], {
+          shape: [batch, length],
+        })
       : expandTo(node, places, [batch, length]);
   const [y] = b.kernel(
     {
