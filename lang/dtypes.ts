@@ -128,6 +128,8 @@ export const isWide = (dtype: Dtype): boolean => isInteger(dtype) && dtypes[dtyp
  * passes is right for every instantiation.
  */
 export const traits = {
+  /** What `dot4` takes. */
+  Byte: ["i8", "u8"],
   Float: dtypeNames.filter(isFloat),
   Int: dtypeNames.filter((name) => isInteger(name) && !dtypes[name].storageOnly),
   Number: dtypeNames.filter((name) => (isFloat(name) || isInteger(name)) && !dtypes[name].storageOnly),

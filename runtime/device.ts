@@ -107,4 +107,5 @@ export interface Backend extends Device {
 }
 
 /** As much of a device as calls without waiting go through. */
-export type SyncBackend = Pick<Backend, "name" | "compileOptions"> & Required<Pick<Backend, "instancesSync">>;
+export type SyncBackend = Pick<Backend, "name" | "features" | "compileOptions"> &
+  Required<Pick<Backend, "instancesSync">>;

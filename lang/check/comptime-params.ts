@@ -37,7 +37,8 @@ export function sortOf(param: CompParam): ParamSort {
 
 /** The dtype that stands for a type parameter when nothing says another. */
 export function defaultDtype(trait: TraitName): Dtype {
-  return trait === "Int" ? "i32" : "f32";
+  const usual = (["f32", "i32"] as const).find((dtype) => inTrait(dtype, trait));
+  return usual ?? traits[trait][0]!;
 }
 
 export interface Owner {

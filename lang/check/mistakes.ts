@@ -278,6 +278,11 @@ kernel k[T: Int](x: Tensor[T, N], out y: Tensor[T, N]):
 kernel l(q: Tensor[i4, N], out y: Tensor[i32, N]):
     y[0] = q[0]
     k[f32](q, y)  # error[K0316]
+def d[T: Byte](x: SIMD[T, 16]) -> SIMD[i32, 4]:
+    return dot4(x, x, SIMD[i32, 4](0))
+kernel m(x: Tensor[i16, 16], y: Tensor[u8, 16], out z: Tensor[i32, 4]):
+    z.store(d(x.load[16](0)), 0)  # error[K0316]
+    z.store(d(y.load[16](0)), 0)
 `,
   "paths without a return": `
 def f(x: f32) -> f32:  # error[K0317]

@@ -5,7 +5,7 @@ import { dtypeInfo, isFloat, isSigned, valueDtype, type Dtype } from "../../lang
 import { contiguousStrides, isContiguous, shapeFault, sizeOf, type Layout } from "../tensor/layout.ts";
 import { tensor, type Tensor } from "../tensor/tensor.ts";
 import { dataOf, type Value as Element } from "../tensor/values.ts";
-import type { DeviceName } from "../device.ts";
+import type { Device, DeviceName } from "../device.ts";
 import { lastOf, lastOperands, lastOrder, sameImage } from "./channels.ts";
 import type { CallStep, Import, Input, Joined, KernelCode, MapOp, Step, Value } from "./program.ts";
 
@@ -39,15 +39,21 @@ export class Builder {
   readonly steps: Step[] = [];
   /** The node being built. */
   origin = "";
-  /** Where the program will run: what is the best way to a result may depend on it. */
+  /** Where the program will run: what is the best way to a result may depend on it, and on what the device can do. */
   readonly target: DeviceName;
+  readonly features: readonly string[];
   /** Whether operators may pass images on with their channels last, or each has to compute what the model says by itself. */
   readonly reorders: boolean;
   readonly integers: WhenIntegers;
   private count = 0;
 
-  constructor(target: DeviceName, reorders = false, integers: WhenIntegers = "always") {
-    this.target = target;
+  constructor(
+    device: Pick<Device, "name" | "features">,
+    reorders = false,
+    integers: WhenIntegers = "always",
+  ) {
+    this.target = device.name;
+    this.features = device.features;
     this.reorders = reorders;
     this.integers = integers;
   }

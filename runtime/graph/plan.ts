@@ -61,7 +61,7 @@ export async function planStage(
   kept: ReadonlySet<string>,
   context: PlanContext,
 ): Promise<Stage> {
-  const builder = new Builder(context.devices[0]!.name, context.fusion, context.integers);
+  const builder = new Builder(context.devices[0]!, context.fusion, context.integers);
   const values = new Map<string, Value>();
   for (const [name, { dtype, shape, constant }] of known)
     values.set(name, constant ? builder.constant(constant, name) : builder.input(name, dtype, shape));

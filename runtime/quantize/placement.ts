@@ -2,10 +2,16 @@
 // keep small integers for weights and take activations as they are, which costs neither time nor accuracy.
 
 import type { NodeProto } from "onnx-buf";
-import { convolutionPays, productPays } from "../graph/ops/integer-costs.ts";
+import { convolutionPays, productPays, type ByteProducts } from "../graph/ops/integer-costs.ts";
 import type { Pair, Window } from "../graph/ops/window.ts";
 import { sizeOf } from "../tensor/layout.ts";
 import { intsOf, textOf } from "./edit.ts";
+
+/**
+ * The engines that layers are placed for: those that multiply bytes in fours, for which more layers are faster. Where an engine has no such
+ * products, the graph compiler takes the others as floats again.
+ */
+const placedFor: ByteProducts = "fours";
 
 /** Whether a node, with weights of shape `w`, is faster on integers for activations of shape `x`. Yes where nothing is known of them. */
 export function multipliesIntegers(
@@ -16,14 +22,19 @@ export function multipliesIntegers(
   if (!x || sizeOf(x) === 0) return true;
   if (node.opType !== "Conv") {
     const k = x.at(-1)!;
-    return productPays(sizeOf(x) / k, k, sizeOf(w) / k);
+    return productPays(placedFor, sizeOf(x) / k, k, sizeOf(w) / k);
   }
   const rank = x.length - 2;
   if (rank < 1 || rank > 2) return true;
   const [batch, channels] = x as readonly [number, number];
   const [features, each] = w as readonly [number, number];
   const sizes = [batch, channels, features] as const;
-  return convolutionPays(windowOf(node, w, x), sizes, channels > 1 && each === 1 && features === channels);
+  return convolutionPays(
+    placedFor,
+    windowOf(node, w, x),
+    sizes,
+    channels > 1 && each === 1 && features === channels,
+  );
 }
 
 /** Of two axes, the first of one place where the image has only one. */

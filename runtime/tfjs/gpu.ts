@@ -139,6 +139,7 @@ export class GpuMemory implements TfMemory {
 export class GpuDevice {
   readonly name = "webgpu";
   readonly compileOptions;
+  readonly features: readonly string[];
   private readonly backend: GpuBackend;
   private readonly batchSize: () => number;
 
@@ -146,6 +147,7 @@ export class GpuDevice {
     this.backend = backend as GpuBackend;
     this.batchSize = batchSize;
     this.compileOptions = compileOptionsFor(this.backend.device, findGpu()?.wgslLanguageFeatures ?? []);
+    this.features = this.compileOptions.features ?? [];
   }
 
   instancesSync(source: KernelSource): readonly Instance[] {

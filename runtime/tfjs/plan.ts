@@ -94,7 +94,7 @@ export class Plan {
     shapes: Tfjs["backend_util"],
     truth: "bool" | "i32",
   ): Plan {
-    const builder = new Builder(kernels.device.name);
+    const builder = new Builder(kernels.device);
     builder.origin = row.kernel;
     const kept = (dtype: Dtype): Dtype => (dtype === "bool" ? truth : dtype);
     const inputs = given.map(({ name, dtype, shape }) => builder.input(name, kept(dtype), shape));

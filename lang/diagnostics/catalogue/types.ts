@@ -111,7 +111,7 @@ or on the command line, \`--set S=2\`, unless the declaration has a default.`,
     message: ({ type, trait, param, owner }) =>
       `${type} is no \`${trait}\`, as \`${param}\` of \`${owner}\` must be`,
     explain: `A trait is a set of dtypes: \`Float\` f16, bf16, f32, f64; \`Int\` the integers of 8 to 64 bits;
-\`Number\` both; \`Any\` also bool. A generic definition is checked for each member of its trait.`,
+\`Number\` both; \`Any\` also bool; \`Byte\` i8, u8. A generic definition is checked for each member of its trait.`,
   }),
   K0317: entry<{ name: string; type: string }>({
     severity: "error",

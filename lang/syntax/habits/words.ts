@@ -52,5 +52,5 @@ export const absent: ReadonlyMap<string, string> = new Map([
   ["match", "write `if` and `elif`"],
   ["case", "write `if` and `elif`"],
   ["do", "write `while`"],
-  ["trait", "type parameters are bound by `Float`, `Int`, `Number` or `Any`"],
+  ["trait", "type parameters are bound by `Float`, `Int`, `Number`, `Byte` or `Any`"],
 ]);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { modelBytes, type ModelSpec, type NodeSpec } from "../../../testing/onnx/models.ts";
 import { openReference } from "../../../testing/onnx/reference.ts";
 import { openDevice, tensor, valuesOf, type Device, type Dtype, type Tensor } from "../../index.ts";
-import { loadModel } from "../../onnx/index.ts";
+import { loadModel, type Model } from "../../onnx/index.ts";
 import { dataOf } from "../../tensor/values.ts";
 import { random } from "../../random.ts";
 
@@ -347,6 +347,35 @@ describe("as onnxruntime", () => {
         expect(Math.abs(Number(value) - Number(b[at])), `${name}[${at}]`).toBeLessThanOrEqual(most * 1.001),
       );
     }
+  });
+});
+
+describe.each(["relaxed-dot-u8", "relaxed-dot-i8"])("for an engine with %s", (feature) => {
+  // What such an engine runs, compiled for this one: the kernels are others, and their results the same.
+  let engine: Device;
+  beforeAll(async () => {
+    engine = await openDevice("wasm");
+    Object.assign(engine, { features: [...engine.features, feature] });
+  });
+  afterAll(() => engine.close());
+
+  test.each(cases)("$name: the same numbers", async ({ name, spec, inputs }) => {
+    const bytes = modelBytes(spec);
+    const models = await Promise.all(
+      [device, engine].map((each) => loadModel(bytes, { device: each, integers: "always" })),
+    );
+    const [pairs, fours] = await Promise.all(models.map((model) => model.run(inputs)));
+    for (const [result, expected] of Object.entries(pairs!))
+      expect(await valuesOf(fours![result]!), result).toEqual(await valuesOf(expected));
+    const inFours = async (model: Model): Promise<boolean> =>
+      (await model.plans()).some(({ steps }) =>
+        steps.some(
+          (step) =>
+            step.kind === "kernel" && step.code.imports.some((each) => each.name === "product_of_fours"),
+        ),
+      );
+    // One row goes by rows of weights as they lie.
+    expect(await Promise.all(models.map(inFours))).toEqual([false, !name.includes("product of 1 ")]);
   });
 });
 

@@ -16,7 +16,8 @@ import {
   type Pair,
   type Window,
 } from "./window.ts";
-import { convolutionPays, productPays } from "./integer-costs.ts";
+import { byteProductsOf, convolutionPays, productPays } from "./integer-costs.ts";
+import { rowSums, sumsOf } from "./byte-products.ts";
 import type { NodeContext } from "./node.ts";
 
 /** Whole numbers q - zero. */
@@ -48,78 +49,6 @@ export async function byteProduct(node: NodeContext, a: Bytes, w: Bytes): Promis
   return b.reshape(result, [...a.q.shape.slice(0, -1), n]);
 }
 
-/** Σₖ (a[i, k] - zero) w[j, k] of rows, [M, K] and [N, K]: [M, N]. */
-function sumsOf(node: NodeContext, left: Value, right: Value, zero: Value | undefined): Value {
-  const { b } = node;
-  const [m, n] = [left.shape[0]!, right.shape[0]!];
-  const shift = zero && b.map("i32($0) * $1", [b.reshape(zero, []), rowSums(node, right)], { dtype: "i32" });
-  // Sums are finished in lanes where a kernel may keep as many as there are columns; elsewhere by a kernel of their own.
-  if (m > 1 && b.target === "wasm") return packedSums(node, left, right, shift);
-  const ofRow = b.target === "wasm" ? "row_product_in_streams" : "row_product";
-  const kernel = m === 1 ? ofRow : "product";
-  const [sums] = b.kernel(
-    {
-      name: m === 1 ? "row_of_bytes" : "product_of_bytes",
-      inputs: [
-        { name: "a", dims: [m === 1 ? 1 : "M", "K"] },
-        { name: "b", dims: ["N", "K"] },
-      ],
-      outputs: [{ name: "c", dims: [m === 1 ? 1 : "M", "N"] }],
-      scalars: [],
-      body: [`${kernel}[A=${left.dtype}, B=${right.dtype}EPILOGUE](a, b, c)`],
-      uses: [`std.bytes.${kernel}`],
-      hook: m === 1 ? { indices: 2, converts: true } : undefined,
-    },
-    [left, right],
-    [{ dtype: "i32", shape: [m, n] }],
-  );
-  return shift ? b.map("$0 - $1", [sums!, shift]) : sums!;
-}
-
-/** The same with the rows of the second packed, once and for all where they are constants. */
-function packedSums({ b }: NodeContext, left: Value, right: Value, shift: Value | undefined): Value {
-  const [m, n, k] = [left.shape[0]!, right.shape[0]!, right.shape[1]!];
-  const [packed] = b.kernel(
-    {
-      name: "packed_bytes",
-      inputs: [{ name: "b", dims: ["N", "K"] }],
-      outputs: [{ name: "p", dims: ["(N + 7) // 8", "(K + 7) // 8", 4, 16] }],
-      scalars: [],
-      body: [`packed[B=${right.dtype}](b, p)`],
-      uses: ["std.bytes.packed"],
-    },
-    [right],
-    [{ dtype: "i16", shape: [Math.ceil(n / 8), Math.ceil(k / 8), 4, 16] }],
-  );
-  const [sums] = b.kernel(
-    {
-      name: "product_of_bytes",
-      inputs: [
-        { name: "a", dims: ["M", "K"] },
-        { name: "b", dims: ["J", "D", 4, 16] },
-        { name: "shift", dims: ["N"] },
-      ],
-      outputs: [{ name: "c", dims: ["M", "N"] }],
-      scalars: [],
-      where: "8 * J >= N, 8 * J <= N + 7, 8 * D >= K, 8 * D <= K + 7",
-      body: [`product_of_packed[A=${left.dtype}EPILOGUE](a, b, shift, c)`],
-      uses: ["std.bytes.product_of_packed"],
-      hook: { indices: 2, converts: true },
-    },
-    [
-      left,
-      packed!,
-      shift ??
-        b.literal(
-          "i32",
-          Array.from({ length: n }, () => 0),
-        ),
-    ],
-    [{ dtype: "i32", shape: [m, n] }],
-  );
-  return sums!;
-}
-
 /** Weights as signed bytes, without their zero point where that makes it nothing. */
 async function symmetric(node: NodeContext, { q, zero }: Bytes): Promise<Bytes> {
   if (!q.fixed || (zero && !zero.fixed)) return { q, zero };
@@ -130,23 +59,6 @@ async function symmetric(node: NodeContext, { q, zero }: Bytes): Promise<Bytes> 
   const signed = b.map("i8(i32($0) - 128)", [q], { dtype: "i8" });
   const moved = b.map("i32($0) - 128", [zero!], { dtype: "i32" });
   return { q: signed, zero: zeros.every((each) => each === 128) ? undefined : moved };
-}
-
-/** Σ of each row of a matrix. */
-function rowSums({ b }: NodeContext, x: Value): Value {
-  const [rows] = x.shape as [number, number];
-  const [y] = b.kernel(
-    {
-      name: "sums_of_rows",
-      inputs: [{ name: "x", dims: ["M", "N"] }],
-      outputs: [{ name: "y", dims: ["M"] }],
-      scalars: [],
-      body: ["@parallel", "for i in range(M):", "    y[i] = sum(i32(x[i, j]) for j in range(N))"],
-    },
-    [x],
-    [{ dtype: "i32", shape: [rows] }],
-  );
-  return y!;
 }
 
 /** The sums of the convolution that a node's attributes describe; undefined where no kernel takes them. */
@@ -267,7 +179,8 @@ export async function productOfIntegers(node: NodeContext, a: Value, w: Value): 
   if (left.scale.dtype !== "f32" || right.scale.dtype !== "f32") return undefined;
   if (right.axis !== undefined && right.axis !== 1) return undefined;
   const [k, n] = w.shape.slice(-2) as [number, number];
-  if (chooses(node, w) && !productPays(sizeOf(a.shape) / k, k, n)) return undefined;
+  if (chooses(node, w) && !productPays(byteProductsOf(node.b.features), sizeOf(a.shape) / k, k, n))
+    return undefined;
   const sums = await byteProduct(node, left, right);
   return sums && scaled(node, sums, left.scale, right.scale, []);
 }
@@ -288,7 +201,11 @@ export async function convolutionOfIntegers(
   const kernel = asImage(node, w).shape.slice(2) as unknown as Pair;
   const depthwise = channels > 1 && each === 1 && features === channels;
   const sizes = [batch, channels, features] as const;
-  if (chooses(node, w) && !convolutionPays(windowOf(node, x, kernel), sizes, depthwise)) return undefined;
+  if (
+    chooses(node, w) &&
+    !convolutionPays(byteProductsOf(node.b.features), windowOf(node, x, kernel), sizes, depthwise)
+  )
+    return undefined;
   const sums = await byteConvolution(node, image, weights);
   return sums && scaled(node, sums, image.scale, weights.scale, spatialShape(x, [1, 1]));
 }
