@@ -2,7 +2,7 @@
 
 import { sizeOf } from "../../tensor/layout.ts";
 import { broadcast, isFloating } from "../builder.ts";
-import type { Value } from "../program.ts";
+import type { ScalarSlot, TensorSlot, Value } from "../program.ts";
 import { asFloats, productOfIntegers } from "./integers.ts";
 import { expandTo } from "./layout.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
@@ -72,57 +72,112 @@ function stacked(
 /** Up to so many rows or columns the right matrix isn't worth copying, or vectors don't fill. As measured. */
 const few = { rows: 3, unpackedRows: 8, columns: 4 } as const;
 
+/** The second matrix of a product, [k, n], as a kernel of the library takes it. */
+export interface Factor {
+  readonly value: Value;
+  readonly dims: TensorSlot["dims"];
+  /** The name of its columns, in the shape of the result. */
+  readonly columns: string;
+  readonly scalars: readonly ScalarSlot[];
+  readonly where?: string;
+  /** The kernel of `std.linalg`, and its call for the names of both matrices and of the result. */
+  readonly kernel: string;
+  readonly call: (a: string, b: string, c: string, settings: string) => string;
+}
+
 /**
- * The library's way to the product of an [m, k] by a [k, n] matrix that suits its shape; the second may be wanted turned. Weights are turned
- * once, so that a few rows read them as few long streams, at the rate at which memory gives them.
+ * The library's way to the product of m rows and a matrix [k, n] that suits its shape. Weights are turned once, so that a few rows read them
+ * as few long streams, at the rate at which memory gives them, or put into panels once, which elsewhere each product does. `named` tells
+ * the names of several factors of a kernel apart; `depth` is what k is called.
  */
-export function wayOf(
+export function factorOf(
   node: NodeContext,
   m: number,
-  n: number,
   right: Value,
-): { kernel: string; turned: boolean } {
-  if (node.b.target === "wasm") {
-    if (m <= few.rows && n > few.columns && right.fixed)
-      return { kernel: "matmul_few_rows_turned", turned: true };
-    if (m <= few.rows && n > few.columns) return { kernel: "matmul_few_rows", turned: false };
-    if (n <= few.columns) return { kernel: "matmul_few_columns", turned: true };
-    if (m <= few.unpackedRows) return { kernel: "matmul_rows", turned: false };
-  }
-  return { kernel: "matmul", turned: false };
+  depth: string | number = "K",
+  named = "",
+): Factor {
+  const { b } = node;
+  const { dtype } = right;
+  const [k, n] = right.shape as [number, number];
+  const columns = `N${named}`;
+  const as = (kernel: string, turned = false): Factor => ({
+    value: turned ? b.transpose(right, [1, 0]) : right,
+    dims: turned ? [columns, depth] : [depth, columns],
+    columns,
+    scalars: [],
+    kernel,
+    call: (x, y, z, settings) => `${kernel}[T=${dtype}${settings}](${x}, ${y}, ${z})`,
+  });
+  if (b.target !== "wasm") return as("matmul");
+  if (n <= few.columns) return as("matmul_few_columns", true);
+  if (m <= few.rows) return right.fixed ? as("matmul_few_rows_turned", true) : as("matmul_few_rows");
+  if (!right.fixed) return as(m <= few.unpackedRows ? "matmul_rows" : "matmul");
+  const [value] = b.kernel(
+    {
+      name: "columns_in_panels",
+      inputs: [{ name: "b", dims: ["K", "N"] }],
+      outputs: [{ name: "p", dims: ["(N + 7) // 8", "K", 8] }],
+      scalars: [],
+      body: [`panels[T=${dtype}](b, p)`],
+      uses: ["std.linalg.panels"],
+    },
+    [right],
+    [{ dtype, shape: [Math.ceil(n / 8), k, 8] }],
+  );
+  const [count, size] = [`J${named}`, `n${named}`];
+  return {
+    value: value!,
+    dims: [count, depth, 8],
+    columns: size,
+    scalars: [{ name: size, dtype: "i32", value: n }],
+    where: `0 <= ${size}, 8 * ${count} >= ${size}, 8 * ${count} <= ${size} + 7`,
+    kernel: "matmul_panels",
+    call: (x, y, z, settings) => `matmul_panels[T=${dtype}${settings}](${x}, ${y}, ${size}, ${z})`,
+  };
 }
 
 /** The product of two matrices. */
 function matrices(node: NodeContext, left: Value, right: Value): Value {
   const { b } = node;
-  const m = left.shape[0]!;
-  const n = right.shape[1]!;
   const { dtype } = left;
-  const integers = !isFloating(dtype);
-  const { kernel, turned } = integers ? { kernel: "", turned: false } : wayOf(node, m, n, right);
+  const results = [{ dtype, shape: [left.shape[0]!, right.shape[1]!] }];
+  if (!isFloating(dtype)) {
+    const code = {
+      name: "product",
+      inputs: [
+        { name: "a", dims: ["M", "K"] },
+        { name: "b", dims: ["K", "N"] },
+      ],
+      outputs: [{ name: "c", dims: ["M", "N"] }],
+      scalars: [],
+      body: [
+        "@parallel",
+        "for i in range(M):",
+        "    @vectorize",
+        "    for j in range(N):",
+        "        c[i, j] = sum(a[i, k] * b[k, j] for k in range(K))",
+      ],
+    };
+    return b.kernel(code, [left, right], results)[0]!;
+  }
+  const factor = factorOf(node, left.shape[0]!, right);
   const [y] = b.kernel(
     {
       name: "product",
       inputs: [
         { name: "a", dims: ["M", "K"] },
-        { name: "b", dims: turned ? ["N", "K"] : ["K", "N"] },
+        { name: "b", dims: factor.dims },
       ],
-      outputs: [{ name: "c", dims: ["M", "N"] }],
-      scalars: [],
-      body: integers
-        ? [
-            "@parallel",
-            "for i in range(M):",
-            "    @vectorize",
-            "    for j in range(N):",
-            "        c[i, j] = sum(a[i, k] * b[k, j] for k in range(K))",
-          ]
-        : [`${kernel}[T=${dtype}EPILOGUE](a, b, c)`],
-      uses: integers ? [] : [`std.linalg.${kernel}`],
-      hook: integers ? undefined : { indices: 2 },
+      outputs: [{ name: "c", dims: ["M", factor.columns] }],
+      scalars: factor.scalars,
+      where: factor.where,
+      body: [factor.call("a", "b", "c", "EPILOGUE")],
+      uses: [`std.linalg.${factor.kernel}`],
+      hook: { indices: 2 },
     },
-    [left, turned ? b.transpose(right, [1, 0]) : right],
-    [{ dtype, shape: [m, n] }],
+    [left, factor.value],
+    results,
   );
   return y!;
 }

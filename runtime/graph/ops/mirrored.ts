@@ -2,7 +2,7 @@
 // Places that share a weight are added, or subtracted, before the product, which then has half the terms.
 
 import { rootOf, type Value } from "../program.ts";
-import { wayOf } from "./matmul.ts";
+import { factorOf } from "./matmul.ts";
 import type { NodeContext } from "./node.ts";
 
 /**
@@ -100,9 +100,8 @@ export function productOfMirrored(node: NodeContext, rows: Value, weights: Value
     const { columns } = sums[parity]!;
     const view = { shape: [columns, count], strides: [1, k], offset: row * k + sums.from };
     row += count;
-    const right = b.view(weights, view);
-    const { kernel, turned } = wayOf(node, m, count, right);
-    return { at, parity, count, columns, kernel, turned, right: turned ? b.transpose(right, [1, 0]) : right };
+    const factor = factorOf(node, m, b.view(weights, view), columns, `${at}`);
+    return { at, parity, count, factor };
   });
   // What follows is done as a single product is stored; two are joined first.
   const hook = products.length === 1 ? { indices: 2 } : undefined;
@@ -113,17 +112,14 @@ export function productOfMirrored(node: NodeContext, rows: Value, weights: Value
       inputs: [
         // Not the number itself: rows that overlap don't lie as those of a matrix of this width.
         { name: "x", dims: ["M", "K"] },
-        ...products.map(({ at, columns, turned }) => ({
-          name: `w${at}`,
-          dims: turned ? [`N${at}`, columns] : [columns, `N${at}`],
-        })),
+        ...products.map(({ at, factor }) => ({ name: `w${at}`, dims: factor.dims })),
       ],
       outputs: [
-        ...products.map(({ at }) => ({ name: `y${at}`, dims: ["M", `N${at}`] })),
+        ...products.map(({ at, factor }) => ({ name: `y${at}`, dims: ["M", factor.columns] })),
         ...made.map(({ parity, columns }) => ({ name: parity, dims: ["M", columns] })),
       ],
-      scalars: [],
-      where: `K >= ${k}`,
+      scalars: products.flatMap(({ factor }) => factor.scalars),
+      where: [`K >= ${k}`, ...products.flatMap(({ factor }) => factor.where ?? [])].join(", "),
       body: [
         "@parallel",
         "for i in range(M):",
@@ -134,15 +130,14 @@ export function productOfMirrored(node: NodeContext, rows: Value, weights: Value
         `        let far = READ(x, i, ${k - 1} - n)`,
         ...made.flatMap(({ pair }) => pair),
         ...made.flatMap(({ behind }) => behind),
-        ...products.map(
-          ({ at, parity, kernel }) =>
-            `${kernel}[T=${dtype}${hook ? "EPILOGUE" : ""}](${parity}, w${at}, y${at})`,
+        ...products.map(({ at, parity, factor }) =>
+          factor.call(parity, `w${at}`, `y${at}`, hook ? "EPILOGUE" : ""),
         ),
       ],
       hook,
-      uses: [...new Set(products.map(({ kernel }) => `std.linalg.${kernel}`))],
+      uses: [...new Set(products.map(({ factor }) => `std.linalg.${factor.kernel}`))],
     },
-    [rows, ...products.map(({ right }) => right)],
+    [rows, ...products.map(({ factor }) => factor.value)],
     [...products.map(({ count }) => count), ...made.map(({ columns }) => columns)].map((columns) => ({
       dtype,
       shape: [m, columns],
