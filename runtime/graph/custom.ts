@@ -22,7 +22,7 @@ export function customRow(
   const name = registeredName(node.domain, node.op);
   const kernels = context.devices.flatMap((device) => userKernels(context.registry, name, device));
   if (kernels.length === 0) return undefined;
-  const inputs = found.inputs.map((value) => value && { dtype: value.dtype, rank: value.shape.length });
+  const inputs = found.inputs.map((value) => value && { dtype: value.dtype, shape: value.shape });
   const call = nodeCall(kernels, { inputs, outputs: node.outputs.length, attributes: node.attributes });
   if ("kernel" in call) return { op: opName(node), since: 1, build: (each) => built(call, each) };
   if (another && !call.ambiguous) return undefined;

@@ -2,7 +2,7 @@
 // are compile-time parameters of an instance must have the values that it was compiled for. A kernel may say which inputs it takes, all
 // others being left out, or that it folds any number of them two at a time. Graphs and adapters share it.
 
-import type { Signature, TensorParam } from "../../compiler/artifact.ts";
+import { evaluateShape, type ShapeExpr, type Signature, type TensorParam } from "../../compiler/artifact.ts";
 import type { Dtype } from "../../lang/dtypes.ts";
 import type { Device, Kernel } from "../device.ts";
 import type { Candidate, OpRegistry } from "./registry.ts";
@@ -19,8 +19,8 @@ export interface NodeDescription {
 
 export interface InputDescription {
   readonly dtype: Dtype;
-  /** Undefined where it isn't known before the call. */
-  readonly rank: number | undefined;
+  /** Undefined where not even the rank is known before the call; sizes that aren't are undefined, or names. */
+  readonly shape: readonly (number | string | undefined)[] | undefined;
 }
 
 /** Which kernel carries a node out, and how it is called. */
@@ -101,7 +101,7 @@ function callOf(kernel: Kernel, signature: Signature, node: NodeDescription): No
   ];
   for (const [param, number] of meetings) {
     const input = node.inputs[number]!;
-    const rank = input.rank ?? param.shape.length;
+    const rank = input.shape?.length ?? param.shape.length;
     if (input.dtype !== param.dtype || rank !== param.shape.length)
       return `\`${param.name}\` is a tensor of ${param.dtype} with ${counted(param.shape.length, "dimension")}, not of ${input.dtype} with ${rank}`;
   }
@@ -124,8 +124,48 @@ function callOf(kernel: Kernel, signature: Signature, node: NodeDescription): No
     if (!same(compiled, value))
       return `it was compiled for \`${name}\` = ${compiled}, and the node says ${String(value)}; \`compile(source, { set: { ${name}: ${JSON.stringify(value)} } })\` makes one for that`;
   }
+  const misfit = misfitOf(
+    signature,
+    given.map((param, at) => [param, node.inputs[numbers[at]!]!]),
+    scalars,
+  );
+  if (misfit !== undefined) return misfit;
   return { kernel, signature, given, numbers, further, results, scalars };
 }
+
+/** What sizes that are known say against a kernel: a size that its parameters have otherwise, or a clause that doesn't hold. */
+function misfitOf(
+  signature: Signature,
+  given: readonly (readonly [TensorParam, InputDescription])[],
+  scalars: Readonly<Record<string, number>>,
+): string | undefined {
+  const known = new Map(Object.entries(scalars));
+  for (const { name, param, axis } of signature.dims) {
+    const size = given.find(([each]) => each === signature.params[param])?.[1].shape?.[axis];
+    if (typeof size === "number") known.set(name, size);
+  }
+  const valueOf = (expr: ShapeExpr): number | undefined => {
+    const names = namesIn(expr);
+    return names.every((name) => known.has(name))
+      ? evaluateShape(expr, (name) => known.get(name)!)
+      : undefined;
+  };
+  for (const [param, { shape = [] }] of given)
+    for (const [axis, size] of shape.entries()) {
+      const wanted = valueOf(param.shape[axis]!);
+      if (typeof size === "number" && wanted !== undefined && wanted !== size)
+        return `size ${axis} of \`${param.name}\` is ${wanted}, not ${size}`;
+    }
+  const broken = signature.constraints.find(({ expr }) => valueOf(expr) === 0);
+  if (!broken) return undefined;
+  const sizes = namesIn(broken.expr).map((name) => `${name} = ${known.get(name)}`);
+  return `it asks for \`${broken.text}\`, and ${[...new Set(sizes)].join(", ")}`;
+}
+
+const namesIn = (expr: ShapeExpr): string[] => {
+  if (typeof expr === "number") return [];
+  return typeof expr === "string" ? [expr] : (expr.slice(1) as ShapeExpr[]).flatMap(namesIn);
+};
 
 function attributeText(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;

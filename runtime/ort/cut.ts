@@ -45,11 +45,16 @@ interface Around {
   readonly values: ReadonlySet<string>;
 }
 
-/** Cuts a model at the nodes that `isOurs` tells. */
-export function cutModel(bytes: Uint8Array, isOurs: IsOurs): CutModel {
+/** The model in a file, with the nodes of functions in place of their calls. */
+export function readModel(bytes: Uint8Array): ModelProto {
   const model = decoded(bytes);
-  if (!model.graph) throw badModel("there is no graph in it");
   inlineFunctions(model);
+  return model;
+}
+
+/** Cuts a model at the nodes that `isOurs` tells. It may be cut again, at others. */
+export function cutModel(model: ModelProto, isOurs: IsOurs): CutModel {
+  if (!model.graph) throw badModel("there is no graph in it");
   return cutGraph(model, model.graph, isOurs, { weights: new Map(), values: new Set() });
 }
 

@@ -210,3 +210,126 @@ test("graphs hand on what they were given", async () => {
   }
   await session.release();
 });
+
+test("nodes of ONNX that no kernel takes are left to onnxruntime, with the reason", async () => {
+  const own = new OpRegistry();
+  const kernels = await device.load(
+    await compile(`
+@op("ai.onnx::LeakyRelu")
+kernel leaky(x: Tensor[f32, M, 4], alpha: f32, out y: Tensor[f32, M, 4]) where M % 2 == 0:
+    for i, j in grid(M, 4):
+        y[i, j] = max(x[i, j], x[i, j] * alpha) + 100
+
+@op("com.microsoft::Odd")
+kernel odd(x: Tensor[f32, M, N], out y: Tensor[f32, M, N]):
+    for i, j in grid(M, N):
+        y[i, j] = x[i, j]
+
+@op("test::Narrow")
+kernel narrow(x: Tensor[f32, N, 2], out y: Tensor[f32, N, 2]):
+    for i, j in grid(N, 2):
+        y[i, j] = x[i, j]
+`),
+  );
+  for (const kernel of Object.values(kernels)) own.register(kernel);
+  const leaky = (name: string, input: string, output: string) => ({
+    op: "LeakyRelu",
+    name,
+    inputs: [input],
+    outputs: [output],
+    attributes: { alpha: { float: 0.5 } },
+  });
+  const opened: unknown[] = [];
+  const counting = {
+    Tensor: ort.Tensor,
+    InferenceSession: {
+      create: (...args: Parameters<typeof ort.InferenceSession.create>) => {
+        opened.push(args);
+        return ort.InferenceSession.create(...args);
+      },
+    },
+  } as unknown as typeof ort;
+  // Only `takes` has as many rows and columns as the kernel asks for; what the others are given nothing in the file says.
+  const bytes = modelBytes({
+    inputs: [["x", "f32", 2, 4]],
+    outputs: [
+      ["y", "f32", 1, 8],
+      ["z", "f32", 3],
+      ["again", "f32"],
+    ],
+    nodes: [
+      leaky("takes", "x", "a"),
+      { op: "Reshape", inputs: ["a", "wide"], outputs: ["b"] },
+      leaky("columns", "b", "c"),
+      leaky("columns_too", "c", "d"),
+      { op: "Neg", inputs: ["d"], outputs: ["e"] },
+      leaky("columns_again", "e", "y"),
+      { op: "Slice", inputs: ["x", "zero", "one", "zero"], outputs: ["row"] },
+      leaky("rows", "row", "f"),
+      { op: "ReduceMax", inputs: ["f"], outputs: ["g"], attributes: { keepdims: 0 } },
+      {
+        op: "Loop",
+        inputs: ["three", "", "g"],
+        outputs: ["again", "z"],
+        attributes: {
+          body: {
+            graph: {
+              inputs: [
+                ["turn", "i64"],
+                ["on", "bool"],
+                ["h", "f32"],
+              ],
+              outputs: [
+                ["on", "bool"],
+                ["next", "f32"],
+                ["next", "f32"],
+              ],
+              nodes: [leaky("inside", "h", "less"), { op: "Sub", inputs: ["less", "g"], outputs: ["next"] }],
+            },
+          },
+        },
+      },
+    ],
+    constants: {
+      wide: tensor(BigInt64Array.of(1n, 8n)),
+      zero: tensor(BigInt64Array.of(0n)),
+      one: tensor(BigInt64Array.of(1n)),
+      three: tensor(BigInt64Array.of(3n), []),
+    },
+  });
+  const session = await createSession(bytes, { ort: counting, device, registry: own });
+  expect(session.parts.flatMap(({ on, nodes }) => (on === "kern" ? nodes : []))).toEqual(["takes"]);
+  expect(session.parts.map(({ on }) => on)).not.toContain("control");
+  const why = new Map(session.left.map(({ node, why }) => [node, why]));
+  expect([...why.keys()].toSorted()).toEqual(["columns", "columns_again", "columns_too", "inside", "rows"]);
+  expect(why.get("columns_again")).toMatch(/size 1 of `x` is 4, not 8/);
+  expect(why.get("rows")).toMatch(/asks for `M % 2 == 0`, and M = 1/);
+  expect(why.get("inside")).toMatch(/with 2 dimensions, not of f32 with 0/);
+  // A few for types, of the nodes in between alone, and one for each part.
+  expect(opened.length).toBeLessThan(10);
+  const x = floats(8);
+  const { y, z } = await session.run({ x: new ort.Tensor("float32", x, [2, 4]) });
+  const relu = (value: number) => (value > 0 ? value : value / 2);
+  const want = [...x].map((each) => relu(-relu(relu(relu(each) + 100))));
+  [...(y!.data as Float32Array)].forEach((value, at) => expect(value).toBeCloseTo(want[at]!, 4));
+  const g = Math.max(...[...x].slice(0, 4).map(relu));
+  const turns = [relu(g) - g];
+  for (let turn = 1; turn < 3; turn++) turns.push(relu(turns.at(-1)!) - g);
+  [...(z!.data as Float32Array)].forEach((value, at) => expect(value).toBeCloseTo(turns[at]!, 4));
+  await session.release();
+
+  const one = (domain: string, op: string) =>
+    createSession(
+      modelBytes({
+        inputs: [["x", "f32", 3]],
+        outputs: [["y", "f32", 3]],
+        nodes: [{ op, domain, name: "node", inputs: ["x"], outputs: ["y"] }],
+        domains: { test: 1, "com.microsoft": 1 },
+      }),
+      { ort, device, registry: own },
+    );
+  await expect(one("com.microsoft", "Odd")).rejects.toThrow(
+    /K1003.*`node`.*with 2 dimensions, not of f32 with 1; and onnxruntime says: .*Odd/,
+  );
+  await expect(one("test", "Narrow")).rejects.toThrow(/K1003.*`node`.*no registered kernel takes it/);
+});

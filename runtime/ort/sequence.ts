@@ -1,17 +1,18 @@
 // The parts of a graph, loaded, and run one after the other on values by name. A model is one sequence; so is the graph of each branch
 // and loop that has kernels of ours inside.
 
-import type { NodeProto } from "onnx-buf";
+import type { GraphProto, NodeProto } from "onnx-buf";
 import type { Kernel } from "../device.ts";
 import type { WebgpuDevice } from "../devices/webgpu/device.ts";
+import { modelError } from "../graph/error.ts";
 import { dtypeOfNumber, tensorOf } from "../onnx/tensors.ts";
 import { controlNode, type ControlNode } from "./control.ts";
-import { graphsOf, type CutModel, type Part } from "./cut.ts";
+import { graphsOf, namesRead, textOf, type CutModel, type Part } from "./cut.ts";
 import { releaseUnheld, type Handed, type Handover } from "./handover.ts";
-import { callNode, nodesOf, type KernNode } from "./nodes.ts";
+import { callNode, nodesOf, type KernNode, type LeftNodes } from "./nodes.ts";
 import { partBytes, type ValueType } from "./part.ts";
 import type { SessionOptions } from "./session.ts";
-import { dtypeOfOrt, onGpu, type OrtSession, type OrtTensor } from "./types.ts";
+import { dtypeOfOrt, onGpu, type OrtOptions, type OrtSession, type OrtTensor } from "./types.ts";
 
 /** One part of a model, for looking at. */
 export interface PartDescription {
@@ -39,6 +40,11 @@ export interface Context {
   readonly handover: Handover;
   /** Weights that kernels, or what decides about branches, read; on the kernels' device. */
   readonly weights: Map<string, Handed>;
+  readonly left: LeftNodes;
+  /** What is known of values, by the graph that they are in: more each time the model is cut. */
+  readonly types: Map<GraphProto, Map<string, ValueType>>;
+  /** Only the types of values are asked for, and what tells of none isn't opened. */
+  readonly probing: boolean;
 }
 
 export class Sequence {
@@ -118,50 +124,77 @@ export class Sequence {
   }
 }
 
-/** Opens onnxruntime's sessions, and chooses kernels. `types` are what is known of values; what is found out is added. */
+/**
+ * Opens onnxruntime's sessions, and chooses kernels. `around` is what is known of values of graphs around. It ends early where kernels left a
+ * node: then the model is to be cut anew.
+ */
 export async function loadSequence(
   cut: CutModel,
   context: Context,
-  types: Map<string, ValueType>,
+  around: ReadonlyMap<string, ValueType>,
 ): Promise<Sequence> {
-  for (const [name, type] of declaredTypes(cut)) types.set(name, type);
+  const types = new Map([...around, ...(context.types.get(cut.graph) ?? []), ...declaredTypes(cut)]);
+  context.types.set(cut.graph, types);
   const loaded: LoadedPart[] = [];
   const ended = lastUses(cut);
+  const before = context.left.size;
+  const upload = async (names: readonly string[]) => {
+    if (!context.probing) await uploadWeights(names, cut, context);
+  };
   try {
-    await uploadWeights(
-      cut.graph.output.map(({ name }) => name),
-      cut,
-      context,
-    );
+    await upload(cut.graph.output.map(({ name }) => name));
     for (const [at, part] of cut.parts.entries()) {
       const last = ended.get(at) ?? [];
-      if (part.kind !== "ort")
-        await uploadWeights(
-          part.nodes.flatMap(({ input }) => input),
-          cut,
-          context,
-        );
       if (part.kind === "kern") {
-        loaded.push({ part, kernels: nodesOf(part, cut, context.kernelsOf, types), last });
+        const kernels = nodesOf(part, cut, context.kernelsOf, types, context.left);
+        if (kernels) loaded.push({ part, kernels, last });
       } else if (part.kind === "control") {
         const control: ControlNode[] = [];
         loaded.push({ part, control, last });
         for (const node of part.nodes) {
           const bodies: Sequence[] = [];
           for (const graph of graphsOf(node))
-            bodies.push(await loadSequence(cut.bodies.get(graph)!, context, new Map(types)));
+            bodies.push(await loadSequence(cut.bodies.get(graph)!, context, types));
           control.push(controlNode(node, bodies, context, types));
         }
-      } else {
-        const session = await openPart(partBytes(cut, part, types), part, context.options, types);
+      } else if (context.probing) await probe(cut, part, context, types);
+      else {
+        const session = await openPart(cut, part, context, types);
         loaded.push({ part, session, last });
       }
+      if (context.left.size > before) break;
+      if (part.kind !== "ort") await upload(part.nodes.flatMap(({ input }) => input));
     }
   } catch (error) {
     await new Sequence(cut, loaded, context, types).release();
     throw error;
   }
   return new Sequence(cut, loaded, context, types);
+}
+
+/** Asks onnxruntime for the types of what a part gives, as far as they aren't known. */
+async function probe(
+  cut: CutModel,
+  part: Part,
+  context: Context,
+  types: Map<string, ValueType>,
+): Promise<void> {
+  const outputs = part.outputs.filter((name) => !types.has(name));
+  if (outputs.length === 0) return;
+  const needed = new Set(outputs);
+  const nodes: NodeProto[] = [];
+  for (const node of part.nodes.toReversed()) {
+    if (!node.output.some((name) => needed.has(name))) continue;
+    nodes.unshift(node);
+    for (const name of namesRead(node)) if (!types.has(name)) needed.add(name);
+  }
+  const made = new Set(nodes.flatMap(({ output }) => output));
+  const read = new Set(nodes.flatMap((node) => [...namesRead(node)]));
+  const inputs = [...read].filter(
+    (name) => !made.has(name) && (types.has(name) || part.inputs.includes(name)),
+  );
+  const session = await openPart(cut, { kind: "ort", nodes, inputs, outputs }, context, types);
+  await session.release();
 }
 
 /** Weights that kernels read, or that a graph hands on, each once. */
@@ -176,27 +209,34 @@ async function uploadWeights(
 }
 
 async function openPart(
-  bytes: Uint8Array,
-  { outputs: names }: Part,
-  { ort, device, externalData = {}, options = {} }: SessionOptions,
+  cut: CutModel,
+  part: Part,
+  { options: { ort, device, externalData = {}, options = {} }, left }: Context,
   types: Map<string, ValueType>,
 ): Promise<OrtSession> {
+  const bytes = partBytes(cut, part, types);
   const shared = {
     ...options,
     externalData: Object.entries(externalData).map(([path, data]) => ({ path, data })),
   };
+  const create = async (more: OrtOptions): Promise<OrtSession> => {
+    try {
+      return await ort.InferenceSession.create(bytes, { ...shared, ...more });
+    } catch (error) {
+      throw refusal(error, part, left);
+    }
+  };
   if (device.name !== "webgpu") {
-    const session = await ort.InferenceSession.create(bytes, { ...shared, executionProviders: ["wasm"] });
+    const session = await create({ executionProviders: ["wasm"] });
     learnTypes(session, types);
     return session;
   }
   const { gpu } = device as WebgpuDevice;
   const open = (onHost: ReadonlySet<string>) =>
-    ort.InferenceSession.create(bytes, {
-      ...shared,
+    create({
       executionProviders: [{ name: "webgpu", device: gpu as never }],
       preferredOutputLocation: Object.fromEntries(
-        names.map((name) => [name, onHost.has(name) ? "cpu" : "gpu-buffer"]),
+        part.outputs.map((name) => [name, onHost.has(name) ? "cpu" : "gpu-buffer"]),
       ),
     });
   const session = await open(new Set());
@@ -206,6 +246,17 @@ async function openPart(
   if (onHost.length === 0) return session;
   await session.release();
   return open(new Set(onHost.map(({ name }) => name)));
+}
+
+/** What to throw where a session couldn't be opened: for a node that kernels left and onnxruntime doesn't take either, both reasons. */
+function refusal(error: unknown, { nodes }: Part, left: LeftNodes): unknown {
+  const text = error instanceof Error ? error.message : String(error);
+  const node = nodes.find((each) => left.has(each) && text.split(/\W+/).includes(each.opType));
+  if (!node) return error;
+  return modelError("K1003", {
+    node: textOf(node),
+    why: `${left.get(node)!}; and onnxruntime says: ${text}`,
+  });
 }
 
 /** What a session found out about its outputs. Names of sizes are its own, and mean nothing elsewhere. */

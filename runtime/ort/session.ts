@@ -1,6 +1,6 @@
 // A model whose nodes run in two places: sessions of onnxruntime-web for most, kernels of ours for those that were registered.
 
-import type { NodeProto } from "onnx-buf";
+import type { ModelProto, NodeProto } from "onnx-buf";
 import { describeGiven } from "../../lang/diagnostics/given.ts";
 import type { Device } from "../device.ts";
 import { kernError } from "../error.ts";
@@ -10,9 +10,16 @@ import { normalDomain } from "../onnx/import.ts";
 import type { ExternalData } from "../onnx/tensors.ts";
 import { registeredName, userKernels } from "../ops/node-call.ts";
 import { ops, type OpRegistry } from "../ops/registry.ts";
-import { cutModel, type CutModel } from "./cut.ts";
+import { cutModel, readModel, type CutModel } from "./cut.ts";
 import { Handover, releaseUnheld, type Handed, type Handovers } from "./handover.ts";
-import { declaredTypes, loadSequence, type PartDescription, type Sequence } from "./sequence.ts";
+import { isKnownThere } from "./nodes.ts";
+import {
+  declaredTypes,
+  loadSequence,
+  type Context,
+  type PartDescription,
+  type Sequence,
+} from "./sequence.ts";
 import type { ValueType } from "./part.ts";
 import { dtypeOfOrt, ortType, type Ort, type OrtOptions, type OrtTensor } from "./types.ts";
 
@@ -31,8 +38,13 @@ export interface SessionOptions {
   readonly options?: Omit<OrtOptions, "executionProviders" | "preferredOutputLocation" | "externalData">;
 }
 
-/** Operator sets that onnxruntime knows; in any other, an op is a kernel of ours or missing. */
-const known = /^(|ai\.onnx\.ml|ai\.onnx\.(preview\.)?training|com\.microsoft(\..*)?|com\.ms\..*)$/;
+/** A node that kernels are registered for, and that onnxruntime carries out. */
+export interface LeftNode {
+  /** Its name, or its operator where it has none. */
+  readonly node: string;
+  /** Why none of these kernels does. */
+  readonly why: string;
+}
 
 export class Session {
   /** Names that `run` takes, and gives. */
@@ -40,6 +52,8 @@ export class Session {
   readonly outputNames: readonly string[];
   /** How the model was cut, in the order in which its parts run. */
   readonly parts: readonly PartDescription[];
+  /** Nodes that no registered kernel took, of which onnxruntime has the operators. */
+  readonly left: readonly LeftNode[];
   private readonly sequence: Sequence;
   private readonly handover: Handover;
   private readonly weights: ReadonlyMap<string, Handed>;
@@ -49,11 +63,12 @@ export class Session {
   private ended = false;
   private readonly types: ReadonlyMap<string, ValueType>;
 
-  constructor(sequence: Sequence, handover: Handover, weights: ReadonlyMap<string, Handed>, keeps: boolean) {
+  constructor(sequence: Sequence, { handover, weights, left }: Context, keeps: boolean) {
     const { cut } = sequence;
     this.sequence = sequence;
     this.handover = handover;
     this.weights = weights;
+    this.left = [...left].map(([{ name, opType }, why]) => ({ node: name || opType, why }));
     this.keeps = keeps;
     this.inputNames = cut.inputs.filter((name) => !cut.weights.has(name));
     this.outputNames = cut.graph.output.map(({ name }) => name);
@@ -137,13 +152,42 @@ export async function createSession(bytes: Uint8Array, options: SessionOptions):
   const { ort, device, registry = ops, outputs = "cpu" } = options;
   const kernelsOf = ({ domain, opType }: NodeProto) =>
     userKernels(registry, registeredName(normalDomain(domain), opType), device);
-  const cut = cutModel(bytes, (node) => kernelsOf(node).length > 0);
-  refuseMissing(cut, registry);
+  const model = readModel(bytes);
   const handover = new Handover(ort, device);
-  const weights = new Map<string, Handed>();
-  const sequence = await loadSequence(cut, { options, kernelsOf, handover, weights }, new Map());
-  handover.take();
-  return new Session(sequence, handover, weights, outputs === "gpu-buffer");
+  const context: Context = {
+    options,
+    kernelsOf,
+    handover,
+    weights: new Map(),
+    left: new Map(),
+    types: new Map(),
+    probing: false,
+  };
+  try {
+    const sequence = await cutAndLoaded(model, context, registry);
+    handover.take();
+    return new Session(sequence, context, outputs === "gpu-buffer");
+  } catch (error) {
+    releaseUnheld(context.weights.values());
+    throw error;
+  }
+}
+
+/**
+ * The parts of a model. What types values have is known when the parts before them are loaded; where a kernel turns out not to take a node, the
+ * model is cut anew. The types of the rest are found out first, by as little as tells them, so that each part is loaded twice at most.
+ */
+async function cutAndLoaded(model: ModelProto, context: Context, registry: OpRegistry): Promise<Sequence> {
+  const { kernelsOf, left } = context;
+  for (let probing = false; ;) {
+    const before = left.size;
+    const cut = cutModel(model, (node) => !left.has(node) && kernelsOf(node).length > 0);
+    refuseMissing(cut, registry);
+    const sequence = await loadSequence(cut, { ...context, probing }, new Map());
+    if (!probing && left.size === before) return sequence;
+    await sequence.release();
+    probing = left.size > before;
+  }
 }
 
 /** For callers without types: what has to be there. */
@@ -186,7 +230,6 @@ function checkFeed(
 /** Ops that neither onnxruntime nor the registry has, in bodies too. */
 function refuseMissing(cut: CutModel, registry: OpRegistry): void {
   for (const { kind, nodes } of [cut, ...cut.bodies.values()].flatMap(({ parts }) => parts))
-    for (const { domain, opType: op, name } of nodes)
-      if (kind === "ort" && !known.test(normalDomain(domain)))
-        throw missingOp({ domain, op, name }, registry);
+    for (const node of nodes)
+      if (kind === "ort" && !isKnownThere(node)) throw missingOp({ ...node, op: node.opType }, registry);
 }
