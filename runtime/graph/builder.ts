@@ -33,6 +33,8 @@ export type WhenIntegers = "always" | "faster";
 export class Builder {
   /** By the name of the node. */
   readonly notes = new Map<string, Way>();
+  /** Nodes that kernels are registered for and the library carries out, by name, and why none of these does. */
+  readonly left = new Map<string, string>();
   /** What nodes show that compute nothing, since it is a part of what was joined, by the name of the node. */
   readonly shown = new Map<string, Value>();
   /** In the order built; each after the steps whose outputs it takes. */

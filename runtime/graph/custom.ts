@@ -25,8 +25,10 @@ export function customRow(
   const inputs = found.inputs.map((value) => value && { dtype: value.dtype, shape: value.shape });
   const call = nodeCall(kernels, { inputs, outputs: node.outputs.length, attributes: node.attributes });
   if ("kernel" in call) return { op: opName(node), since: 1, build: (each) => built(call, each) };
-  if (another && !call.ambiguous) return undefined;
-  return found.fail(`no kernel registered for \`${name}\` takes it: ${call.reasons.join("; ")}`);
+  const why = `no kernel registered for \`${name}\` takes it: ${call.reasons.join("; ")}`;
+  if (!another || call.ambiguous) return found.fail(why);
+  found.b.left.set(node.name, why);
+  return undefined;
 }
 
 async function built(call: NodeCall, node: NodeContext): Promise<readonly Value[]> {

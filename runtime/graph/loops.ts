@@ -32,7 +32,7 @@ class Breath {
 }
 
 export class LoopRunner {
-  private readonly body: GraphRunner;
+  readonly body: GraphRunner;
   private readonly outer: ReadonlySet<string>;
 
   constructor(node: GraphNode, context: RunnerContext) {

@@ -92,6 +92,14 @@ function sameElements(a: Elements, b: Elements): boolean {
   return true;
 }
 
+/** What a graph did in all its runs so far. */
+export interface Counts {
+  readonly runs: number;
+  readonly launches: number;
+  /** Tensors that went from one device to another, those that came from the host and went there included. */
+  readonly copies: number;
+}
+
 export type StepListener = (step: Step, milliseconds: number) => void;
 
 export class GraphRunner {
@@ -104,10 +112,20 @@ export class GraphRunner {
   private readonly variants = new Set<string>();
   private readonly loops = new Map<GraphNode, LoopRunner>();
   private recent: Recent | undefined;
+  private counted = { runs: 0, launches: 0, copies: 0 };
 
   constructor(graph: Graph, context: RunnerContext) {
     this.graph = graph;
     this.context = context;
+  }
+
+  get counts(): Counts {
+    return this.counted;
+  }
+
+  /** The bodies of its loops that ran, by the loops' names. */
+  get bodies(): [string, GraphRunner][] {
+    return [...this.loops].map(([{ name }, { body }]) => [name, body]);
   }
 
   /** Stages planned so far. */
@@ -132,11 +150,15 @@ export class GraphRunner {
   ): Promise<Map<string, Tensor>> {
     const tensors = new Map(given);
     let planned = await this.firstStage(given);
+    const { counted } = this;
+    counted.runs++;
     for (;;) {
       const { stage, loaded, inputs, exports, next } = planned;
       const places = new Map<Value, Tensor>();
       for (const [name, value] of inputs) places.set(value, tensors.get(name)!);
-      await loaded.run(places, listener);
+      counted.copies += await loaded.run(places, listener);
+      counted.launches += loaded.steps.length;
+      counted.copies += loaded.copies;
       for (const [name, value] of exports) {
         const place = value.fixed ? value.constant! : loaded.placeOf(value);
         tensors.set(name, place instanceof Promise ? await place : place);
@@ -147,6 +169,7 @@ export class GraphRunner {
         const copy = onHost(tensors.get(name)!);
         const host = copy instanceof Promise ? await copy : copy;
         tensors.set(name, host);
+        counted.copies++;
         parts.push(`${name}=${host.dataSync().join(",")}`);
       }
       const made = new Set<string>();
@@ -282,6 +305,7 @@ export class GraphRunner {
       const copy = onHost(tensors.get(name) ?? this.graph.constants.get(name)!);
       results.set(name, copy instanceof Promise ? await copy : copy);
     }
+    this.counted.copies += results.size;
     return results;
   }
 }

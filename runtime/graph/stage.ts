@@ -140,10 +140,10 @@ export class LoadedStage {
     return new LoadedStage(memory, loaded, nodes.size, intermediates, places, uploaded);
   }
 
-  /** Runs every step. `given` are the tensors of the stage's inputs. */
-  async run(given: Places, after?: (step: Step, milliseconds: number) => void): Promise<void> {
+  /** Runs every step. `given` are the tensors of the stage's inputs. Gives how many of them were copied to a device. */
+  async run(given: Places, after?: (step: Step, milliseconds: number) => void): Promise<number> {
     this.given = given;
-    await this.placeInputs();
+    const brought = await this.placeInputs();
     // Tensors of a run mostly lie where those of the last one did.
     for (const loaded of this.bound ? [] : this.steps) {
       const { site, kernel, launch } = loaded;
@@ -174,10 +174,12 @@ export class LoadedStage {
     } catch (error) {
       throw whileRunning(this.steps[at]!.step, error);
     }
+    return brought;
   }
 
-  /** Brings the inputs to the devices that read them: those of elsewhere are copied to where the last ones lay. */
-  private async placeInputs(): Promise<void> {
+  /** Brings the inputs to the devices that read them: those of elsewhere are copied to where the last ones lay, and counted. */
+  private async placeInputs(): Promise<number> {
+    let copied = 0;
     for (const [site, values] of this.read) {
       const held = this.inputs.get(site)!;
       const { device } = site;
@@ -185,6 +187,7 @@ export class LoadedStage {
         const tensor = this.given.get(value)!;
         const known = held.get(value);
         const there = tensor.storage.device === device && tensor.isContiguous;
+        if (!there) copied++;
         if (!there && known?.own && device.write) {
           const writing = device.write(known.tensor, tensor);
           if (writing) await writing;
@@ -198,6 +201,7 @@ export class LoadedStage {
         held.set(value, { tensor: there ? tensor : await device.upload(tensor), own: !there });
       }
     }
+    return copied;
   }
 
   /** Steps that read an input which lies elsewhere from now on need their arguments anew. */

@@ -8,7 +8,13 @@ import { modelError } from "../graph/error.ts";
 import type { Way, WhenIntegers } from "../graph/builder.ts";
 import type { Dim, Graph, GraphPort } from "../graph/graph.ts";
 import type { Step, Value } from "../graph/program.ts";
-import { GraphRunner, runnerContext, type RunnerContext, type StepListener } from "../graph/runner.ts";
+import {
+  GraphRunner,
+  runnerContext,
+  type Counts,
+  type RunnerContext,
+  type StepListener,
+} from "../graph/runner.ts";
 import { ops, type OpRegistry } from "../ops/registry.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { importOnnx } from "./import.ts";
@@ -35,6 +41,7 @@ export interface ModelOptions {
   readonly integers?: WhenIntegers;
 }
 
+/** Bodies of loops are counted as one turn of each; what all turns so far did is in `loops`. */
 export interface ModelStatistics {
   /** Nodes that compute something of the inputs: without constants, and without what only looks at elements in another shape. */
   readonly nodes: number;
@@ -54,6 +61,10 @@ export interface ModelStatistics {
   readonly copies: number;
   /** Nodes that are carried out in another way than their operators say, by name. */
   readonly ways: ReadonlyMap<string, Way>;
+  /** Nodes that kernels are registered for and the library carries out, by name, and why none of these kernels does. */
+  readonly left: ReadonlyMap<string, string>;
+  /** What the bodies of loops did so far, by the loops' names; a loop inside another as `outer/inner`. */
+  readonly loops: ReadonlyMap<string, Counts>;
 }
 
 /** A stage of a model, planned for the shapes of a run. */
@@ -131,7 +142,9 @@ export class Model {
 
   /** What became of the model so far: kernels launched by one run of everything planned, different ones, bytes of memory. */
   async statistics(): Promise<ModelStatistics> {
-    const planned = await this.runner.stages();
+    const bodies = [...bodiesOf(this.runner)];
+    const runners = [this.runner, ...bodies.map(([, body]) => body)];
+    const planned = (await Promise.all(runners.map((each) => each.stages()))).flat();
     const stages = planned.map(({ loaded }) => loaded);
     const devices: Record<string, number> = {};
     for (const { steps } of stages)
@@ -152,6 +165,8 @@ export class Model {
       devices,
       copies: sum(({ copies }) => copies),
       ways: new Map(planned.flatMap(({ stage }) => [...stage.builder.notes])),
+      left: new Map(planned.flatMap(({ stage }) => [...stage.builder.left])),
+      loops: new Map(bodies.map(([name, { counts }]) => [name, { ...counts }])),
     };
   }
 
@@ -193,6 +208,14 @@ export class Model {
       given.set(port.name, tensor);
     }
     return given;
+  }
+}
+
+/** Bodies of loops, with their names, those inside of others behind them. */
+function* bodiesOf(runner: GraphRunner, path = ""): Generator<[string, GraphRunner]> {
+  for (const [name, body] of runner.bodies) {
+    yield [`${path}${name}`, body];
+    yield* bodiesOf(body, `${path}${name}/`);
   }
 }
 

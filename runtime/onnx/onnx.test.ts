@@ -132,6 +132,12 @@ test("a loop carries values, collects others, and stops on its condition", async
   expect(await values(last)).toEqual([3, 30]);
   expect(all!.shape).toEqual([2, 2]);
   expect(await values(all)).toEqual([-2, -20, -3, -30]);
+  const once = await model.statistics();
+  // A turn adds, compares and negates; its number, v, x and `stop` come in, and three results are read.
+  expect([once.nodes, once.launches]).toEqual([3, 3]);
+  expect([...once.loops]).toEqual([["Loop_0", { runs: 2, launches: 6, copies: 14 }]]);
+  await model.run({ x: tensor([1, 10]) });
+  expect((await model.statistics()).loops.get("Loop_0")).toEqual({ runs: 4, launches: 12, copies: 28 });
 });
 
 test("an op of a user runs as a node, and is missed by name when nobody registered it", async () => {
@@ -177,6 +183,8 @@ kernel seven(x: Tensor[f32, N], out y: Tensor[f32, N]):
   expect(await values((await (await load(relu(2), registry)).run({ x }))["y"])).toEqual([7, 7]);
   const rows = await load(relu(1, 2), registry);
   expect(await values((await rows.run({ x: x.reshape([1, 2]) }))["y"])).toEqual([0, 2]);
+  const { left } = await rows.statistics();
+  expect(left.get("Relu_0")).toMatch(/`x` is a tensor of f32 with 1 dimension, not of f32 with 2/);
 });
 
 test("what a node and its kernel disagree about is told, with what is near", async () => {

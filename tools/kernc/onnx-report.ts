@@ -67,7 +67,7 @@ function graphsInside({ nodes }: Graph): Graph[] {
 
 async function runLines(model: Model, inputs: Record<string, Tensor>): Promise<string[]> {
   await model.run(inputs);
-  const { nodes, launches, kernels, rewrites, arena, intermediates, weights, ways } =
+  const { nodes, launches, kernels, rewrites, arena, intermediates, weights, ways, left, loops } =
     await model.statistics();
   const share = intermediates === 0 ? 0 : (100 * arena) / intermediates;
   return [
@@ -76,6 +76,11 @@ async function runLines(model: Model, inputs: Record<string, Tensor>): Promise<s
     `${sizeText(arena)} for intermediates, ${share.toFixed(0)} % of their sum`,
     `${sizeText(weights)} of weights on the device`,
     ...wayLines(model.graph, ways),
+    ...[...loops].map(([name, { runs, launches: inside, copies }]) => {
+      const turns = `${runs} ${runs === 1 ? "turn" : "turns"}`;
+      return `loop ${name}: ${turns}, ${inside} launched in all, ${copies} tensors copied between the host and devices`;
+    }),
+    ...[...left].map(([name, why]) => `${name}: ${why}`),
   ];
 }
 
