@@ -81,6 +81,15 @@ export function subgraphs({ attributes }: GraphNode): Graph[] {
   );
 }
 
+/** Names of a graph's nodes, and paths of those inside of them: `loop/body/node`. */
+export function* nodePaths({ nodes }: Graph, path = ""): Generator<string> {
+  for (const { name, attributes } of nodes) {
+    yield `${path}${name}`;
+    for (const [attribute, value] of Object.entries(attributes))
+      if (isGraph(value)) yield* nodePaths(value, `${path}${name}/${attribute}/`);
+  }
+}
+
 export function isGraph(value: unknown): value is Graph {
   return typeof value === "object" && value !== null && "nodes" in value && "constants" in value;
 }

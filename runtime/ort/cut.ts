@@ -14,6 +14,7 @@ import { badModel, modelError } from "../graph/error.ts";
 import { opName } from "../graph/graph.ts";
 import { inlineFunctions } from "../onnx/functions.ts";
 import { normalDomain } from "../onnx/import.ts";
+import { graphsOf, namesRead } from "../onnx/messages.ts";
 
 /** Nodes that run together, in order. */
 export interface Part {
@@ -103,9 +104,6 @@ function decoded(bytes: Uint8Array): ModelProto {
 export const textOf = (node: NodeProto): string =>
   `${node.name === "" ? "a node without a name" : `node \`${node.name}\``} (${opName({ domain: normalDomain(node.domain), op: node.opType })})`;
 
-export const graphsOf = (node: NodeProto): GraphProto[] =>
-  node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs));
-
 /** `Constant` nodes become weights: each part that needs one has it, and none is handed over. */
 function constantsAsWeights(graph: GraphProto): void {
   graph.node = graph.node.filter((node) => {
@@ -114,17 +112,6 @@ function constantsAsWeights(graph: GraphProto): void {
     graph.initializer.push({ ...value, name: node.output[0]! });
     return false;
   });
-}
-
-/** Names that a node reads, those of its subgraphs included, whichever graph defines them. */
-export function namesRead(node: NodeProto): Set<string> {
-  const names = new Set(node.input.filter((name) => name !== ""));
-  const visit = (graph: GraphProto): void => {
-    for (const { name } of graph.output) names.add(name);
-    for (const each of graph.node) for (const name of namesRead(each)) names.add(name);
-  };
-  for (const graph of graphsOf(node)) visit(graph);
-  return names;
 }
 
 const kinds: readonly Part["kind"][] = ["ort", "kern", "control"];

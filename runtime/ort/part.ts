@@ -10,8 +10,9 @@ import {
 } from "onnx-buf";
 import type { Dtype } from "../../lang/dtypes.ts";
 import { normalDomain } from "../onnx/import.ts";
+import { graphsOf, namesRead } from "../onnx/messages.ts";
 import { numberOf } from "../onnx/tensors.ts";
-import { graphsOf, namesRead, type CutModel, type Part } from "./cut.ts";
+import type { CutModel, Part } from "./cut.ts";
 
 /** What is known of a value between parts. */
 export interface ValueType {

@@ -13,14 +13,23 @@ import {
   type NodeProto,
   type TensorProto,
 } from "onnx-buf";
-import { outerNames } from "../graph/graph.ts";
 import { importOnnx, normalDomain } from "../onnx/import.ts";
+import { graphsOf, namesInside, namesRead } from "../onnx/messages.ts";
 import { numberOf, tensorOf, type ExternalData } from "../onnx/tensors.ts";
+import { sizeOf } from "../tensor/layout.ts";
 import { bytesOf, type HostStorage } from "../tensor/storage.ts";
 import { tensor, type Tensor } from "../tensor/tensor.ts";
 
 /** What a new node's attribute may be: whole numbers are integers. */
 export type AttributeValue = number | readonly number[];
+
+/** The graph of a branch or of a loop's body, and the graphs around it. */
+interface Scope {
+  readonly graph: GraphProto;
+  readonly around: ModelEdit;
+  /** A graph that runs where it stands, as a branch does, has its weights where the graphs around have theirs. */
+  readonly once: boolean;
+}
 
 export class ModelEdit {
   readonly model: ModelProto;
@@ -28,29 +37,38 @@ export class ModelEdit {
   /** Names that graphs inside nodes use of this one. */
   readonly usedInside: ReadonlySet<string>;
   private readonly external: ExternalData;
+  private readonly scope: Scope | undefined;
   private readonly weights = new Map<string, TensorProto>();
-  private readonly taken = new Set<string>();
+  /** Weights that were added, by what they are called for. */
+  private readonly added = new Map<string, TensorProto[]>();
+  /** Names of all graphs. */
+  private readonly taken: Set<string>;
+  /** Names that this graph gives a meaning. */
+  private readonly own = new Set<string>();
   /** By a value's name, the node that passes it on. */
   private readonly passing = new Map<string, NodeProto>();
   private readonly passed = new Map<string, Tensor | undefined>();
 
   /** Checks the model as `loadModel` does: what can't be read isn't edited. */
-  constructor(bytes: Uint8Array, external: ExternalData = {}) {
-    const { nodes } = importOnnx(bytes, external);
-    const inner = nodes.flatMap(({ attributes }) =>
-      Object.values(attributes).flatMap((value) =>
-        typeof value === "object" && "nodes" in value ? [...outerNames(value)] : [],
-      ),
-    );
-    this.usedInside = new Set(inner);
-    this.model = fromBinary(ModelProtoSchema, bytes);
-    this.graph = this.model.graph!;
+  constructor(bytes: Uint8Array | Scope, external: ExternalData = {}) {
     this.external = external;
-    if (this.model.irVersion < 4n) {
-      // Before version 4 of the format all weights are listed as inputs, and none may be replaced; from then on that says that a caller may.
-      const weights = new Set(this.graph.initializer.map(({ name }) => name));
-      this.graph.input = this.graph.input.filter(({ name }) => !weights.has(name));
-      this.model.irVersion = 4n;
+    if (bytes instanceof Uint8Array) {
+      importOnnx(bytes, external);
+      this.model = fromBinary(ModelProtoSchema, bytes);
+      this.graph = this.model.graph!;
+      if (this.model.irVersion < 4n) {
+        // Before version 4 of the format all weights are listed as inputs, and none may be replaced; from then on that says that a caller may.
+        const weights = new Set(this.graph.initializer.map(({ name }) => name));
+        this.graph.input = this.graph.input.filter(({ name }) => !weights.has(name));
+        this.model.irVersion = 4n;
+      }
+      this.taken = new Set();
+      takeNames(this.graph, this.taken);
+    } else {
+      this.scope = bytes;
+      this.model = bytes.around.model;
+      this.graph = bytes.graph;
+      this.taken = bytes.around.taken;
     }
     for (const each of this.graph.initializer) this.weights.set(each.name, each);
     for (const { opType, attribute, output } of this.graph.node) {
@@ -60,11 +78,14 @@ export class ModelEdit {
     for (const node of this.graph.node)
       if (normalDomain(node.domain) === "" && passingOn.has(node.opType))
         this.passing.set(node.output[0]!, node);
-    // Nodes without a name are called what the importer calls them.
-    for (const [at, node] of this.graph.node.entries()) node.name ||= `${node.opType}_${at}`;
-    for (const { name, input, output } of this.graph.node)
-      for (const each of [name, ...input, ...output]) this.taken.add(each);
-    for (const { name } of [...this.graph.initializer, ...this.graph.input]) this.taken.add(name);
+    for (const { name } of [...this.graph.input, ...this.graph.initializer]) this.own.add(name);
+    for (const { output } of this.graph.node) for (const name of output) this.own.add(name);
+    this.usedInside = new Set(this.graph.node.flatMap((node) => [...namesInside(node)]));
+  }
+
+  /** One of the graphs of a node of this one. */
+  inside(graph: GraphProto, once: boolean): ModelEdit {
+    return new ModelEdit({ graph, around: this, once }, this.external);
   }
 
   /** The version of ONNX's own operators. */
@@ -78,7 +99,7 @@ export class ModelEdit {
     const proto = this.weights.get(name);
     if (proto) return this.isReplaceable(name) ? undefined : tensorOf(proto, this.external);
     const node = this.passing.get(name);
-    if (!node) return undefined;
+    if (!node) return this.own.has(name) ? undefined : this.scope?.around.constant(name);
     if (!this.passed.has(name)) {
       const value = this.constant(node.input[0]!);
       this.passed.set(name, value && passedOn(node, value, this.constant(node.input[1] ?? "")));
@@ -93,6 +114,7 @@ export class ModelEdit {
 
   /** Whether a weight is an input of the model, too, which a caller may give. */
   isReplaceable(name: string): boolean {
+    if (!this.own.has(name)) return this.scope?.around.isReplaceable(name) ?? false;
     return this.weights.has(name) && this.graph.input.some((port) => port.name === name);
   }
 
@@ -104,26 +126,31 @@ export class ModelEdit {
     return name;
   }
 
-  /** A new weight; gives its name. */
-  weight(base: string, { dtype, shape, storage }: Tensor): string {
-    const name = this.fresh(base);
+  /**
+   * A new weight; gives its name. One that is made of a weight `of` the graphs around stands there, too, as long as these run as often, and
+   * the same one is made once.
+   */
+  weight(base: string, value: Tensor, of?: string): string {
+    if (of !== undefined && this.scope?.once && !this.own.has(of))
+      return this.scope.around.weight(base, value, of);
+    const { dtype, shape, storage } = value;
     const { bytes } = storage as HostStorage;
-    const rawData = bytes.slice(
-      0,
-      bytesOf(
-        dtype,
-        shape.reduce((size, dim) => size * dim, 1),
-      ),
+    const rawData = bytes.slice(0, bytesOf(dtype, sizeOf(shape)));
+    const made = { dataType: numberOf(dtype)!, dims: shape.map(BigInt), rawData };
+    const before = this.added.get(base) ?? [];
+    const same = before.find(
+      (each) =>
+        each.dataType === made.dataType &&
+        each.dims.join() === made.dims.join() &&
+        each.rawData.every((byte, at) => byte === rawData[at]),
     );
-    const proto = create(TensorProtoSchema, {
-      name,
-      dataType: numberOf(dtype)!,
-      dims: shape.map(BigInt),
-      rawData,
-    });
+    if (same) return same.name;
+    const proto = create(TensorProtoSchema, { name: this.fresh(base), ...made });
+    this.added.set(base, [...before, proto]);
     this.graph.initializer.push(proto);
-    this.weights.set(name, proto);
-    return name;
+    this.weights.set(proto.name, proto);
+    this.own.add(proto.name);
+    return proto.name;
   }
 
   /** A new node. A domain that the model doesn't know is added to those it does. */
@@ -159,14 +186,14 @@ export class ModelEdit {
     return made;
   }
 
-  /** The model's bytes with these nodes; constants that nothing uses any more are left out. */
-  bytes(nodes: readonly NodeProto[]): Uint8Array {
+  /** Puts nodes in place of the graph's; constants that nothing uses any more are left out. */
+  replace(nodes: readonly NodeProto[]): void {
     let [kept, count] = [nodes, NaN];
     let used = new Set<string>();
     // What passed a weight on may be left without a reader, and then what passed it on before that.
     while (kept.length !== count) {
       count = kept.length;
-      used = new Set([...this.usedInside, ...kept.flatMap(({ input }) => input)]);
+      used = new Set(kept.flatMap((node) => [...namesRead(node)]));
       for (const { name } of [...this.graph.output, ...this.graph.input]) used.add(name);
       kept = kept.filter(
         ({ opType, output }) =>
@@ -183,8 +210,22 @@ export class ModelEdit {
       }
     // Shapes that the file notes of values which aren't there any more say nothing.
     this.graph.valueInfo = this.graph.valueInfo.filter(({ name }) => this.taken.has(name));
+  }
+
+  /** The model's bytes. */
+  bytes(): Uint8Array {
     return toBinary(ModelProtoSchema, this.model);
   }
+}
+
+/** Gives nodes without a name those that the importer calls them by, and collects all names, those inside of nodes too. */
+function takeNames({ node: nodes, initializer, input }: GraphProto, taken: Set<string>): void {
+  for (const [at, node] of nodes.entries()) {
+    node.name ||= `${node.opType}_${at}`;
+    for (const each of [node.name, ...node.input, ...node.output]) taken.add(each);
+    for (const graph of graphsOf(node)) takeNames(graph, taken);
+  }
+  for (const { name } of [...initializer, ...input]) taken.add(name);
 }
 
 /** Operators that give their first input's elements, in another order or shape. */

@@ -24,6 +24,8 @@ export interface LayerContext {
   readonly block: number;
   /** Quantized activations by the name of the value. */
   readonly quantized: Map<string, readonly string[]>;
+  /** In a branch or the body of a loop, where samples show no activations: with `static`, weights alone are quantized. */
+  readonly inside: boolean;
 }
 
 /** Nodes in place of one, and the weights that they hold. */
@@ -55,8 +57,8 @@ export const layers: Readonly<Record<string, { readonly weight: number; readonly
 };
 
 /** Whether a node with known ranges is faster on floats. */
-const keepsFloats = (node: NodeProto, w: Tensor, { integers, ranges }: LayerContext): boolean =>
-  integers === "faster" && !multipliesIntegers(node, w.shape, ranges.get(node.input[0]!)?.shape);
+const keepsFloats = (node: NodeProto, w: Tensor, { integers, ranges, inside }: LayerContext): boolean =>
+  inside || (integers === "faster" && !multipliesIntegers(node, w.shape, ranges.get(node.input[0]!)?.shape));
 
 function convolution(node: NodeProto, w: Tensor, context: LayerContext): Made | Refusal {
   const { edit, activations, block } = context;
@@ -81,7 +83,11 @@ function convolution(node: NodeProto, w: Tensor, context: LayerContext): Made | 
     return { why: "operators of version 11 are needed to quantize while the model runs" };
   const { nodes, names } = measured(x, context);
   const [q, scale, zero] = names;
-  const sums = edit.rewired(node, [q!, edit.weight(`${node.input[1]}_quantized`, weights.q), zero!]);
+  const sums = edit.rewired(node, [
+    q!,
+    edit.weight(`${node.input[1]}_quantized`, weights.q, node.input[1]),
+    zero!,
+  ]);
   sums.opType = "ConvInteger";
   const own = tensor(floatsOf(weights.scale), [w.shape[0]!, ...w.shape.slice(2).map(() => 1)]);
   const scaled = scaledSums(node, sums, scale!, own, bias === "" ? node.output[0]! : undefined, context);
@@ -138,8 +144,8 @@ function product(node: NodeProto, w: Tensor, context: LayerContext): Made | Refu
     const weights = fourBits(matrix, block);
     const inputs = [
       x,
-      edit.weight(`${node.input[1]}_4bit`, weights.q),
-      edit.weight(`${node.input[1]}_scales`, weights.scale),
+      edit.weight(`${node.input[1]}_4bit`, weights.q, node.input[1]),
+      edit.weight(`${node.input[1]}_scales`, weights.scale, node.input[1]),
     ];
     // Level 4 lets the activations be rounded to eight bits, which is what dynamic means; 0 leaves it to who runs the model.
     const level = activations === "dynamic" ? 4 : 0;
@@ -148,7 +154,8 @@ function product(node: NodeProto, w: Tensor, context: LayerContext): Made | Refu
     return { nodes: [made, ...rest], weights, bits: 4, bytes: bytesFor(weights) };
   }
   const weights = eightBits(matrix, 1);
-  const q = edit.weight(`${node.input[1]}_quantized`, weights.q);
+  const around = activations === "none" ? undefined : node.input[1];
+  const q = edit.weight(`${node.input[1]}_quantized`, weights.q, around);
   const bytes = bytesFor(weights);
   if (activations === "none") {
     const [weightNodes, weight] = dequantizedWeights(node, weights, 1, context, q);
@@ -156,7 +163,7 @@ function product(node: NodeProto, w: Tensor, context: LayerContext): Made | Refu
     return { nodes: [...weightNodes, made, ...rest], weights, bits: 8, bytes };
   }
   if (edit.version < 11) {
-    const scale = edit.weight(`${node.input[1]}_scale`, weights.scale);
+    const scale = edit.weight(`${node.input[1]}_scale`, weights.scale, node.input[1]);
     const made = edit.node("DynamicQuantizeMatMul", node.name, [x, q, scale], [plain], {}, "com.microsoft");
     return { nodes: [made, ...rest], weights, bits: 8, bytes };
   }
@@ -188,9 +195,14 @@ function table(node: NodeProto, w: Tensor, { edit }: LayerContext): Made | Refus
     bits: 8,
     bytes: bytesFor(weights),
     nodes: [
-      edit.node("Gather", node.name, [edit.weight(`${data}_quantized`, weights.q), places], [rows!]),
+      edit.node("Gather", node.name, [edit.weight(`${data}_quantized`, weights.q, data), places], [rows!]),
       edit.node("Cast", `${node.name}_cast`, [rows!], [wide!], { to: 1 }),
-      edit.node("Gather", `${node.name}_scales`, [edit.weight(`${data}_scale`, column), places], [scales!]),
+      edit.node(
+        "Gather",
+        `${node.name}_scales`,
+        [edit.weight(`${data}_scale`, column, data), places],
+        [scales!],
+      ),
       edit.node("Mul", `${node.name}_scaled`, [wide!, scales!], [node.output[0]!]),
     ],
   };
@@ -257,7 +269,7 @@ function scaledSums(
   );
   sums.output = [whole!];
   const name = target ?? edit.fresh(`${node.output[0]}_scaled`);
-  const weight = edit.weight(`${node.input[1]}_scale`, own);
+  const weight = edit.weight(`${node.input[1]}_scale`, own, node.input[1]);
   const nodes = [
     sums,
     edit.node("Cast", `${node.name}_cast`, [whole!], [real!], { to: 1 }),
@@ -272,6 +284,7 @@ function scaledSums(
 /** ONNX's own operators have scales along an axis since version 13; those of `com.microsoft` always had. */
 const quantizingDomain = ({ version }: ModelEdit): string => (version >= 13 ? "" : "com.microsoft");
 
+/** Weights beside the node that dequantizes them: onnxruntime 1.30 opens no model that has them in a graph around. */
 function dequantizedWeights(
   node: NodeProto,
   { q, scale, halves }: QuantizedWeights,

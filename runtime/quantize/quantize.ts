@@ -9,7 +9,7 @@ import { normalDomain } from "../onnx/import.ts";
 import { dtypeOfNumber, type ExternalData } from "../onnx/tensors.ts";
 import type { WhenIntegers } from "../graph/builder.ts";
 import { ModelEdit } from "./edit.ts";
-import { layers, type Activations } from "./layers.ts";
+import { layers, type Activations, type LayerContext } from "./layers.ts";
 import { foldNormalizations } from "./normalizations.ts";
 import { raise } from "./raise.ts";
 import type { Ranges } from "./ranges.ts";
@@ -29,13 +29,14 @@ export interface QuantizeOptions {
   readonly integers?: WhenIntegers;
   /** Numbers of a 4-bit weight that share a scale: 16, 32, 64 or 128; 32 if nothing is said. */
   readonly block?: number;
-  /** Names of nodes to leave as they are. */
+  /** Names of nodes to leave as they are; of those inside of others the paths, as in `Quantized`. */
   readonly keep?: ReadonlySet<string>;
   readonly externalData?: ExternalData;
 }
 
 /** A node whose weights were quantized. */
 export interface QuantizedLayer {
+  /** Its name; inside of a branch or loop its path, `loop/body/node`: with the names of the node around and of its attribute. */
   readonly node: string;
   readonly op: string;
   readonly shape: readonly number[];
@@ -47,8 +48,8 @@ export interface QuantizedLayer {
   readonly quality: number;
   /** Whether it multiplies floats: its activations are taken as they are. */
   readonly floats: boolean;
-  /** The value that the node computes, under the same name in both models. */
-  readonly output: string;
+  /** The value that the node computes, under the same name in both models; of nodes inside of others none, since no run shows it. */
+  readonly output?: string;
 }
 
 export interface Quantized {
@@ -82,26 +83,25 @@ export function quantizeModel(bytes: Uint8Array, options: QuantizeOptions): Quan
   const { integers = "faster" } = options;
   const edit = new ModelEdit(bytes, externalData);
   if (activations !== "none") raise(edit);
-  const context = {
-    edit,
-    activations,
-    ranges,
-    integers,
-    block: bits === 4 ? block : 0,
-    quantized: new Map<string, readonly string[]>(),
-  };
   const done: QuantizedLayer[] = [];
   const left: { node: string; op: string; why: string }[] = [];
-  const quantize = (node: NodeProto): readonly NodeProto[] => {
-    const { opType: op, name } = node;
+  const quantizeNode = (node: NodeProto, path: string, context: LayerContext): readonly NodeProto[] => {
+    const { opType: op } = node;
+    const name = `${path}${node.name}`;
     const leave = (why: string): readonly NodeProto[] => {
       left.push({ node: name, op, why });
       return [node];
     };
+    if (normalDomain(node.domain) === "" && withGraphs.has(op)) {
+      if (keep.has(name)) return leave("it is to be kept");
+      for (const { name: attribute, g } of node.attribute)
+        if (g) quantizeGraph(context.edit.inside(g, op === "If"), `${name}/${attribute}/`, context.quantized);
+      return [node];
+    }
     const row = layerOf(node);
-    const weights = row && edit.constant(node.input[row.weight] ?? "");
+    const weights = row && context.edit.constant(node.input[row.weight] ?? "");
     if (!row || weights?.dtype !== "f32") {
-      const why = whyLeft(edit, node, row?.weight);
+      const why = whyLeft(context.edit, node, row?.weight);
       return why === undefined ? [node] : leave(why);
     }
     if (keep.has(name)) return leave("it is to be kept");
@@ -117,11 +117,30 @@ export function quantizeModel(bytes: Uint8Array, options: QuantizeOptions): Quan
       after: made.bytes,
       quality: made.weights.quality,
       floats: made.floats ?? activations === "none",
-      output: node.output[0]!,
+      output: path === "" ? node.output[0] : undefined,
     });
     return made.nodes;
   };
-  const nodes = foldNormalizations(edit).flatMap(quantize);
+  const quantizeGraph = (
+    within: ModelEdit,
+    path: string,
+    known: ReadonlyMap<string, readonly string[]>,
+  ): readonly NodeProto[] => {
+    // What a graph around has quantized by now is there for those inside; the other way round it isn't.
+    const context = {
+      edit: within,
+      activations,
+      ranges,
+      integers,
+      block: bits === 4 ? block : 0,
+      quantized: new Map(known),
+      inside: path !== "",
+    };
+    const nodes = foldNormalizations(within).flatMap((node) => quantizeNode(node, path, context));
+    within.replace(nodes);
+    return nodes;
+  };
+  const nodes = quantizeGraph(edit, "", new Map());
   if (done.length === 0) {
     const before = nodes.find(({ opType }) => quantizedAlready.test(opType));
     const [first] = left;
@@ -131,8 +150,11 @@ export function quantizeModel(bytes: Uint8Array, options: QuantizeOptions): Quan
     ];
     throw modelError("K1007", { why: reasons.join(", and ") || "no node has weights of f32" });
   }
-  return { bytes: edit.bytes(nodes), layers: done, left };
+  return { bytes: edit.bytes(), layers: done, left };
 }
+
+/** Operators whose graphs are quantized as well. */
+const withGraphs: ReadonlySet<string> = new Set(["If", "Loop", "Scan"]);
 
 /** Operators of models that were quantized before. */
 const quantizedAlready = /^(?:DequantizeLinear|MatMulNBits|QLinear.*|.*Integer|DynamicQuantizeMatMul)$/;

@@ -4,6 +4,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { openDevice, readNpy, valuesOf, type Device } from "../../../runtime/index.ts";
 import type { ExternalData } from "../../../runtime/onnx/tensors.ts";
+import { nodePaths } from "../../../runtime/graph/graph.ts";
 import type { Model, Quantized, Tensors } from "../../../runtime/onnx/index.ts";
 import { oneOf, UsageError, type Given } from "../command.ts";
 import { mistake } from "../diagnostic-error.ts";
@@ -69,7 +70,8 @@ export async function quantize(
   const device = await openDevice("wasm");
   try {
     const model = await onnx.loadModel(bytes, { device, externalData });
-    const unknown = [...request.keep].find((name) => !model.graph.nodes.some((node) => node.name === name));
+    const paths = new Set(nodePaths(model.graph));
+    const unknown = [...request.keep].find((name) => !paths.has(name));
     if (unknown !== undefined)
       throw mistake("K0807", { input: `--keep ${unknown}`, why: "the model has no node of that name" });
     const samples = await readSamples(given.all("calibrate"), model);

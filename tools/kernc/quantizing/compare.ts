@@ -32,7 +32,7 @@ export async function compare(
   labels: Labels | undefined,
   device: Device,
 ): Promise<Figures> {
-  const layers = made.layers.map(({ output }) => output);
+  const layers = made.layers.flatMap(({ output }) => output ?? []);
   const [before, after] = [
     await loadModel(withOutputs(bytes, layers), { device, externalData }),
     await loadModel(withOutputs(made.bytes, layers), { device }),

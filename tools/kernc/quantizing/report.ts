@@ -18,7 +18,7 @@ export function report(
     `${bits} bits${floats ? "" : ", on integers"}`,
     `${kilobytes(before)} → ${kilobytes(after)}`,
     decibel(quality),
-    figures ? decibel(figures.quality.get(output) ?? NaN) : "",
+    figures ? decibel(figures.quality.get(output ?? "") ?? NaN) : "",
   ]);
   const head = ["", "node", "weights", "", "KiB", "weights", figures ? "result" : ""];
   const reasons = new Map<string, number>();
