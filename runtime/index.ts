@@ -105,7 +105,10 @@ export async function writeSafetensors(
 ): Promise<Uint8Array> {
   return (await import("./formats/safetensors.ts")).writeSafetensors(tensors, metadata);
 }
-/** Keeps what was compiled, in memory and, in Node, in a directory: `await cache.compile(source, options)`. */
+/**
+ * Keeps what was compiled, in memory and, in Node, in a directory: `await cache.compile(source, options)`. An `archive` holds what was
+ * compiled elsewhere; K0731 says that it is none, or another version's.
+ */
 export async function openCache(options?: CacheOptions): Promise<CompileCache> {
-  return new (await import("./cache/cache.ts")).CompileCache(options);
+  return (await import("./cache/cache.ts")).CompileCache.open(options);
 }

@@ -1,9 +1,11 @@
 // Writes the generated files, or with --check tells whether they are fresh.
 //
 //   stdlib/library.gen.ts           the library's sources as text, so that the compiler needs no file system
+//   stdlib/identity.gen.ts          their digest, for who must know whether they changed, and not what they are
 //   tools/kernc/webgpu-host.gen.ts  spec/hosts/webgpu.mjs as text, for bindings that need only WebGPU
 //   spec/*.md                       pages made from tables and from other pages: testing/spec/documents.ts
 
+import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -11,6 +13,11 @@ import { format } from "prettier";
 import { rolldown } from "rolldown";
 
 const check = process.argv.includes("--check");
+
+function libraryIdentity(sources) {
+  const digest = createHash("sha256").update(sources).digest("hex");
+  return `// Generated from stdlib/*.kern by scripts/generate.mjs; don't edit.\n\n/** SHA-256 of the library's sources. */\nexport const libraryIdentity = "${digest}";\n`;
+}
 
 async function librarySources() {
   const names = (await readdir("stdlib")).filter((name) => name.endsWith(".kern")).toSorted();
@@ -47,8 +54,10 @@ async function webgpuHost() {
   return `// Generated from spec/hosts/webgpu.mjs by scripts/generate.mjs; don't edit.\n\nexport const webgpuHost: string = ${JSON.stringify(text)};\n`;
 }
 
+const library = await librarySources();
 const files = {
-  "stdlib/library.gen.ts": await librarySources(),
+  "stdlib/library.gen.ts": library,
+  "stdlib/identity.gen.ts": libraryIdentity(library),
   "tools/kernc/webgpu-host.gen.ts": await webgpuHost(),
   ...(await specification()),
 };

@@ -113,6 +113,39 @@ test("a directory that can't be written to is done without", async () => {
   expect(readFileSync(path, "utf8")).toBe("");
 });
 
+test("an archive goes to where nothing is compiled", async () => {
+  const made = await openCache();
+  const first = await made.compile(source, { features: ["threads"] });
+  const bytes = await made.pack(["threads"]);
+  for (const archive of [bytes, bytes.buffer]) {
+    const cache = await openCache({ archive });
+    expect(cache.features).toEqual(["threads"]);
+    const { artifacts } = await cache.compile(source, { features: ["threads"] });
+    expect(artifacts).toEqual(first.artifacts);
+    expect(cache.counts).toEqual({ memory: 0, archive: 1, directory: 0, compiled: 0 });
+    await cache.compile(source, { features: [] });
+    expect(counts(cache)).toEqual([0, 0, 1]);
+    expect(
+      await (await openCache({ archive: await cache.pack([]) })).compile(source, { features: [] }),
+    ).toHaveProperty("artifacts");
+  }
+  const text = new TextDecoder().decode(bytes);
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ["", /K0731.*isn’t a file of compiled kernels/],
+    [text.slice(0, -9), /K0731.*cut off/],
+    ["null", /K0731.*isn’t a file/],
+    ['{"kern":"kernels","entries":[]}', /K0731.*isn’t a file/],
+    [text.replace(/"compiler":"[^ ]*/, '"compiler":"0.0.9'), /K0731.*another version/],
+  ];
+  for (const [bad, words] of wrong)
+    await expect(openCache({ archive: new TextEncoder().encode(bad) })).rejects.toThrow(words);
+  // A damaged entry is compiled again.
+  const damaged = new TextEncoder().encode(text.replace(/\\"format\\":1/, '\\"format\\":7'));
+  const cache = await openCache({ archive: damaged });
+  await cache.compile(source, { features: ["threads"] });
+  expect(counts(cache)).toEqual([0, 0, 1]);
+});
+
 test("an imported file that changed counts", async () => {
   const files: Record<string, string> = { "lib.kern": "def twice(x: f32) -> f32:\n    return x * 2\n" };
   const asked: string[] = [];

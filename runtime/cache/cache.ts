@@ -4,12 +4,17 @@
 
 import type { CompileOptions, ModuleHost, Source, SourceFile } from "../../compiler/index.ts";
 import type { CachedSource, CompiledSource } from "../source.ts";
+import { packed, unpacked, type Archive } from "./archive.ts";
+import type { StoredEntry } from "./entries.ts";
 import { EntryFolder } from "./folder.ts";
+import { libraryIdentity } from "../../stdlib/identity.gen.ts";
 import manifest from "../../package.json" with { type: "json" };
 
 export interface CacheOptions {
   /** Where artifacts are kept from one process to the next; made if it isn't there. In memory only if nothing is said. */
   readonly directory?: string;
+  /** What `pack` gave, or `kernc onnx compile` wrote: nothing in it is compiled again. */
+  readonly archive?: Uint8Array | ArrayBuffer;
   /** Compilations kept in memory, 64 if nothing is said. */
   readonly limit?: number;
 }
@@ -32,15 +37,38 @@ interface Entry {
 export type Cached = CompiledSource | CachedSource;
 
 export class CompileCache {
-  /** How often something was found in memory, found in the directory, and compiled. */
-  readonly counts = { memory: 0, directory: 0, compiled: 0 };
+  /** How often something was found in memory, in the archive or directory, and compiled. */
+  readonly counts = { memory: 0, archive: 0, directory: 0, compiled: 0 };
   private readonly entries = new Map<string, Entry>();
   private readonly limit: number;
   private readonly folder: EntryFolder | undefined;
+  private readonly archive: Archive | undefined;
 
-  constructor({ directory, limit = 64 }: CacheOptions = {}) {
+  private constructor({ directory, limit = 64 }: CacheOptions, archive: Archive | undefined) {
     this.limit = limit;
     this.folder = directory === undefined ? undefined : new EntryFolder(directory);
+    this.archive = archive;
+  }
+
+  /** Throws K0731 where the archive is none that this version made. */
+  static open(options: CacheOptions = {}): CompileCache {
+    const { archive } = options;
+    if (archive === undefined) return new CompileCache(options, undefined);
+    const bytes = archive instanceof Uint8Array ? archive : new Uint8Array(archive);
+    return new CompileCache(options, unpacked(bytes, compilerIdentity));
+  }
+
+  /** Features of the devices that the archive was made for; undefined without one. */
+  get features(): readonly string[] | undefined {
+    return this.archive?.features;
+  }
+
+  /** All that is in memory as a file, for devices that have `features`. */
+  async pack(features: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
+    const entries = new Map<string, StoredEntry>();
+    for (const [key, { source, dependencies }] of this.entries)
+      entries.set(key, { dependencies, artifacts: (await source).artifacts });
+    return packed(entries, compilerIdentity, features);
   }
 
   /** As `compile` of the compiler, or what it gave for the same question. */
@@ -55,9 +83,10 @@ export class CompileCache {
       this.keep(key, known);
       return known.source;
     }
-    const stored = await this.folder?.read(key);
+    const shipped = this.archive?.read(key);
+    const stored = shipped ?? (await this.folder?.read(key));
     if (stored && unchanged(stored.dependencies, file, options.host)) {
-      this.counts.directory++;
+      this.counts[shipped ? "archive" : "directory"]++;
       let full: Promise<CompiledSource> | undefined;
       const compiled = () => (full ??= compiler().then(({ compile }) => compile(file, options)));
       const cached: CachedSource = { artifacts: stored.artifacts, compiled };
@@ -102,21 +131,14 @@ export class CompileCache {
 
 const compiler = () => import("../../compiler/index.ts");
 
-let library: Promise<string> | undefined;
-
-/** The compiler's version and the library's text. */
-function compilerIdentity(): Promise<string> {
-  library ??= import("../../stdlib/index.ts").then(({ libraryFile, libraryModules }) =>
-    digest([manifest.version, ...libraryModules.map((name) => libraryFile(name)!.text)]),
-  );
-  return library;
-}
+/** The compiler's version and the library's. */
+const compilerIdentity = `${manifest.version} ${libraryIdentity}`;
 
 async function keyOf({ path, text }: SourceFile, options: CompileOptions): Promise<string> {
   const sorted = (record: Readonly<Record<string, unknown>> = {}) =>
     Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return digest([
-    await compilerIdentity(),
+    compilerIdentity,
     path,
     text,
     [options.target ?? "wasm"].flat(),

@@ -1,25 +1,7 @@
-// Entries of the cache as files, one an entry, named by its key. What can't be read, is damaged, or was written by another
-// version counts as not there; files appear whole or not at all.
+// Entries of the cache as files, one an entry, named by its key. Files appear whole or not at all.
 
-import type { Artifact } from "../../compiler/artifact.ts";
-import type { Dependency } from "./cache.ts";
+import { entryOf, entryText, type StoredEntry } from "./entries.ts";
 
-export interface StoredEntry {
-  readonly dependencies: readonly Dependency[];
-  readonly artifacts: readonly Artifact[];
-}
-
-interface EntryFile {
-  readonly format: typeof format;
-  readonly dependencies: readonly Dependency[];
-  /** Binary code in base 64. */
-  readonly artifacts: readonly (Omit<Artifact, "code"> & {
-    readonly code: string;
-    readonly binary: boolean;
-  })[];
-}
-
-const format = 1;
 const extension = ".kern-cache.json";
 
 export class EntryFolder {
@@ -31,39 +13,20 @@ export class EntryFolder {
 
   async read(key: string): Promise<StoredEntry | undefined> {
     const { join, readFile } = files();
-    try {
-      const entry = JSON.parse(await readFile(join(this.directory, key + extension), "utf8")) as EntryFile;
-      if (entry.format !== format || !Array.isArray(entry.dependencies)) return undefined;
-      const artifacts = entry.artifacts.map(({ binary, ...artifact }): Artifact => ({
-        ...artifact,
-        code: binary ? new Uint8Array(Buffer.from(artifact.code, "base64")) : artifact.code,
-      }));
-      const sound = artifacts.every((each) => each.format === 1 && Array.isArray(each.kernels));
-      return sound ? { dependencies: entry.dependencies, artifacts } : undefined;
-    } catch {
-      return undefined;
-    }
+    const text = await readFile(join(this.directory, key + extension), "utf8").catch(() => undefined);
+    return text === undefined ? undefined : entryOf(text);
   }
 
   /** A directory that can't be written to makes the next process slower, and no call fail. */
-  async write(key: string, { dependencies, artifacts }: StoredEntry): Promise<void> {
+  async write(key: string, entry: StoredEntry): Promise<void> {
     const { join, mkdir, rename, rm, writeFile } = files();
-    const entry: EntryFile = {
-      format,
-      dependencies,
-      artifacts: artifacts.map((artifact) => {
-        const { code } = artifact;
-        const binary = typeof code !== "string";
-        return { ...artifact, binary, code: binary ? Buffer.from(code).toString("base64") : code };
-      }),
-    };
     const temporary = join(
       this.directory,
       `.${key}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`,
     );
     try {
       await mkdir(this.directory, { recursive: true });
-      await writeFile(temporary, JSON.stringify(entry));
+      await writeFile(temporary, entryText(entry));
       await rename(temporary, join(this.directory, key + extension));
     } catch {
       await rm(temporary, { force: true }).catch(() => {});

@@ -20,7 +20,7 @@ export function customRow(
   another: OpRow | undefined,
 ): OpRow | undefined {
   const name = registeredName(node.domain, node.op);
-  const kernels = context.devices.flatMap((device) => userKernels(context.registry, name, device));
+  const kernels = context.sites.flatMap(({ device }) => userKernels(context.registry, name, device));
   if (kernels.length === 0) return undefined;
   const inputs = found.inputs.map((value) => value && { dtype: value.dtype, shape: value.shape });
   const call = nodeCall(kernels, { inputs, outputs: node.outputs.length, attributes: node.attributes });

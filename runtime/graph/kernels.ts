@@ -3,7 +3,7 @@
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { KernError } from "../error.ts";
 import { modelError } from "./error.ts";
-import type { Device, DeviceName, Kernel } from "../device.ts";
+import type { Device, DeviceCompileOptions, DeviceName, Kernel } from "../device.ts";
 import type { CompileCache } from "../cache/cache.ts";
 import type { Arguments } from "../call/bind.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -23,11 +23,13 @@ export class KernelCache {
   readonly device: Device;
   private readonly known = new Map<string, Promise<Kernel>>();
   private readonly compilations: CompileCache | undefined;
+  private readonly options: DeviceCompileOptions;
 
   /** `compilations` are those of earlier runs and processes, if there are any. */
-  constructor(device: Device, compilations?: CompileCache) {
+  constructor(device: Device, compilations?: CompileCache, options = device.compileOptions) {
     this.device = device;
     this.compilations = compilations;
+    this.options = options;
   }
 
   /** Whether what is compiled is found again later. */
@@ -51,11 +53,11 @@ export class KernelCache {
   }
 
   private async compile(text: string, kernel: string): Promise<Kernel> {
-    const { device, compilations } = this;
+    const { device, compilations, options } = this;
     const file = { path: `${kernel}.kern`, text };
     const compiled = compilations
-      ? await compilations.compile(file, device.compileOptions)
-      : await (await import("../../compiler/index.ts")).compile(file, device.compileOptions);
+      ? await compilations.compile(file, options)
+      : await (await import("../../compiler/index.ts")).compile(file, options);
     return (await device.load(compiled))[kernel]!;
   }
 }

@@ -15,8 +15,8 @@ import { Demand, NodeContext, type OpRow } from "./ops/node.ts";
 import { rowFor } from "./ops/index.ts";
 import { Rewriter, type Rewritten } from "./rewrites/rewriter.ts";
 import type { OpRegistry } from "../ops/registry.ts";
-import type { Device } from "../device.ts";
 import type { Value } from "./program.ts";
+import type { Site } from "./sites.ts";
 
 /** What is known of a value before a stage: elements, or only dtype and shape. */
 export interface Known {
@@ -30,7 +30,7 @@ export interface PlanContext {
   readonly opsets: ReadonlyMap<string, number>;
   readonly registry: OpRegistry;
   /** The model's devices, the one that it was loaded for first. */
-  readonly devices: readonly Device[];
+  readonly sites: readonly Pick<Site, "device" | "features">[];
   /** Whether patterns of nodes may be computed by other nodes. */
   readonly fusion: boolean;
   readonly integers: WhenIntegers;
@@ -61,7 +61,8 @@ export async function planStage(
   kept: ReadonlySet<string>,
   context: PlanContext,
 ): Promise<Stage> {
-  const builder = new Builder(context.devices[0]!, context.fusion, context.integers);
+  const { device, features } = context.sites[0]!;
+  const builder = new Builder({ name: device.name, features }, context.fusion, context.integers);
   const values = new Map<string, Value>();
   for (const [name, { dtype, shape, constant }] of known)
     values.set(name, constant ? builder.constant(constant, name) : builder.input(name, dtype, shape));

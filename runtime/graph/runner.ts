@@ -33,14 +33,28 @@ export interface RunnerContext {
 export interface RunnerOptions extends Pick<RunnerContext, "byTime" | "registry" | "fusion" | "integers"> {
   readonly devices: readonly Device[];
   readonly cache?: CompileCache;
+  /** Of those of WASM devices, the features to use; all if nothing is said. */
+  readonly features?: readonly string[];
 }
 
-export function runnerContext({ devices, cache, ...options }: RunnerOptions): RunnerContext {
-  const sites = devices.map((device): Site => ({
-    device,
-    cache: new KernelCache(device, cache),
-    weights: new Weights(device),
-  }));
+export function runnerContext({
+  devices,
+  cache,
+  features = cache?.features,
+  ...options
+}: RunnerOptions): RunnerContext {
+  const sites = devices.map((device): Site => {
+    const has = device.compileOptions.features ?? [];
+    // An archive for other engines is of no use here: what it can't give is compiled.
+    const fewer = device.name === "wasm" && features?.every((each) => has.includes(each));
+    const compileOptions = fewer ? { ...device.compileOptions, features } : device.compileOptions;
+    return {
+      device,
+      features: (fewer && features) || device.features,
+      cache: new KernelCache(device, cache, compileOptions),
+      weights: new Weights(device),
+    };
+  });
   return { ...options, sites, folder: new Folder(sites.at(-1)!.cache) };
 }
 
@@ -275,7 +289,6 @@ export class GraphRunner {
     const results = new Set(this.graph.outputs.map(({ name }) => name));
     const stage = await planStage(nodes, known, results, {
       ...this.context,
-      devices: this.context.sites.map(({ device }) => device),
       opsets,
     });
     const needed = new Set([...stage.waiting.flatMap(namesUsed), ...results]);

@@ -13,6 +13,8 @@ import type { Weights } from "./weights.ts";
 /** A device with what a model keeps on it. */
 export interface Site {
   readonly device: Device;
+  /** What kernels may use: all that the device has, or less. */
+  readonly features: readonly string[];
   readonly cache: KernelCache;
   readonly weights: Weights;
 }

@@ -32,6 +32,11 @@ export interface ModelOptions {
   readonly registry?: OpRegistry;
   /** What was compiled before, by `openCache`: with a directory, a model's first run in a process compiles nothing again. */
   readonly cache?: CompileCache;
+  /**
+   * Features of a `wasm` device that kernels may use, of `device.compileOptions.features`: for an archive that others run. If nothing is said,
+   * those of the cache's archive where the device has them all, else all.
+   */
+  readonly features?: readonly string[];
   /** `false` runs each operator by a kernel of its own: for finding faults. */
   readonly fusion?: boolean;
   /**
@@ -91,7 +96,7 @@ export class Model {
   constructor(
     graph: Graph,
     devices: readonly Device[],
-    { device, registry = ops, fusion = true, integers = "faster", cache }: ModelOptions,
+    { device, registry = ops, fusion = true, integers = "faster", cache, features }: ModelOptions,
     /** A device that nobody else has. */
     own?: Device,
   ) {
@@ -106,6 +111,7 @@ export class Model {
       fusion,
       integers,
       cache,
+      features,
     });
     this.runner = new GraphRunner(graph, this.context);
   }

@@ -7,7 +7,8 @@ import { deflateRawSync } from "node:zlib";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, TensorProto_DataLocation } from "onnx-buf";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readNpy, tensor, writeNpy, type Tensor } from "../../runtime/index.ts";
+import { openCache, openDevice, readNpy, tensor, writeNpy, type Tensor } from "../../runtime/index.ts";
+import { loadModel } from "../../runtime/onnx/index.ts";
 import type { HostStorage } from "../../runtime/tensor/storage.ts";
 import { modelBytes } from "../../testing/onnx/models.ts";
 import { kernc } from "../../testing/kernc.ts";
@@ -45,6 +46,42 @@ test("a run writes results, by fused kernels", async () => {
   const shown = await kernc("onnx", "inspect", model, ...inputs);
   expect(shown.out).toContain("x: Tensor[f32, n, 3]");
   expect(shown.out).toContain("1 kernel is launched");
+});
+
+test("kernels compiled ahead of time run a model where nothing is compiled", async () => {
+  const kernels = join(folder, "scale.kernels");
+  const inputs = ["--in", "x=random(f32, 2, 3, seed=1)", "--in", "s=2"];
+  const done = await kernc("onnx", "compile", model, ...inputs, "--out", kernels);
+  expect(done).toMatchObject({ code: 0 });
+  expect(done.err).toMatch(/scale\.kernels: \d+ kernels?, \d+ KiB/);
+  const bytes = readFileSync(kernels);
+  const cache = await openCache({ archive: bytes });
+  const device = await openDevice("wasm");
+  const loaded = await loadModel(readFileSync(model), { device, cache });
+  // Other sizes than it was compiled with, too.
+  await loaded.run({ x: tensor(new Float32Array(15), [5, 3]), s: tensor([2], []) });
+  expect(cache.counts.compiled).toBe(0);
+  expect(cache.counts.archive).toBeGreaterThan(0);
+  device.close();
+  const runs = [[], ["--archive", kernels]].map((more) => kernc("onnx", "run", model, ...inputs, ...more));
+  const [plain, shipped] = await Promise.all(runs);
+  expect(shipped).toEqual(plain);
+
+  writeFileSync(join(folder, "cut.kernels"), bytes.subarray(0, 100));
+  const cut = ["--archive", join(folder, "cut.kernels")];
+  const cases: [string[], number, RegExp][] = [
+    [["run", model, ...inputs, ...cut], 1, /K0731.*cut off/],
+    [["compile", model, ...inputs], 2, /--out FILE\.kernels/],
+    [["compile", model, "--out", kernels], 1, /K1006/],
+    [["compile", model, ...inputs, "--out", kernels, "--features", "warp-drive"], 2, /warp-drive/],
+    [["run", model, ...inputs, "--features", "relaxed-simd"], 2, /--features is for compile/],
+  ];
+  for (const [args, code, text] of cases) {
+    const failed = await kernc("onnx", ...args);
+    expect(failed.code, args.join(" ")).toBe(code);
+    expect(failed.err.replaceAll(/\s+/g, " ")).toMatch(text);
+  }
+  expect(readFileSync(kernels)).toEqual(bytes);
 });
 
 test("mistakes are told, and leave what was there", async () => {

@@ -18,7 +18,7 @@ import { summarize } from "./summary.ts";
 import { statisticsOf } from "../timing/statistics.ts";
 import type { Terminal } from "./terminal.ts";
 
-const actions = ["run", "inspect", "quantize"] as const;
+const actions = ["run", "inspect", "compile", "quantize"] as const;
 
 /** Options that not all of it takes. */
 const only: Readonly<Record<string, readonly (typeof actions)[number][]>> = {
@@ -28,22 +28,27 @@ const only: Readonly<Record<string, readonly (typeof actions)[number][]>> = {
       ["quantize"],
     ]),
   ),
-  out: ["run", "quantize"],
+  out: ["run", "compile", "quantize"],
+  features: ["compile"],
   time: ["run"],
   picture: ["inspect"],
   ...Object.fromEntries(
-    ["target", "threads", "cache", "fusion"].map((option) => [option, ["run", "inspect"]]),
+    ["target", "threads", "cache", "archive"].map((option) => [option, ["run", "inspect"]]),
   ),
+  fusion: ["run", "inspect", "compile"],
 };
 
 export const onnx: Command = {
   name: "onnx",
-  usage: "run|inspect|quantize MODEL [--in NAME=VALUE…] [--out NAME=PATH…]",
-  summary: "Runs an ONNX model by kernels in Kern, shows what is in it, or makes it smaller.",
+  usage: "run|inspect|compile|quantize MODEL [--in NAME=VALUE…] [--out NAME=PATH…]",
+  summary:
+    "Runs an ONNX model by kernels in Kern, shows what is in it, compiles it ahead of time, or makes it smaller.",
   details: [
     "A VALUE is what `kernc run` takes. Weights in files of their own are looked for beside the model.",
     "inspect shows inputs, outputs, operators and weights; with --in, the kernels and the memory of a run too.",
     "--picture draws the graph and, with --in, what is launched for it beside that.",
+    "compile writes the kernels of a run on WASM to --out FILE.kernels, so that a page compiles nothing: openCache({ archive }).",
+    "They need only SIMD, unless --features names more, which engines must then have.",
     "quantize writes the model with small integers for weights to --out SMALL.onnx, and says what that costs.",
   ],
   options: {
@@ -52,8 +57,9 @@ export const onnx: Command = {
       kind: "value",
       multiple: true,
       value: "NAME=PATH",
-      help: "Where an output goes; for quantize, a file",
+      help: "Where an output goes; for compile and quantize, a file",
     },
+    features: { kind: "value", value: "relaxed-simd,…", help: "compile: optional features of WASM to use" },
     bits: { kind: "value", value: "8|4", help: "quantize: of a weight; 4 for matrix products" },
     dynamic: { kind: "flag", help: "quantize: measure activations while the model runs; else from data" },
     calibrate: {
@@ -75,16 +81,17 @@ export const onnx: Command = {
     threads: { kind: "value", value: "N", help: "Threads that share parallel loops; 1 if nothing is said" },
     time: { kind: "flag", help: "Measure the run, and each of its steps" },
     cache: { kind: "value", value: "DIR", help: "Keep compiled kernels there, for the next time" },
+    archive: { kind: "value", value: "FILE.kernels", help: "Take compiled kernels from there" },
     picture: { kind: "value", value: "FILE.svg", help: "inspect: draw the graph, before and after fusion" },
     integers: { kind: "value", value: "faster|always", help: "When quantized layers multiply integers" },
     fusion: { kind: "value", value: "on|off", help: "off: a kernel for each operator, for finding faults" },
   },
   async run(given, terminal) {
     const [action, path, ...more] = given.positionals;
-    if (action === undefined) throw new UsageError("say what to do: run, inspect or quantize");
+    const what = "say what to do: run, inspect, compile or quantize";
+    if (action === undefined) throw new UsageError(what);
     const wanted = actions.find((each) => each === action);
-    if (!wanted)
-      throw new UsageError(`say what to do: run, inspect or quantize, not ${JSON.stringify(action)}`);
+    if (!wanted) throw new UsageError(`${what}, not ${JSON.stringify(action)}`);
     if (path === undefined || more.length > 0) throw new UsageError("name one model");
     const target = oneOf("target", given.get("target") ?? "wasm", [
       "wasm",
@@ -103,12 +110,15 @@ export const onnx: Command = {
       const { quantize } = await import("./quantizing/command.ts");
       return quantize(path, given, (model) => readTensors(given, model), terminal);
     }
+    if (wanted === "compile") return compileAhead(path, given, { fusion, integers }, terminal);
     const drawn = given.get("picture");
     const outputs = planOutputs(given.all("out"));
     const device = await openDevice(target, { threads });
     try {
       const directory = given.get("cache");
-      const cache = directory === undefined ? undefined : await openCache({ directory, limit: 1024 });
+      const packed = given.get("archive");
+      const archive = packed === undefined ? undefined : readBytes(packed);
+      const cache = (directory ?? archive) ? await openCache({ directory, archive, limit: 1024 }) : undefined;
       const model = await load(path, { device, fusion, integers, cache });
       for (const { name, path: file } of outputs)
         if (!model.outputs.some((port) => port.name === name))
@@ -146,6 +156,43 @@ export const onnx: Command = {
     }
   },
 };
+
+/** What is compiled for a run, written to a file. */
+async function compileAhead(
+  path: string,
+  given: Given,
+  options: Pick<ModelOptions, "fusion" | "integers">,
+  terminal: Terminal,
+): Promise<number> {
+  const [file, ...others] = given.all("out");
+  if (file === undefined || others.length > 0)
+    throw new UsageError("say where the kernels go: --out FILE.kernels");
+  const device = await openDevice("wasm");
+  try {
+    const asked = given.get("features")?.split(",") ?? [];
+    const has: readonly string[] = device.compileOptions.features ?? [];
+    const missing = asked.find((each) => !has.includes(each));
+    if (missing !== undefined) {
+      const there = has.map((each) => `\`${each}\``).join(", ");
+      throw new UsageError(
+        `--features: this engine, which computes constants, has ${there}, not \`${missing}\``,
+      );
+    }
+    const features = [...new Set(["threads", ...asked])];
+    const cache = await openCache({ limit: Infinity });
+    const model = await load(path, { device, cache, features, ...options });
+    await model.run(await readTensors(given, model));
+    const bytes = await cache.pack(features);
+    writeFiles([{ path: file, bytes }]);
+    const count = cache.counts.compiled;
+    terminal.err(
+      `${terminal.errColors.green("✓")} ${file}: ${count} kernels, ${(bytes.length / 1024).toFixed(0)} KiB\n`,
+    );
+    return 0;
+  } finally {
+    device.close();
+  }
+}
 
 async function load(path: string, options: Omit<ModelOptions, "externalData" | "registry">): Promise<Model> {
   const { externalFiles, loadModel } = await import("../../runtime/onnx/index.ts");

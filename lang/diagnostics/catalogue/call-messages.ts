@@ -168,4 +168,9 @@ export const callMessages = {
     name: "not-steered",
     message: ({ annotation, why }) => `\`${annotation}\` can’t be carried out on the TSP: ${why}`,
   }),
+  K0731: message<{ why: string }>({
+    severity: "error",
+    name: "not-an-archive",
+    message: ({ why }) => `I can’t use this archive of compiled kernels: ${why}`,
+  }),
 };

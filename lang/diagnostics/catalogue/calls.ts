@@ -161,4 +161,10 @@ can be judged only for given sizes: whether a loop's iterations may lie side by 
 whether results fit the accumulators. What can't be done is refused, with the reason; without the annotation the
 compiler chooses.`,
   ),
+  K0731: explained(
+    "K0731",
+    `\`kernc onnx compile\` writes the kernels of a model to a file, and \`openCache({ archive })\` takes it, so that nothing is
+compiled where the model runs. Kernels of another version of kernc may mean something else: the file is made anew with
+each version, as the rest of a program is built.`,
+  ),
 };
