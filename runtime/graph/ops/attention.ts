@@ -74,7 +74,7 @@ export function joined({ b }: NodeContext, y: Value): Value {
   return b.reshape(b.transpose(y, [0, 2, 1, 3]), [batch, rows, count * width]);
 }
 
-interface AttentionParts {
+export interface AttentionParts {
   /** [B, H, I, D] */
   readonly q: Value;
   /** [B, G, J, D] */
@@ -91,7 +91,7 @@ interface AttentionParts {
 const fewestQueries = 8;
 
 /** The library's kernel, which stores no scores; undefined where it takes no such tensors, or products are faster. */
-function fusedAttention(
+export function fusedAttention(
   { b }: NodeContext,
   { q, key, value, mask, causal, scale }: AttentionParts,
 ): Value | undefined {

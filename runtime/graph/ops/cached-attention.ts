@@ -2,7 +2,7 @@
 
 import { sizeOf } from "../../tensor/layout.ts";
 import type { Value } from "../program.ts";
-import { heads, joined, updated, withMask } from "./attention.ts";
+import { fusedAttention, heads, joined, updated, withMask } from "./attention.ts";
 import { concatenate, part } from "./layout.ts";
 import { product } from "./matmul.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
@@ -111,6 +111,58 @@ const grouped: Build = async (node) => {
   return [weighted(node, withMask(node, biased, seen), values), keys, values];
 };
 
+/** What masked keys get besides their scores, [.., T] of four axes; undefined without a mask. */
+function filtered(node: NodeContext, at: number, [batch, rows, total]: readonly number[]): Value | undefined {
+  if (!node.has(at)) return undefined;
+  const { b } = node;
+  const mask = node.in(at);
+  const filter = b.scalar("f32", node.float("mask_filter_value", -10000));
+  const [first, ...rest] = mask.shape;
+  // Lengths of samples, their ends and beginnings, or a number for each key, for each query too, for all places there ever are.
+  if (rest.length === 0 && (first === batch || first === 2 * batch!)) {
+    const keys = b.places("i64", total!, [1, 1, 1, total!]);
+    const bound = (start: number) =>
+      b.cast(b.view(mask, { shape: [batch!, 1, 1, 1], strides: [1, 1, 1, 1], offset: start }), "i64");
+    return first === batch
+      ? b.map("f32(0) if $0 < $1 else $2", [keys, bound(0), filter], { dtype: "f32" })
+      : b.map("f32(0) if $0 < $1 and $0 >= $3 else $2", [keys, bound(0), filter, bound(batch!)], {
+          dtype: "f32",
+        });
+  }
+  const shown =
+    rest.length === 3
+      ? part(node, mask, [
+          { start: 0, step: 1, count: first! },
+          { start: 0, step: 1, count: rest[0]! },
+          { start: total! - rows!, step: 1, count: rows! },
+          { start: 0, step: 1, count: total! },
+        ])
+      : mask;
+  if (rest.length === 0) node.fail(`a mask of [${mask.shape.join(", ")}] isn’t supported`);
+  const four = [first!, ...[1, 1].slice(rest.length - 1), ...shown.shape.slice(1)];
+  return b.map("f32(0) if $0 > 0 else $1", [b.reshape(shown, four), filter], { dtype: "f32" });
+}
+
+/** Heads of as many keys as queries [B, H, S, D] with a bias of scores and a filter: [B, S, H · E]. */
+function attended(node: NodeContext, q: Value, keys: Value, value: Value, added: readonly Value[]): Value {
+  const { b } = node;
+  const [rows, total] = [q.shape[2]!, keys.shape[2]!];
+  const scale = node.float("scale", 0) || 1 / Math.sqrt(q.shape[3]!);
+  const causal = node.flag("unidirectional");
+  const mask = added.length > 1 ? b.map("$0 + $1", added) : added[0];
+  const together = fusedAttention(node, { q, key: keys, value, mask, causal, scale });
+  if (together) return joined(node, together);
+  const raw = scoresOf(node, q, keys, scale);
+  const scores = mask ? b.map("$0 + $1", [raw, mask]) : raw;
+  if (!causal) return weighted(node, scores, value);
+  const own = b.map("$0 + $1", [
+    b.places("i64", rows, [1, 1, rows, 1]),
+    b.scalar("i64", BigInt(total - rows)),
+  ]);
+  const seen = b.map("$0 <= $1", [b.places("i64", total, [1, 1, 1, total]), own], { dtype: "bool" });
+  return weighted(node, withMask(node, scores, seen), value);
+}
+
 /** Attention of as many heads of keys as of queries, with a bias before and a mask: output, keys and values with those before. */
 const multiHead: Build = (node) => {
   const { b } = node;
@@ -130,40 +182,51 @@ const multiHead: Build = (node) => {
   const after = (input: number, own: Value) =>
     node.has(input) ? concatenate(node, [node.in(input), own], 2) : own;
   const [keys, values] = [after(6, fresh), after(7, value)];
-  const total = keys.shape[2]!;
-  const { dtype } = q;
-  const raw = scoresOf(node, q, keys, node.float("scale", 0) || 1 / Math.sqrt(q.shape[3]!));
-  let scores = node.has(5) ? b.map("$0 + $1", [raw, node.in(5)]) : raw;
-  if (node.has(4)) {
-    const mask = node.in(4);
-    const filter = b.scalar(dtype, node.float("mask_filter_value", -10000));
-    const [first, ...rest] = mask.shape;
-    // Lengths of samples, or a number for each key, for each query too.
-    if (mask.shape.length === 1 && first === batch) {
-      const lengths = b.cast(b.reshape(mask, [batch, 1, 1, 1]), "i64");
-      scores = b.map("$0 if $1 < $2 else $0 + $3", [
-        scores,
-        b.places("i64", total, [1, 1, 1, total]),
-        lengths,
-        filter,
-      ]);
-    } else if (rest.length > 0 && rest.length < 3) {
-      const shown = b.reshape(mask, [first!, 1, ...(rest.length === 1 ? [1] : []), ...rest]);
-      scores = b.map("$0 if $1 > 0 else $0 + $2", [scores, shown, filter]);
-    } else node.fail(`a mask of [${mask.shape.join(", ")}] isn’t supported`);
-  }
-  if (node.flag("unidirectional")) {
-    const own = b.map("$0 + $1", [
-      b.places("i64", rows, [1, 1, rows, 1]),
-      b.scalar("i64", BigInt(total - rows)),
-    ]);
-    const seen = b.map("$0 <= $1", [b.places("i64", total, [1, 1, 1, total]), own], { dtype: "bool" });
-    scores = withMask(node, scores, seen);
-  }
-  return [weighted(node, scores, values), keys, values];
+  const filter = filtered(node, 4, [batch, rows, keys.shape[2]!]);
+  const added = [node.inputs[5], filter].filter((each) => each !== undefined);
+  return [attended(node, q, keys, values, added), keys, values];
+};
+
+/** The same with its products before: queries, keys and values of one input, side by side, and both caches in one tensor. */
+const packedAttention: Build = (node) => {
+  const { b } = node;
+  const x = node.in(0);
+  const count = node.int("num_heads", 0);
+  if (x.shape.length !== 3) node.fail("its input must be [batch, length, width]");
+  for (const flag of ["past_present_share_buffer", "do_rotary"])
+    if (node.flag(flag)) node.fail(`\`${flag}\` isn’t supported`);
+  const [batch, rows] = x.shape as [number, number];
+  const all = node.in(1).shape[1]!;
+  const widths = node.ints("qkv_hidden_sizes") ?? [all / 3, all / 3, all / 3];
+  if (widths.length !== 3 || widths.reduce((sum, width) => sum + width, 0) !== all)
+    node.fail(`${all} columns aren’t queries, keys and values of ${widths.join(", ")}`);
+  const plain = product(node, x, node.in(1));
+  const projected = node.has(2) ? b.map("$0 + $1", [plain, node.in(2)]) : plain;
+  const [q, fresh, value] = widths.map((width, at) => {
+    const start = widths.slice(0, at).reduce((sum, each) => sum + each, 0);
+    return heads(node, columns(node, projected, start, width), count);
+  }) as [Value, Value, Value];
+  const after = (at: number, own: Value): Value => {
+    if (!node.has(4)) return own;
+    const [, ...shape] = node.in(4).shape;
+    const ranges = node.in(4).shape.map((dim, axis) => ({
+      start: axis === 0 ? at : 0,
+      step: 1,
+      count: axis === 0 ? 1 : dim,
+    }));
+    return concatenate(node, [b.reshape(part(node, node.in(4), ranges), shape), own], 2);
+  };
+  const [keys, values] = [after(0, fresh), after(1, value)];
+  const filter = filtered(node, 3, [batch, rows, keys.shape[2]!]);
+  const added = [node.inputs[5], filter].filter((each) => each !== undefined);
+  const y = attended(node, q, keys, values, added);
+  if (!node.wants(1)) return y;
+  const both = [keys, values].map((each) => b.reshape(each, [1, ...each.shape]));
+  return [y, concatenate(node, both, 0)];
 };
 
 export const cachedAttentions: readonly OpRow[] = [
+  { op: "com.microsoft::Attention", since: 1, build: packedAttention },
   { op: "com.microsoft::GroupQueryAttention", since: 1, build: grouped },
   { op: "com.microsoft::MultiHeadAttention", since: 1, build: multiHead },
 ];

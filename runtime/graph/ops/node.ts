@@ -57,9 +57,13 @@ export class NodeContext {
     this.evaluate = evaluate;
   }
 
-  /** The node with other attributes, and perhaps other inputs: for a part of what it does. */
-  about(attributes: GraphNode["attributes"], inputs = this.inputs): NodeContext {
-    return new NodeContext({ ...this.node, attributes }, inputs, this.b, this.version, this.evaluate);
+  /** The node with other attributes, and perhaps other inputs and another version: for a part of what it does. */
+  about(
+    attributes: GraphNode["attributes"],
+    inputs = this.inputs,
+    version: number = this.version,
+  ): NodeContext {
+    return new NodeContext({ ...this.node, attributes }, inputs, this.b, version, this.evaluate);
   }
 
   /** Refuses the node. */

@@ -4,6 +4,7 @@
 import type { Value } from "../program.ts";
 import { concatenate } from "./layout.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
+import { normalization } from "./normalization.ts";
 import { averagePoolOf, globalPool, mean } from "./pooling.ts";
 import { dequantized, dynamicallyQuantized, integerProduct, quantized } from "./quantization.ts";
 
@@ -32,6 +33,21 @@ const sigmoid = unary(({ b }, x) => b.map("sigmoid($0)", [x], { uses: ["std.math
 const leakyRelu = unary((node, x) =>
   node.b.map("$0 if $0 >= $T(0) else $0 * $1", [x, node.b.scalar(x.dtype, node.float("alpha", 0.01))]),
 );
+
+/** As the version of ONNX's operator has it that the node names. */
+const softmax: Build = async (node) => {
+  const { build } = normalization.find(({ op }) => op === "Softmax")!;
+  const y = await build(node.about(node.node.attributes, [real(node, 0)], node.int("opset", 13)));
+  return rounded(node, y as Value, 3);
+};
+
+/** One of two tensors by truth values. */
+const where: Build = (node) =>
+  rounded(
+    node,
+    node.b.map("$1 if $0 else $2", [node.in(0), real(node, 1), real(node, 4)], { dtype: "f32" }),
+    7,
+  );
 
 /** Pools of images whose channels come second, or last. */
 const pooled = (of: (node: NodeContext, x: Value) => Value): Build =>
@@ -111,6 +127,8 @@ export const quantizedOps: readonly OpRow[] = [
     pooled((node, x) => globalPool(node, x, mean)),
   ),
   row("QLinearConcat", concat),
+  row("QLinearSoftmax", softmax),
+  row("QLinearWhere", where),
   row("QGemm", gemm),
   row("MatMulIntegerToFloat", productToFloat),
   row("DynamicQuantizeMatMul", dynamicProduct),

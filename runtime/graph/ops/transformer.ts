@@ -5,8 +5,10 @@ import { contiguousStrides, sizeOf } from "../../tensor/layout.ts";
 import type { Value } from "../program.ts";
 import { heads } from "./attention.ts";
 import { matmulNBits } from "./four-bits.ts";
+import { gathering } from "./gathering.ts";
 import { expandTo } from "./layout.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
+import { reduce } from "./reduction.ts";
 
 // ---- rotary positions --------------------------------------------------------------------------------------
 
@@ -100,6 +102,26 @@ function skipNormalization(simplified: boolean): Build {
 const simplifiedNormalization: Build = (node) =>
   normalizedRows(node, node.in(0), node.in(1), undefined, node.float("epsilon", 1e-5), true);
 
+/** Rows of tables for words, places and segments, summed up and normalized; how many places of each sample count; the sums. */
+const embedNormalization: Build = async (node) => {
+  const { b } = node;
+  const [ids, segments] = [node.in(0), node.inputs[1]];
+  const [batch, length] = ids.shape as [number, number];
+  const lookUp = async (table: Value, rows: Value): Promise<Value> => {
+    const gather = gathering.find(({ op }) => op === "Gather")!;
+    return (await gather.build(node.about({ axis: 0 }, [table, rows]))) as Value;
+  };
+  const places = node.has(8) ? node.in(8) : b.places("i32", length);
+  const parts = [await lookUp(node.in(2), ids), await lookUp(node.in(3), places)];
+  if (segments && node.has(4)) parts.push(await lookUp(node.in(4), segments));
+  const sum = parts.reduce((all, each) => b.map("$0 + $1", [all, each]));
+  const normal = normalizedRows(node, sum, node.in(5), node.in(6), node.float("epsilon", 1e-12), false);
+  const counted = node.has(7)
+    ? reduce(node, b.cast(node.in(7), "i32"), { reduced: [false, true], shape: [batch] }, { combine: "sum" })
+    : b.literal("i32", Array<number>(batch).fill(0));
+  return [normal, counted, sum];
+};
+
 function normalizedRows(
   { b }: NodeContext,
   x: Value,
@@ -174,6 +196,7 @@ export const transformers: readonly OpRow[] = [
   row("com.microsoft::SkipLayerNormalization", skipNormalization(false)),
   row("com.microsoft::SkipSimplifiedLayerNormalization", skipNormalization(true)),
   row("SimplifiedLayerNormalization", simplifiedNormalization),
+  row("com.microsoft::EmbedLayerNormalization", embedNormalization),
   row("com.microsoft::MatMulNBits", matmulNBits),
   row("com.microsoft::Gelu", gelu("gelu_of")),
   row("com.microsoft::BiasGelu", gelu("gelu_of")),
