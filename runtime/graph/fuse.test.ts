@@ -343,3 +343,56 @@ test("large maps that turn axes go in blocks, and give what short ones give", as
     await model.close();
   }
 });
+
+test("what is done behind products by weights of four bits goes into them, where a launch costs more than it gains", async () => {
+  const interp = await openDevice("interp");
+  const [k, n] = [64, 6];
+  for (const [rows, level, launches] of [
+    [1, 0, 1],
+    // The row is rounded to bytes first.
+    [1, 4, 2],
+    [3, 0, 1],
+  ] as const) {
+    const spec: ModelSpec = {
+      inputs: [
+        ["x", "f32", 1, rows, k],
+        ["r", "f32", 1, rows, n],
+      ],
+      outputs: [["y", "f32", 1, rows, n]],
+      nodes: [
+        {
+          op: "MatMulNBits",
+          domain: "com.microsoft",
+          inputs: ["x", "w", "scales"],
+          outputs: ["p"],
+          attributes: { K: k, N: n, bits: 4, block_size: 32, accuracy_level: level },
+        },
+        { op: "Add", inputs: ["p", "bias"], outputs: ["q"] },
+        { op: "Sigmoid", inputs: ["q"], outputs: ["s"] },
+        { op: "Mul", inputs: ["q", "s"], outputs: ["t"] },
+        { op: "Add", inputs: ["t", "r"], outputs: ["y"] },
+      ],
+      constants: {
+        w: random("u8", [n, k / 32, 16], { seed: 1 }),
+        scales: random("f32", [(n * k) / 32], { seed: 2, low: 0.01, high: 0.02 }),
+        bias: random("f32", [n], { seed: 3, low: -1, high: 1 }),
+      },
+      domains: { "com.microsoft": 1 },
+    };
+    const inputs = {
+      x: random("f32", [1, rows, k], { seed: 4, low: -1, high: 1 }),
+      r: random("f32", [1, rows, n], { seed: 5, low: -1, high: 1 }),
+    };
+    const registry = new OpRegistry();
+    const inside = await loadModel(modelBytes(spec), { device: interp, registry });
+    const apart = await loadModel(modelBytes(spec), { device, registry, fusion: false });
+    const [given, want] = [(await inside.run(inputs))["y"]!, (await apart.run(inputs))["y"]!];
+    expect(given.shape).toEqual([1, rows, n]);
+    const expected = await valuesOf(want);
+    (await valuesOf(given)).forEach((value, at) =>
+      expect(Number(value)).toBeCloseTo(Number(expected[at]), 3),
+    );
+    expect((await inside.statistics()).launches).toBe(launches);
+  }
+  interp.close();
+});

@@ -138,8 +138,8 @@ export interface KernelCode {
   readonly body: readonly string[];
   /**
    * Where the kernel lets a function change the elements of its first output before they are stored. `EPILOGUE` in the body is a
-   * compile-time argument `, epilogue=post`, or nothing, and `POST(v, i, j)` is `post(v, i, j)`, or `v`; the function takes
-   * the element and this many indices, those of the output. Where it `converts`, the result may have another dtype.
+   * compile-time argument `, epilogue=post`, or nothing, in brackets alone with or without these, and `POST(v, i, j)` is `post(v, i, j)`, or
+   * `v`; the function takes the element and this many indices, those of the output. Where it `converts`, the result may have another dtype.
    */
   readonly hook?: { readonly indices: number; readonly converts?: boolean };
   /** The output is the inputs one behind the other in memory: nothing is to be done where what makes them puts them there. */

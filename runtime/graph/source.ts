@@ -233,6 +233,7 @@ export function kernelSource(step: KernelStep): Launch {
   const computed = new Set([...(step.prologues?.keys() ?? [])].map((at) => code.inputs[at]!.name));
   const body = code.body.map((line) =>
     line
+      .replaceAll("[EPILOGUE]", epilogue ? "[epilogue=post]" : "")
       .replaceAll("EPILOGUE", epilogue ? ", epilogue=post" : "")
       .replaceAll(/POST\((\w+), ([^()]*)\)/g, (_, value: string, indices: string) =>
         epilogue ? `post(${value}, ${indices})` : value,

@@ -119,6 +119,8 @@ async function byWords(
     { name: "scale", dims: ["N", "B"] },
   ];
   node.note("4-bit weights");
+  // In WebAssembly a map takes four elements at a time, where each of these sums is by itself, and its launch costs as little as that gains.
+  const hook = b.target === "wasm" ? undefined : { indices: rows === 1 ? 1 : 2 };
   const outputs = [{ name: "y", dims: rows === 1 ? ["N"] : ["M", "N"] }];
   const result = [{ dtype: "f32" as const, shape: rows === 1 ? [n] : [rows, n] }];
   if (small) {
@@ -146,7 +148,8 @@ async function byWords(
         inputs: [...slots, { name: "x", dims: ["32 * B"] }, { name: "step", dims: [1] }],
         outputs,
         scalars: [],
-        body: ["gemv_4bit_int8(w, scale, x, step[0], y)"],
+        body: ["gemv_4bit_int8[EPILOGUE](w, scale, x, step[0], y)"],
+        hook,
         uses: ["std.quantized.gemv_4bit_int8"],
       },
       [...weights, b.reshape(q!, [k]), step!],
@@ -165,7 +168,8 @@ async function byWords(
       inputs: [...slots, x],
       outputs,
       scalars: [],
-      body: [rows === 1 ? `${kernel}(w, scale, x, y)` : `${kernel}(x, w, scale, y)`],
+      body: [`${kernel}${hook ? "[EPILOGUE]" : ""}(${rows === 1 ? "w, scale, x" : "x, w, scale"}, y)`],
+      hook,
       uses: [`std.${inOrder ? "four_bits" : "quantized"}.${kernel}`],
     },
     [...weights, b.reshape(a, rows === 1 ? [k] : [rows, k])],
