@@ -10,6 +10,8 @@ let seed = 900;
 const f32 = (...shape: number[]): Tensor => random("f32", shape, { seed: seed++, low: -1, high: 1 });
 const i32 = (...values: number[]): Tensor => tensor(Int32Array.from(values), [values.length]);
 const own = { domain: "com.microsoft", version: 20 } as const;
+const bytes = (dtype: "u8" | "i8", ...shape: number[]): Tensor =>
+  random(dtype, shape, { seed: seed++, low: dtype === "i8" ? -128 : 0, high: dtype === "i8" ? 127 : 255 });
 const three = ["f32", "f32", "f32"] as const;
 
 /** 4 heads of 16, two of them for keys; `rows` new places behind `past`. */
@@ -185,6 +187,46 @@ const cases: readonly Case[] = [
       scores: f32(1, 2, 9, 9),
     },
   },
+  {
+    op: "QAttention",
+    ...own,
+    attributes: { num_heads: 2, unidirectional: 1 },
+    inputs: { x: bytes("u8", 2, 5, 16) },
+    constants: {
+      w: bytes("i8", 16, 48),
+      bias: f32(48),
+      scale: tensor(Float32Array.of(0.01), []),
+      scales: tensor(Float32Array.of(0.004), []),
+      mask: i32(5, 3),
+      zero: tensor(Uint8Array.of(117), []),
+      zeroWeight: tensor(Int8Array.of(0), []),
+    },
+    outputs: ["f32"],
+  },
+  {
+    op: "FusedGemm",
+    ...own,
+    attributes: {
+      transB: 1,
+      alpha: { float: 0.5 },
+      activation: "LeakyRelu",
+      activation_alpha: { float: 0.2 },
+    },
+    inputs: { a: f32(5, 7), b: f32(6, 7), c: f32(6) },
+  },
+  ...([undefined, "zero points"] as const).map((option): Case => ({
+    op: "GatherBlockQuantized",
+    option: option ?? "bytes of two numbers",
+    ...own,
+    attributes: { gather_axis: 0, quantize_axis: 1, block_size: 16, bits: 4 },
+    inputs: {
+      table: bytes("u8", 7, 24),
+      at: tensor(BigInt64Array.of(3n, 0n, 6n, 3n), [2, 2]),
+      scales: f32(7, 3),
+    },
+    constants: option ? { zeros: bytes("u8", 7, 2) } : {},
+    rank: 3,
+  })),
   {
     op: "EmbedLayerNormalization",
     ...own,

@@ -8,6 +8,8 @@ import { product } from "./matmul.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
 import { onRows } from "./normalization.ts";
 import { padded } from "./padding.ts";
+import { scaledSums } from "./qlinear.ts";
+import { integerProduct } from "./quantization.ts";
 import { rotary } from "./transformer.ts";
 
 /** Columns of the last axis. */
@@ -187,46 +189,71 @@ const multiHead: Build = (node) => {
   return [attended(node, q, keys, values, added), keys, values];
 };
 
-/** The same with its products before: queries, keys and values of one input, side by side, and both caches in one tensor. */
-const packedAttention: Build = (node) => {
+/** The same of queries, keys and values side by side in one tensor, both caches in another: inputs by number. */
+function packedAttention(
+  node: NodeContext,
+  projected: Value,
+  inputs: { readonly mask: number; readonly past: number; readonly scores?: number },
+): Value | Value[] {
   const { b } = node;
-  const x = node.in(0);
   const count = node.int("num_heads", 0);
-  if (x.shape.length !== 3) node.fail("its input must be [batch, length, width]");
+  if (projected.shape.length !== 3) node.fail("its input must be [batch, length, width]");
   for (const flag of ["past_present_share_buffer", "do_rotary"])
     if (node.flag(flag)) node.fail(`\`${flag}\` isn’t supported`);
-  const [batch, rows] = x.shape as [number, number];
-  const all = node.in(1).shape[1]!;
+  const [batch, rows, all] = projected.shape as [number, number, number];
   const widths = node.ints("qkv_hidden_sizes") ?? [all / 3, all / 3, all / 3];
   if (widths.length !== 3 || widths.reduce((sum, width) => sum + width, 0) !== all)
     node.fail(`${all} columns aren’t queries, keys and values of ${widths.join(", ")}`);
-  const plain = product(node, x, node.in(1));
-  const projected = node.has(2) ? b.map("$0 + $1", [plain, node.in(2)]) : plain;
-  const [q, fresh, value] = widths.map((width, at) => {
-    const start = widths.slice(0, at).reduce((sum, each) => sum + each, 0);
-    return heads(node, columns(node, projected, start, width), count);
+  let start = 0;
+  const [q, fresh, value] = widths.map((width) => {
+    const own = columns(node, projected, start, width);
+    start += width;
+    return heads(node, own, count);
   }) as [Value, Value, Value];
   const after = (at: number, own: Value): Value => {
-    if (!node.has(4)) return own;
-    const [, ...shape] = node.in(4).shape;
-    const ranges = node.in(4).shape.map((dim, axis) => ({
+    if (!node.has(inputs.past)) return own;
+    const past = node.in(inputs.past);
+    const ranges = past.shape.map((dim, axis) => ({
       start: axis === 0 ? at : 0,
       step: 1,
       count: axis === 0 ? 1 : dim,
     }));
-    return concatenate(node, [b.reshape(part(node, node.in(4), ranges), shape), own], 2);
+    return concatenate(node, [b.reshape(part(node, past, ranges), past.shape.slice(1)), own], 2);
   };
   const [keys, values] = [after(0, fresh), after(1, value)];
-  const filter = filtered(node, 3, [batch, rows, keys.shape[2]!]);
-  const added = [node.inputs[5], filter].filter((each) => each !== undefined);
-  const y = attended(node, q, keys, values, added);
+  const filter = filtered(node, inputs.mask, [batch, rows, keys.shape[2]!]);
+  const scores = inputs.scores === undefined ? undefined : node.inputs[inputs.scores];
+  const y = attended(
+    node,
+    q,
+    keys,
+    values,
+    [scores, filter].filter((each) => each !== undefined),
+  );
   if (!node.wants(1)) return y;
   const both = [keys, values].map((each) => b.reshape(each, [1, ...each.shape]));
   return [y, concatenate(node, both, 0)];
+}
+
+const attention: Build = (node) => {
+  const plain = product(node, node.in(0), node.in(1));
+  const projected = node.has(2) ? node.b.map("$0 + $1", [plain, node.in(2)]) : plain;
+  return packedAttention(node, projected, { mask: 3, past: 4, scores: 5 });
+};
+
+const attentionOfIntegers: Build = async (node) => {
+  const sums = await integerProduct(
+    node,
+    { q: node.in(0), zero: node.inputs[6] },
+    { q: node.in(1), zero: node.inputs[7] },
+  );
+  const projected = node.b.map("$0 + $1", [scaledSums(node, sums, node.in(3), node.in(4)), node.in(2)]);
+  return packedAttention(node, projected, { mask: 5, past: 8 });
 };
 
 export const cachedAttentions: readonly OpRow[] = [
-  { op: "com.microsoft::Attention", since: 1, build: packedAttention },
+  { op: "com.microsoft::Attention", since: 1, build: attention },
+  { op: "com.microsoft::QAttention", since: 1, build: attentionOfIntegers },
   { op: "com.microsoft::GroupQueryAttention", since: 1, build: grouped },
   { op: "com.microsoft::MultiHeadAttention", since: 1, build: multiHead },
 ];

@@ -3,6 +3,7 @@
 import { sizeOf } from "../../tensor/layout.ts";
 import { broadcast, isFloating } from "../builder.ts";
 import type { ScalarSlot, TensorSlot, Value } from "../program.ts";
+import { elementwise } from "./elementwise.ts";
 import { asFloats, productOfIntegers } from "./integers.ts";
 import { expandTo } from "./layout.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
@@ -200,6 +201,18 @@ const gemm: Build = async (node) => {
     : b.map("$0 + $1 * $2", [result, b.scalar(dtype, beta), added]);
 };
 
+/** The same with an activation behind, whose parameters have names of their own. */
+const fusedGemm: Build = async (node) => {
+  const y = (await gemm(node)) as Value;
+  const name = node.text("activation", "");
+  const row = elementwise.find(({ op }) => op === name);
+  if (!row) return name === "" ? y : node.fail(`I know no activation \`${name}\``);
+  const attributes = Object.entries(node.node.attributes).flatMap(([key, value]) =>
+    key.startsWith("activation_") ? [[key.slice("activation_".length), value] as const] : [],
+  );
+  return row.build(node.about(Object.fromEntries(attributes), [y]));
+};
+
 /** α A' B', where ' may transpose the last two axes. */
 const fusedMatmul: Build = (node) => {
   const { b } = node;
@@ -217,6 +230,9 @@ const fusedMatmul: Build = (node) => {
 
 export const products: readonly OpRow[] = [
   { op: "com.microsoft::FusedMatMul", since: 1, build: fusedMatmul },
+  // What it was called before.
+  { op: "com.microsoft::TransposeMatMul", since: 1, build: fusedMatmul },
+  { op: "com.microsoft::FusedGemm", since: 1, build: fusedGemm },
   { op: "MatMul", since: 1, build: matmul },
   { op: "Gemm", since: 7, build: gemm },
 ];

@@ -74,7 +74,7 @@ const concat: Build = (node) => {
 };
 
 /** Sums times the scales of both factors; that of weights may be one for each column. */
-const scaled = ({ b }: NodeContext, sums: Value, first: Value, second: Value): Value =>
+export const scaledSums = ({ b }: NodeContext, sums: Value, first: Value, second: Value): Value =>
   b.map("f32($0) * $1", [sums, b.map("$0 * $1", [b.reshape(first, []), second])], { dtype: "f32" });
 
 /** α A' B' + C, C in steps of both scales' product; floats where no scale of the result is given. */
@@ -89,7 +89,7 @@ const gemm: Build = async (node) => {
   );
   const sums = node.has(6) ? b.map("$0 + $1", [products, node.in(6)]) : products;
   const alpha = node.float("alpha", 1);
-  const plain = scaled(node, sums, node.in(1), node.in(4));
+  const plain = scaledSums(node, sums, node.in(1), node.in(4));
   const y = alpha === 1 ? plain : b.map("$0 * $1", [plain, b.scalar("f32", alpha)]);
   return node.has(7) ? rounded(node, y, 7) : y;
 };
@@ -105,13 +105,13 @@ const productToFloat: Build = async (node) => {
     { q: node.in(0), zero: node.inputs[4] },
     { q: node.in(1), zero: node.inputs[5] },
   );
-  return withBias(node, scaled(node, sums, node.in(2), node.in(3)), 6);
+  return withBias(node, scaledSums(node, sums, node.in(2), node.in(3)), 6);
 };
 
 const dynamicProduct: Build = async (node) => {
   const [q, scale, zero] = dynamicallyQuantized(node, node.in(0));
   const sums = await integerProduct(node, { q, zero }, { q: node.in(1), zero: node.inputs[3] });
-  return withBias(node, scaled(node, sums, scale, node.in(2)), 4);
+  return withBias(node, scaledSums(node, sums, scale, node.in(2)), 4);
 };
 
 const row = (op: string, build: Build): OpRow => ({ op: `com.microsoft::${op}`, since: 1, build });

@@ -3,11 +3,12 @@
 
 import type { Dtype } from "../../../lang/dtypes.ts";
 import { dtypeOf } from "../../onnx/tensors.ts";
-import { sizeOf } from "../../tensor/layout.ts";
+import { contiguousStrides, sizeOf } from "../../tensor/layout.ts";
 import { valuesOf } from "../../tensor/values.ts";
 import { isFloating, saturated } from "../builder.ts";
 import type { Value } from "../program.ts";
 import { addBias, convolveNode } from "./convolution.ts";
+import { gathering } from "./gathering.ts";
 import { byteConvolution, byteProduct, type Bytes } from "./integers.ts";
 import { product } from "./matmul.ts";
 import type { Build, NodeContext, OpRow } from "./node.ts";
@@ -100,6 +101,50 @@ function axisOf(node: NodeContext, q: Value, scale: Value): { axis: number | und
 }
 
 const dequantizeLinear: Build = (node) => dequantized(node, node.in(0), node.in(1), node.inputs[2]);
+
+/** Two numbers of four bits in each byte of the last axis, the lower first. */
+function unpacked({ b }: NodeContext, x: Value): Value {
+  const [rows, bytes] = [x.shape.slice(0, -1), x.shape.at(-1)!];
+  const apart = b.map(
+    "$0 >> 4 if $1 else $0 & 15",
+    [b.reshape(x, [...rows, bytes, 1]), b.literal("bool", [false, true])],
+    {
+      shape: [...rows, bytes, 2],
+    },
+  );
+  return b.reshape(apart, [...rows, 2 * bytes]);
+}
+
+/** Rows of a table that is quantized in blocks along its last axis: only those that are asked for become floats. */
+const gatherRows: Build = async (node) => {
+  const [table, indices, scales] = [node.in(0), node.in(1), node.in(2)];
+  const last = table.shape.length - 1;
+  const bits = node.int("bits", 4);
+  if (node.axis(node.int("gather_axis", 0), last + 1) !== 0)
+    node.fail("rows are supported along the first axis");
+  if (node.axis(node.int("quantize_axis", 1), last + 1) !== last)
+    node.fail("blocks are supported along the last axis");
+  const { build } = gathering.find(({ op }) => op === "Gather")!;
+  const rowsOf = async (from: Value): Promise<Value> =>
+    (await build(node.about({ axis: 0 }, [from, indices]))) as Value;
+  const packed = table.dtype === "u8" && bits === 4;
+  const zeros = node.has(3) ? await rowsOf(node.in(3)) : undefined;
+  const rows = await rowsOf(table);
+  const own = node.about({ axis: -1, block_size: node.int("block_size", 128) });
+  const scale = await rowsOf(scales);
+  if (!packed) return dequantized(own, rows, scale, zeros);
+  // Packed bytes have no sign of their own: they are about the middle where nothing else is said.
+  const { b } = node;
+  const blocks = scale.shape.at(-1)!;
+  const middle = zeros
+    ? b.view(unpacked(node, zeros), {
+        shape: scale.shape,
+        strides: contiguousStrides([...scale.shape.slice(0, -1), 2 * zeros.shape.at(-1)!]),
+        offset: 0,
+      })
+    : b.map("$0", [b.literal("u8", [8], [])], { shape: [...scale.shape.slice(0, -1), blocks] });
+  return dequantized(own, unpacked(node, rows), scale, middle);
+};
 
 /** A scale and zero point from the range of a tensor, 0 included. */
 const dynamicQuantizeLinear: Build = (node) => dynamicallyQuantized(node, node.in(0));
@@ -222,6 +267,7 @@ export const quantization: readonly OpRow[] = [
   row("DequantizeLinear", dequantizeLinear),
   row("com.microsoft::QuantizeLinear", quantizeLinear),
   row("com.microsoft::DequantizeLinear", dequantizeLinear),
+  row("com.microsoft::GatherBlockQuantized", gatherRows),
   row("DynamicQuantizeLinear", dynamicQuantizeLinear),
   row("MatMulInteger", matmulInteger),
   row("QLinearMatMul", qLinearMatmul),
