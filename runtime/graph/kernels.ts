@@ -10,7 +10,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { bytesIn, bytesOf, HostStorage } from "../tensor/storage.ts";
 import { contiguousStrides, sizeOf } from "../tensor/layout.ts";
 import { kernelSource, mapSource, type Launch } from "./source.ts";
-import { rootOf, type CallStep, type Step, type Value } from "./program.ts";
+import { rootOf, type CallStep, type MapStep, type Step, type Value } from "./program.ts";
 
 /** What a step runs: a kernel and the arguments of its call, tensors apart. */
 export interface Prepared {
@@ -163,6 +163,37 @@ export async function runStep(
     result.dispose();
   }
   return found;
+}
+
+/** A copy on the host, which the next run leaves alone; at once where the elements can be read so. */
+export function onHost(tensor: Tensor): Tensor | Promise<Tensor> {
+  const elements = tensor.elements();
+  if (elements instanceof Promise) return elements.then((found) => hostTensor(bytesIn(found), tensor));
+  return hostTensor(bytesIn(elements), tensor);
+}
+
+/** A copy of a tensor without gaps, on the device where it lies: its owner is who asked for it. */
+export async function copyThere(tensor: Tensor, cache: KernelCache): Promise<Tensor> {
+  const { dtype, shape, size, offset, storage } = tensor;
+  const { device } = cache;
+  // Elsewhere than on a GPU nothing comes to the host for it.
+  if (device.name !== "webgpu" || !tensor.isContiguous || size === 0) return device.upload(tensor);
+  const [input, output]: readonly Value[] = [0, 1].map((id) => ({ id, dtype, shape: [size], fixed: false }));
+  const ops = [{ text: "$0", operands: [{ input: 0 }], dtype, imports: [], origin: "" }];
+  const step: MapStep = {
+    kind: "map",
+    origin: "",
+    inputs: [{ value: input! }],
+    ops,
+    results: [0],
+    outputs: [output!],
+  };
+  const launch = mapSource(step, device.name);
+  const kernel = await cache.get(launch);
+  const flat = new Tensor(storage, dtype, { shape: [size], strides: [1], offset });
+  const results = await kernel(argumentsOf(launch, (value) => (value === input ? flat : undefined)));
+  const [made] = Object.values(results);
+  return made!.reshape(shape);
 }
 
 /** Bytes as a tensor of a value's dtype and shape. */

@@ -2,8 +2,8 @@
 
 import { isGraph, outerNames, type Graph, type GraphNode, type GraphPort } from "./graph.ts";
 import { badNode } from "./error.ts";
-import { hostTensor } from "./kernels.ts";
-import { GraphRunner, onHost, type RunnerContext, type StepListener } from "./runner.ts";
+import { hostTensor, onHost } from "./kernels.ts";
+import { GraphRunner, type RunnerContext, type StepListener } from "./runner.ts";
 import { bytesIn, bytesOf } from "../tensor/storage.ts";
 import { sizeOf } from "../tensor/layout.ts";
 import { tensor, type Tensor } from "../tensor/tensor.ts";

@@ -5,11 +5,10 @@ import { dtypeInfo } from "../../lang/dtypes.ts";
 import type { CompileCache } from "../cache/cache.ts";
 import type { Device } from "../device.ts";
 import type { OpRegistry } from "../ops/registry.ts";
-import { bytesIn } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Folder } from "./fold.ts";
 import { namesUsed, type Graph, type GraphNode } from "./graph.ts";
-import { hostTensor, KernelCache } from "./kernels.ts";
+import { copyThere, hostTensor, KernelCache, onHost } from "./kernels.ts";
 import { LoopRunner } from "./loops.ts";
 import { planStage, type Known, type Stage } from "./plan.ts";
 import { inputsOf, rootOf, type Step, type Value } from "./program.ts";
@@ -156,11 +155,12 @@ export class GraphRunner {
     return found;
   }
 
-  /** Runs the graph on tensors by name: its inputs, and what it uses of graphs around it. */
+  /** Runs the graph on tensors by name: its inputs, and what it uses of graphs around it. Results that don't `stay` where they are come to the host. */
   async run(
     given: ReadonlyMap<string, Tensor>,
     listener?: StepListener,
     signal?: AbortSignal,
+    stay?: ReadonlySet<string>,
   ): Promise<Map<string, Tensor>> {
     const tensors = new Map(given);
     let planned = await this.firstStage(given);
@@ -177,7 +177,7 @@ export class GraphRunner {
         const place = value.fixed ? value.constant! : loaded.placeOf(value);
         tensors.set(name, place instanceof Promise ? await place : place);
       }
-      if (stage.waiting.length === 0) return this.results(tensors);
+      if (stage.waiting.length === 0) return this.results(tensors, stay);
       const parts: string[] = [];
       for (const name of stage.demanded) {
         const copy = onHost(tensors.get(name)!);
@@ -312,10 +312,16 @@ export class GraphRunner {
     return { stage, loaded, inputs, exports, next: new Map() };
   }
 
-  private async results(tensors: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
+  private async results(
+    tensors: ReadonlyMap<string, Tensor>,
+    stay?: ReadonlySet<string>,
+  ): Promise<Map<string, Tensor>> {
     const results = new Map<string, Tensor>();
     for (const { name } of this.graph.outputs) {
-      const copy = onHost(tensors.get(name) ?? this.graph.constants.get(name)!);
+      const tensor = tensors.get(name) ?? this.graph.constants.get(name)!;
+      const { device } = tensor.storage;
+      const site = stay?.has(name) ? this.context.sites.find((each) => each.device === device) : undefined;
+      const copy = site ? copyThere(tensor, site.cache) : onHost(tensor);
       results.set(name, copy instanceof Promise ? await copy : copy);
     }
     this.counted.copies += results.size;
@@ -350,13 +356,6 @@ async function forget(planned: Promise<Planned>): Promise<void> {
   const found = await planned.catch(() => undefined);
   found?.loaded.dispose();
   await Promise.all([...(found?.next.values() ?? [])].map(forget));
-}
-
-/** A copy on the host, which the next run leaves alone; at once where the elements can be read so. */
-export function onHost(tensor: Tensor): Tensor | Promise<Tensor> {
-  const elements = tensor.elements();
-  if (elements instanceof Promise) return elements.then((found) => hostTensor(bytesIn(found), tensor));
-  return hostTensor(bytesIn(elements), tensor);
 }
 
 /** Whole numbers and truth values, a few of them, whose elements a plan can be made for. */

@@ -6,6 +6,7 @@ import type { BoundLaunch, Kernel } from "../device.ts";
 import { internalError } from "../../lang/diagnostics/internal-error.ts";
 import { dtypeInfo } from "../../lang/dtypes.ts";
 import { contiguousStrides } from "../tensor/layout.ts";
+import { bytesOf } from "../tensor/storage.ts";
 import { Tensor, tensor } from "../tensor/tensor.ts";
 import type { Folder } from "./fold.ts";
 import { fuse } from "./fuse.ts";
@@ -36,6 +37,9 @@ export interface StageContext {
   readonly folder: Folder;
   readonly fusion: boolean;
 }
+
+/** Inputs of so many bytes are copied to where the last ones lay, from the same memory, too. As measured. */
+const fewBytes = 2 ** 18;
 
 /** Tensors by the value that they hold. */
 type Places = ReadonlyMap<Value, Tensor>;
@@ -186,7 +190,9 @@ export class LoadedStage {
       for (const value of values) {
         const tensor = this.given.get(value)!;
         const known = held.get(value);
-        const there = tensor.storage.device === device && tensor.isContiguous;
+        // Arguments anew take longer than a few elements do to where they are looked for.
+        const small = device.name === "wasm" && bytesOf(tensor.dtype, tensor.size) <= fewBytes;
+        const there = !small && tensor.storage.device === device && tensor.isContiguous;
         if (!there) copied++;
         if (!there && known?.own && device.write) {
           const writing = device.write(known.tensor, tensor);

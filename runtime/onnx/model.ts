@@ -44,6 +44,11 @@ export interface ModelOptions {
    * `faster`, if nothing is said, takes the integers where their kernels are expected to be faster; `always` takes them wherever it can.
    */
   readonly integers?: WhenIntegers;
+  /**
+   * Names of outputs that stay on the device that computes them, as new tensors that the caller disposes of: for the next run, which takes
+   * them where they are, or for other kernels there. What is computed on the host, a constant or the result of a loop, is there.
+   */
+  readonly stay?: readonly string[];
 }
 
 /** Bodies of loops are counted as one turn of each; what all turns so far did is in `loops`. */
@@ -91,17 +96,19 @@ export class Model {
   private readonly runner: GraphRunner;
   private turn: Promise<unknown> = Promise.resolve();
   private readonly own: Device | undefined;
+  private readonly stay: ReadonlySet<string>;
   private closed = false;
 
   constructor(
     graph: Graph,
     devices: readonly Device[],
-    { device, registry = ops, fusion = true, integers = "faster", cache, features }: ModelOptions,
+    { device, registry = ops, fusion = true, integers = "faster", cache, features, stay = [] }: ModelOptions,
     /** A device that nobody else has. */
     own?: Device,
   ) {
     this.graph = graph;
     this.own = own;
+    this.stay = new Set(stay);
     this.inputs = graph.inputs.filter(({ name }) => !graph.constants.has(name));
     this.outputs = graph.outputs;
     this.context = runnerContext({
@@ -117,7 +124,7 @@ export class Model {
   }
 
   /**
-   * Runs the model. Results are on the host. Calls wait for each other: they share memory. A signal ends a run before the next turn of a
+   * Runs the model. Results are on the host, but for those that are to `stay`; inputs are never changed. Calls wait for each other: they share memory. A signal ends a run before the next turn of a
    * loop of the model, or before it begins.
    */
   async run(inputs: Tensors, listener?: StepListener, signal?: AbortSignal): Promise<Record<string, Tensor>> {
@@ -125,7 +132,7 @@ export class Model {
     const result = this.turn.then(async () => {
       if (this.closed) throw kernError("K0713", { what: "the model" });
       signal?.throwIfAborted();
-      return Object.fromEntries(await this.runner.run(given, listener, signal));
+      return Object.fromEntries(await this.runner.run(given, listener, signal, this.stay));
     });
     this.turn = result.catch(() => undefined);
     return result;
@@ -262,6 +269,10 @@ export async function loadModel(bytes: Uint8Array, options: ModelOptions): Promi
     throw badOption("integers", '"faster" or "always"', integers);
   if (typeof fusion !== "boolean") throw badOption("fusion", "true or false", fusion);
   const graph = importOnnx(bytes, options.externalData);
+  const outputs = graph.outputs.map(({ name }) => name);
+  const { stay = [] } = options;
+  if (!Array.isArray(stay) || stay.some((name) => !outputs.includes(name)))
+    throw badOption("stay", `a list of outputs, of ${outputs.map((name) => `\`${name}\``).join(", ")}`, stay);
   // The interpreter can do everything, too.
   let own: Device | undefined;
   if (!devices.some(({ name }) => name === "wasm" || name === "interp")) {

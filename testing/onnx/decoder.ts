@@ -119,6 +119,10 @@ export function decoderModel(size: DecoderSize): Uint8Array {
 
 export type Run = (inputs: Record<string, Tensor>) => Promise<Record<string, Tensor>>;
 
+/** The outputs that are the caches of the next run. */
+export const cachesOf = ({ layers }: DecoderSize): string[] =>
+  Array.from({ length: layers }, (_, layer) => [`next_k_${layer}`, `next_v_${layer}`]).flat();
+
 /** The tokens that follow a prompt, always the likeliest. */
 export async function generate(
   run: Run,
@@ -153,7 +157,11 @@ export async function generate(
         [1, 1, 1, places],
       ),
     });
-    for (const name of Object.keys(cache)) cache[name] = results[name.replace("past", "next")]!;
+    for (const name of Object.keys(cache)) {
+      // Those that stay on a device would fill it.
+      cache[name]!.dispose();
+      cache[name] = results[name.replace("past", "next")]!;
+    }
     if (place + 1 < tokens.length) continue;
     const scores = (await results["scores"]!.data()) as Float32Array;
     tokens.push(scores.reduce((best, score, at) => (score > scores[best]! ? at : best), 0));

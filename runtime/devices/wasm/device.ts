@@ -10,7 +10,7 @@ import { dtypeInfo, type Dtype } from "../../../lang/dtypes.ts";
 import { contiguousStrides, sizeOf } from "../../tensor/layout.ts";
 import { bytesIn, bytesOf, HostStorage, type TypedArray } from "../../tensor/storage.ts";
 import { checkTensor, Tensor } from "../../tensor/tensor.ts";
-import { DeviceMemory, Scratch, type DeviceStorage, type Heap } from "./memory.ts";
+import { DeviceMemory, DeviceStorage, Scratch, type Heap } from "./memory.ts";
 import { wasmFeatures } from "./features.ts";
 import { fitMemoryImport } from "./module.ts";
 import type { WorkerPool } from "./pool.ts";
@@ -183,8 +183,10 @@ export class WasmDevice implements Backend, Machine {
     const { dtype, offset, size, storage } = source;
     const { pointer } = target.storage as DeviceStorage;
     const start = pointer + bytesOf(target.dtype, target.offset);
-    // Without a copy in between where the elements lie as they are wanted; those of less than a byte may begin within one.
-    if (storage instanceof HostStorage && source.isContiguous && dtypeInfo(dtype).bits >= 8) {
+    // Without a copy in between where the elements lie as they are wanted.
+    const seen =
+      storage instanceof HostStorage || (storage instanceof DeviceStorage && storage.device === this);
+    if (seen && isWhole(source)) {
       this.memory.bytes.set(storage.read(bytesOf(dtype, offset), bytesOf(dtype, offset + size)), start);
       return;
     }
@@ -195,11 +197,19 @@ export class WasmDevice implements Backend, Machine {
 
   async upload(tensor: Tensor): Promise<Tensor> {
     checkTensor("upload", tensor);
-    const data = await tensor.data();
-    const bytes = bytesIn(data);
-    const storage = await this.allocate(bytes.byteLength, `a copy of a ${tensor}`);
-    this.memory.bytes.set(bytes, storage.pointer);
-    const { shape, dtype } = tensor;
+    const { shape, dtype, offset, size, storage: from } = tensor;
+    const what = `a copy of a ${tensor}`;
+    let storage;
+    if (from instanceof DeviceStorage && from.device === this && isWhole(tensor)) {
+      storage = await this.allocate(bytesOf(dtype, size), what);
+      // From here to there at once, seen as they are when there is room.
+      const bytes = from.read(bytesOf(dtype, offset), bytesOf(dtype, offset + size));
+      this.memory.bytes.set(bytes, storage.pointer);
+    } else {
+      const bytes = bytesIn(await tensor.data());
+      storage = await this.allocate(bytes.byteLength, what);
+      this.memory.bytes.set(bytes, storage.pointer);
+    }
     return new Tensor(storage, dtype, { shape, strides: contiguousStrides(shape), offset: 0 });
   }
 
@@ -222,6 +232,9 @@ export class WasmDevice implements Backend, Machine {
     this.pool?.close();
   }
 }
+
+/** Elements lie one behind the other from a byte on; those of less than a byte may begin within one. */
+const isWhole = (tensor: Tensor): boolean => tensor.isContiguous && dtypeInfo(tensor.dtype).bits >= 8;
 
 /** An engine's refusal of a module, in our words; anything else as it is. */
 function refusal(error: unknown): unknown {
