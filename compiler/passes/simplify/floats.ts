@@ -2,7 +2,7 @@
 // both zeros included. So x * 1 is x, and x + 0 isn't: -0 + 0 is 0.
 
 import { dtypeInfo } from "../../../lang/dtypes.ts";
-import type { Expr } from "../../ir/ir.ts";
+import type { Expr, IrType } from "../../ir/ir.ts";
 import type { OpName } from "../../ir/ops.ts";
 import { roundFloat } from "../../ir/values.ts";
 import { asOp, isIntegerExpr, isValue, literal, valueOf, type Rule } from "./rules.ts";
@@ -74,12 +74,44 @@ const fma: Rule = (expr, { make }) => {
   return isValue(c, -0) ? make("mul", [a, b]) : undefined;
 };
 
-/** Rounding to an integer what is one already: another rounding, or a converted integer. */
-const rounding: Rule = (expr) => {
-  const [a] = expr.args;
-  if (a?.kind !== "op") return undefined;
-  const whole = ["floor", "ceil", "trunc", "round"].includes(a.op);
-  return whole || (a.op === "convert" && isIntegerExpr(a.args[0]!)) ? a : undefined;
+/** Whether a float has no fraction, if it is finite: sums and products of such are so too, since large floats have none. */
+function isWhole(expr: Expr): boolean {
+  if (expr.kind === "const") return Number.isInteger(expr.value);
+  if (expr.kind !== "op") return false;
+  switch (expr.op) {
+    case "floor":
+    case "ceil":
+    case "trunc":
+    case "round":
+      return true;
+    case "convert":
+      return isIntegerExpr(expr.args[0]!);
+    case "neg":
+    case "abs":
+    case "add":
+    case "sub":
+    case "mul":
+    case "min":
+    case "max":
+      return expr.args.every(isWhole);
+    case "select":
+      return isWhole(expr.args[1]!) && isWhole(expr.args[2]!);
+    default:
+      return false;
+  }
+}
+
+/** Rounding to an integer what is one already. */
+const rounding: Rule = (expr) => (isWhole(expr.args[0]!) ? expr.args[0] : undefined);
+
+/** What need not be rounded becomes an integer by a conversion, which holds it to a range as well, and NaN to 0. */
+const saturate: Rule = (expr, { make }) => {
+  const [a] = expr.args as [Expr];
+  const { dtype } = expr.type;
+  if (!isWhole(a)) return undefined;
+  const wide: IrType = { dtype: dtypeInfo(dtype).bits < 32 ? "i32" : dtype, lanes: a.type.lanes };
+  const converted = make("convert", [a], wide);
+  return wide.dtype === dtype ? converted : make("saturate", [converted], expr.type);
 };
 
 export const floatRules: Partial<Record<OpName, Rule>> = {
@@ -94,4 +126,5 @@ export const floatRules: Partial<Record<OpName, Rule>> = {
   ceil: rounding,
   trunc: rounding,
   round: rounding,
+  saturate,
 };

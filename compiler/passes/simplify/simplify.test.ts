@@ -98,6 +98,11 @@ describe("simplify: expressions", () => {
     ["fma(x[i], 1.0, x[0])", "x[i] + x[0]"],
     ["floor(round(x[i]))", "round(x[i])"],
     ["floor(f32(s))", "f32(s)"],
+    ["round(floor(x[i]) * f32(s) - 2.0)", "floor(x[i]) * f32(s) - 2.0"],
+    ["round(floor(x[i]) * 0.5)", "round(floor(x[i]) * 0.5)"],
+    ["f32(saturate[u8](round(x[i]) + f32(s)))", "f32(saturate[u8](i32(round(x[i]) + f32(s))))"],
+    ["f32(saturate[i32](floor(x[i])))", "f32(i32(floor(x[i])))"],
+    ["f32(saturate[u8](x[i]))", "f32(saturate[u8](x[i]))"],
     ["0.1 + 0.2", "0.3"],
     ["f32(65504.0:f16 + 65504.0:f16)", "inf"],
     // conditions
