@@ -1,4 +1,4 @@
 // Generated from stdlib/*.kern by scripts/generate.mjs; don't edit.
 
 /** SHA-256 of the library's sources. */
-export const libraryIdentity = "3cb783532f686745b26a42aac57a06aaafc126e2b89fe2af5482a200bae53195";
+export const libraryIdentity = "88db7d572744cf190e665be438ffc5b063789e88680e5656995f811abbb12a60";
