@@ -197,6 +197,7 @@ test("files alone run without the compiler, for the instances that they have", a
     "the code for wasm (kernel.wasm) was not given",
   );
   expect(await refusal(device.load({} as never))).toContain("not a manifest");
+  expect(await refusal(device.load(Promise.resolve(artifact) as never))).toContain("Promise");
   const interp = await openDevice("interp");
   expect(await refusal(interp.load(artifact))).toContain("the interpreter runs what `compile()` returns");
   device.close();

@@ -76,6 +76,12 @@ export function artifactOf(
     });
   if (typeof source !== "object" || source === null)
     throw kernError("K0714", { why: `${String(source)} is not something that was compiled` });
+  if (source instanceof Promise)
+    throw kernError(
+      "K0714",
+      { why: "this is a Promise of them" },
+      { fix: { text: "write `await` before it" } },
+    );
   if ("artifacts" in source) {
     const found = bestFor(source.artifacts, target, features);
     if (!found) throw none(source.artifacts.map((each) => each.target));

@@ -31,6 +31,8 @@ describe("tensor()", () => {
     expect(tensor(new Uint16Array(2), [2], "f16").dtype).toBe("f16");
     expect(tensor(new Uint8Array(2), [3], "i4").dtype).toBe("i4");
     expect(tensor([1, 2, 3]).dtype).toBe("f32");
+    expect(tensor([1n, 2n ** 62n]).dtype).toBe("i64");
+    expect(tensor([1n, 2n], [2], "u8").dtype).toBe("u8");
   });
 
   test.each<[string, () => unknown, string]>([

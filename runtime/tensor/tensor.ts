@@ -207,10 +207,11 @@ function layoutOf({ shape, strides, offset }: Layout): Layout {
 /**
  * Makes a tensor of a typed array in row-major order, without copying it. The dtype follows from the array; name
  * it for f16 and bf16 (bits in a Uint16Array), bool and packed integers (a Uint8Array). A plain array of numbers
- * or booleans is converted to `dtype`, f32 if none is named.
+ * or booleans is converted to `dtype`; if none is named, to i64 where all are BigInts, else to f32.
  */
 export function tensor<A extends TypedArray>(data: A, shape?: readonly number[]): Tensor<DtypeOfArray<A>>;
 export function tensor(data: readonly number[], shape?: readonly number[]): Tensor<"f32">;
+export function tensor(data: readonly bigint[], shape?: readonly number[]): Tensor<"i64">;
 export function tensor<D extends Dtype>(data: TensorData, shape: readonly number[], dtype: D): Tensor<D>;
 export function tensor(data: TensorData, shape?: readonly number[], dtype?: Dtype): Tensor;
 export function tensor(data: TensorData, shape: readonly number[] = [data.length], dtype?: Dtype): Tensor {
@@ -218,8 +219,10 @@ export function tensor(data: TensorData, shape: readonly number[] = [data.length
     throw kernError("K0709", { why: `\`${String(dtype)}\` is not a dtype` });
   if (!Array.isArray(shape)) throw kernError("K0710", { shape: String(shape), why: "it is not an array" });
   checkShape(shape, dtype ?? "u8");
-  if (Array.isArray(data))
-    return hostTensor(convertArray(data, dtype ?? "f32", shape), shape, dtype ?? "f32");
+  if (Array.isArray(data)) {
+    const to = dtype ?? (data.length > 0 && data.every((value) => typeof value === "bigint") ? "i64" : "f32");
+    return hostTensor(convertArray(data, to, shape), shape, to);
+  }
   if (!ArrayBuffer.isView(data) || data instanceof DataView)
     throw kernError("K0709", { why: "its data must be a typed array or an array of numbers" });
   return hostTensor(data as TypedArray, shape, dtype ?? dtypeOfArray(data as TypedArray));

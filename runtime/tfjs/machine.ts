@@ -25,22 +25,27 @@ export interface Machines {
 const backends: readonly string[] = ["cpu", "wasm", "webgpu"] satisfies BackendName[];
 
 /** Refuses what isn't TensorFlow.js, and backends that Kern has no kernels for. */
-export function checkBackend(tf: Tfjs, backend: BackendName): void {
+export function checkBackend(tf: Tfjs, backend: BackendName | undefined): BackendName {
   const refuse = (option: string, expected: string, given: string) =>
     kernError("K0719", { option, expected, given });
   if (typeof (tf as Partial<Tfjs> | undefined)?.getKernel !== "function")
     throw refuse("tf", "the module `@tensorflow/tfjs-core`", describeGiven(tf));
-  if (!backends.includes(backend))
-    throw refuse("backend", "`cpu`, `wasm` or `webgpu`", `\`${String(backend)}\``);
+  if (backend === undefined || !backends.includes(backend))
+    throw refuse(
+      "backend",
+      "`cpu`, `wasm` or `webgpu`",
+      backend === undefined ? "nothing" : `\`${String(backend)}\``,
+    );
+  return backend;
 }
 
 /** Loads what calls that don't wait need. */
 export async function openMachines(
   tf: Tfjs,
-  backend: BackendName,
+  named: BackendName | undefined,
   device: Device | undefined,
 ): Promise<Machines> {
-  checkBackend(tf, backend);
+  const backend = checkBackend(tf, named);
   if (device && backend !== "cpu")
     throw kernError("K0719", {
       option: "device",

@@ -74,6 +74,7 @@ test("kernels and backends that aren’t there are refused", async () => {
   const refused = (options: object) => expect(registerKernels(tf, options as RegisterOptions)).rejects;
   await refused({ backend: "cpu", kernels: ["Conv2d"] }).toThrow(/K0719.*`Conv2d`/);
   await refused({ backend: "webgl" }).toThrow(/K0719.*`webgl`/);
+  await expect(registerKernels(tf, undefined as never)).rejects.toThrow(/K0719.*`backend`.*given nothing/);
 });
 
 test("devices that can’t do without waiting are refused", async () => {

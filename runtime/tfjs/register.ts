@@ -69,8 +69,9 @@ export async function registerKernels(tf: Tfjs, options: RegisterOptions): Promi
 }
 
 /** Refuses names of kernels that there are none of, and a backend whose kernels aren't there. */
-function checkOptions(tf: Tfjs, { backend, kernels = [] }: RegisterOptions): void {
-  checkBackend(tf, backend);
+function checkOptions(tf: Tfjs, options: RegisterOptions | undefined): void {
+  const backend = checkBackend(tf, options?.backend);
+  const kernels = options?.kernels ?? [];
   const names = kernelRows.map(({ kernel }) => kernel);
   const unknown = kernels.find((name) => !names.includes(name));
   if (unknown !== undefined) {

@@ -148,6 +148,9 @@ test("what TensorFlow.js can’t have is refused", async () => {
   const mutates = `@op("user::A")\nkernel a(mut x: Tensor[f32, N]):\n    for i in range(N):\n        x[i] = 0\n`;
   const option = (name: string) => ({ code: "K0719", message: expect.stringContaining(name) as string });
   await (await refused(source, { backend: "webgl" })).toMatchObject(option("`backend`"));
+  await expect(registerOps(tf, await compile(source), undefined as never)).rejects.toMatchObject(
+    option("`backend`"),
+  );
   await expect(registerOps({} as never, await compile(source), { backend: "cpu" })).rejects.toMatchObject(
     option("`tf`"),
   );

@@ -57,7 +57,7 @@ export async function registerOps(
   source: KernelSource,
   options: OpOptions,
 ): Promise<Record<string, KernOp>> {
-  const machines = await openMachines(tf, options.backend, options.device);
+  const machines = await openMachines(tf, options?.backend, options?.device);
   const compiled = await compilationOf(source)?.();
   const signatures = options.device
     ? (await loaded(options.device, source)).map(({ signature }) => signature)
