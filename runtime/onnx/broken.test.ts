@@ -73,6 +73,12 @@ const cases: readonly (readonly [what: string, bytes: Uint8Array, says: RegExp])
   ["a part of 2^60 bytes", external("here.bin", [{ key: "length", value: String(2 ** 60) }]), /K1005/],
 ];
 
+test("a file beside the model is found however its folder is written", async () => {
+  const externalData = { "here.bin": new Uint8Array(16) };
+  const model = await loadModel(external("./here.bin"), { device, externalData });
+  await model.run({ x: tensor([1, 2, 3, 4]) });
+});
+
 test.each(cases)("%s", async (_, bytes, says) => {
   const before = process.memoryUsage().arrayBuffers;
   const externalData = { "here.bin": new Uint8Array(16), "../secrets.bin": new Uint8Array(16) };

@@ -8,6 +8,7 @@ import {
   type AttributeProto,
   type GraphProto,
   type ModelProto,
+  type TensorProto,
   type NodeProto,
   type ValueInfoProto,
 } from "onnx-buf";
@@ -56,22 +57,24 @@ export function importOnnx(bytes: Uint8Array, external: ExternalData = {}): Grap
 /** Locations of the files that a model keeps weights in; those that lead out of its folder are left out. */
 export function externalFiles(bytes: Uint8Array): string[] {
   const locations = new Set<string>();
-  const visit = (graph: GraphProto | undefined): void => {
-    for (const { externalData } of graph?.initializer ?? [])
-      for (const { key, value } of externalData)
-        if (key === "location" && !leavesFolder(value)) locations.add(value);
-    for (const { attribute } of graph?.node ?? [])
-      for (const { g, t } of attribute) {
-        visit(g);
-        for (const { key, value } of t?.externalData ?? [])
-          if (key === "location" && !leavesFolder(value)) locations.add(value);
-      }
-  };
-  visit(decode(bytes).graph);
+  for (const { externalData } of constantsOf(decode(bytes).graph))
+    for (const { key, value } of externalData)
+      if (key === "location" && !leavesFolder(value)) locations.add(value);
   return [...locations];
 }
 
-function decode(bytes: Uint8Array): ModelProto {
+/** All tensors that a graph carries, those of the bodies inside of it too. */
+export function* constantsOf(graph: GraphProto | undefined): Generator<TensorProto> {
+  yield* graph?.initializer ?? [];
+  for (const { attribute } of graph?.node ?? [])
+    for (const { g, graphs, t } of attribute) {
+      if (t) yield t;
+      for (const body of [g, ...graphs]) yield* constantsOf(body);
+    }
+}
+
+/** The message of a file; an error says what else it is. */
+export function decode(bytes: Uint8Array): ModelProto {
   if (bytes.byteLength === 0) throw badModel("the file is empty");
   try {
     return fromBinary(ModelProtoSchema, bytes);

@@ -215,7 +215,8 @@ export class Model {
         if (this.graph.constants.has(port.name)) continue;
         throw refuse("nothing");
       }
-      if (!(tensor instanceof Tensor)) throw refuse("something that isn’t a tensor");
+      if (!(tensor instanceof Tensor))
+        throw refuse(`${describeGiven(tensor)}, which is no tensor of \`kernc/runtime\``);
       if (tensor.storage.disposed) throw kernError("K0713", { what: `the tensor given as \`${port.name}\`` });
       if (tensor.dtype !== port.dtype || !fits(port.shape, tensor.shape, sizes)) throw refuse(`a ${tensor}`);
       given.set(port.name, tensor);

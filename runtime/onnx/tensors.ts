@@ -59,13 +59,11 @@ export function tensorOf(proto: TensorProto, external: ExternalData): Tensor {
       throw badModel(`${what} has a dimension of ${dim} elements`);
   const bytes = bytesOf(dtype, sizeOf(shape));
   if (bytes >= maxBytes) throw badModel(`${what} claims ${bytes} bytes, 2^32 or more`);
-  // Of the type `TensorProto.DataLocation`, whose value 1 is EXTERNAL.
-  const data =
-    Number(proto.dataLocation) === 1
-      ? externalBytes(proto, bytes, external)
-      : proto.rawData.byteLength > 0 || sizeOf(shape) === 0
-        ? proto.rawData
-        : fieldBytes(proto, dtype, sizeOf(shape), what);
+  const data = isExternal(proto)
+    ? externalBytes(proto, bytes, external)
+    : proto.rawData.byteLength > 0 || sizeOf(shape) === 0
+      ? proto.rawData
+      : fieldBytes(proto, dtype, sizeOf(shape), what);
   if (data.byteLength !== bytes)
     throw badModel(
       `${what} has ${data.byteLength} bytes of data, and ${dtype} [${shape.join(", ")}] takes ${bytes}`,
@@ -81,7 +79,7 @@ function externalBytes(proto: TensorProto, bytes: number, external: ExternalData
   const location = entries.get("location") ?? "";
   if (location === "" || leavesFolder(location))
     throw refuse(`its location “${location}” is not a path inside the model’s folder`);
-  const file = Object.hasOwn(external, location) ? external[location] : undefined;
+  const file = Object.entries(external).find(([name]) => inFolder(name) === inFolder(location))?.[1];
   if (!file) throw refuse(`the file “${location}” was not given`);
   const offset = Number(entries.get("offset") ?? 0);
   const length = Number(entries.get("length") ?? bytes);
@@ -90,6 +88,22 @@ function externalBytes(proto: TensorProto, bytes: number, external: ExternalData
       `bytes ${offset} to ${offset + length} of “${location}”, which has ${file.byteLength}, are asked for`,
     );
   return file.subarray(offset, offset + length);
+}
+
+/** A path in a folder, however often it says that it begins there. */
+const inFolder = (path: string): string => path.replace(/^(\.\/)+/, "");
+
+/** Of the type `TensorProto.DataLocation`, whose value 1 is EXTERNAL. */
+const isExternal = ({ dataLocation }: TensorProto): boolean => Number(dataLocation) === 1;
+
+/** Refuses tensors whose bytes beside the model weren't given. */
+export function checkExternal(protos: Iterable<TensorProto>, external: ExternalData): void {
+  for (const proto of protos) {
+    const dtype = dtypeOfNumber(proto.dataType);
+    // How long elements of types without a counterpart are is not known here.
+    if (isExternal(proto))
+      externalBytes(proto, dtype ? bytesOf(dtype, sizeOf(proto.dims.map(Number))) : 0, external);
+  }
 }
 
 /** Absolute, or climbing out by `..`, as either system writes paths. */

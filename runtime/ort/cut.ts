@@ -2,18 +2,11 @@
 // part needs only what parts before it compute, so nodes are put where they can run together: each as early as it can, and a part ends
 // where the kind changes. The graphs of branches and loops are cut in the same way.
 
-import { fromBinary } from "@bufbuild/protobuf";
-import {
-  ModelProtoSchema,
-  type GraphProto,
-  type ModelProto,
-  type NodeProto,
-  type TensorProto,
-} from "onnx-buf";
+import type { GraphProto, ModelProto, NodeProto, TensorProto } from "onnx-buf";
 import { badModel, modelError } from "../graph/error.ts";
 import { opName } from "../graph/graph.ts";
 import { inlineFunctions } from "../onnx/functions.ts";
-import { normalDomain } from "../onnx/import.ts";
+import { decode, normalDomain } from "../onnx/import.ts";
 import { graphsOf, namesRead } from "../onnx/messages.ts";
 
 /** Nodes that run together, in order. */
@@ -48,7 +41,7 @@ interface Around {
 
 /** The model in a file, with the nodes of functions in place of their calls. */
 export function readModel(bytes: Uint8Array): ModelProto {
-  const model = decoded(bytes);
+  const model = decode(bytes);
   inlineFunctions(model);
   return model;
 }
@@ -90,16 +83,6 @@ function cutGraph(model: ModelProto, graph: GraphProto, isOurs: IsOurs, around: 
 
 /** Whose graphs are run one part after the other. */
 const cuttable: ReadonlySet<string> = new Set(["If", "Loop", "Scan"]);
-
-function decoded(bytes: Uint8Array): ModelProto {
-  try {
-    return fromBinary(ModelProtoSchema, bytes);
-  } catch (error) {
-    throw badModel(
-      `its bytes are not a whole message (${error instanceof Error ? error.message : String(error)})`,
-    );
-  }
-}
 
 export const textOf = (node: NodeProto): string =>
   `${node.name === "" ? "a node without a name" : `node \`${node.name}\``} (${opName({ domain: normalDomain(node.domain), op: node.opType })})`;

@@ -1,5 +1,7 @@
 // Models with ops of users beside onnxruntime-web in WebAssembly: cut, run, and compared with the same model on kernels alone.
 
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema, StringStringEntryProtoSchema, TensorProto_DataLocation } from "onnx-buf";
 import * as ort from "onnxruntime-web";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compile } from "../../compiler/index.ts";
@@ -332,4 +334,30 @@ kernel narrow(x: Tensor[f32, N, 2], out y: Tensor[f32, N, 2]):
     /K1003.*`node`.*with 2 dimensions, not of f32 with 1; and onnxruntime says: .*Odd/,
   );
   await expect(one("test", "Narrow")).rejects.toThrow(/K1003.*`node`.*no registered kernel takes it/);
+});
+
+test("weights beside the model that weren't given, and tensors that are gone, are told", async () => {
+  const spec = modelBytes({
+    inputs: [["x", "f32", 2]],
+    outputs: [["y", "f32", 2]],
+    nodes: [{ op: "Add", inputs: ["x", "w"], outputs: ["y"] }],
+    constants: { w: tensor([1, 2]) },
+  });
+  const message = fromBinary(ModelProtoSchema, spec);
+  const [weight] = message.graph!.initializer;
+  weight!.rawData = new Uint8Array();
+  weight!.dataLocation = TensorProto_DataLocation.EXTERNAL;
+  weight!.externalData = [create(StringStringEntryProtoSchema, { key: "location", value: "w.bin" })];
+  const bytes = toBinary(ModelProtoSchema, message);
+  const open = (externalData?: Record<string, Uint8Array>) =>
+    createSession(bytes, { ort, device, registry, externalData });
+  await expect(open()).rejects.toThrow(/K1005.*`w`.*“w.bin” was not given/);
+  await expect(open({ "w.bin": new Uint8Array(4) })).rejects.toThrow(/K1005.*bytes 0 to 8/);
+  const session = await open({ "w.bin": new Uint8Array(Float32Array.of(1, 2).buffer) });
+  const x = new ort.Tensor("float32", [1, 2], [2]);
+  expect((await session.run({ x }))["y"]!.data).toEqual(Float32Array.of(2, 4));
+  await expect(session.run({ x, z: x })).rejects.toThrow(/K1006: the model has no input `z`; it takes `x`/);
+  x.dispose();
+  await expect(session.run({ x })).rejects.toThrow(/K0713.*`x`/);
+  await session.release();
 });

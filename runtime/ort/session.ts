@@ -6,8 +6,8 @@ import type { Device } from "../device.ts";
 import { kernError } from "../error.ts";
 import { missingOp } from "../graph/custom.ts";
 import { modelError } from "../graph/error.ts";
-import { normalDomain } from "../onnx/import.ts";
-import type { ExternalData } from "../onnx/tensors.ts";
+import { constantsOf, normalDomain } from "../onnx/import.ts";
+import { checkExternal, type ExternalData } from "../onnx/tensors.ts";
 import { registeredName, userKernels } from "../ops/node-call.ts";
 import { ops, type OpRegistry } from "../ops/registry.ts";
 import { cutModel, readModel, type CutModel } from "./cut.ts";
@@ -121,11 +121,8 @@ export class Session {
       values.set(name, { ort, foreign: true });
     }
     for (const name of Object.keys(feeds))
-      if (!values.has(name)) {
-        // An input with a default among the weights is part of the sessions by now.
-        const expected = `no such thing; its inputs are ${names},`;
-        throw modelError("K1006", { input: name, expected, given: "a tensor" });
-      }
+      // An input with a default among the weights is part of the sessions by now.
+      if (!values.has(name)) throw modelError("K1006", { input: name, known: names || "none" });
     return values;
   }
 
@@ -153,6 +150,7 @@ export async function createSession(bytes: Uint8Array, options: SessionOptions):
   const kernelsOf = ({ domain, opType }: NodeProto) =>
     userKernels(registry, registeredName(normalDomain(domain), opType), device);
   const model = readModel(bytes);
+  checkExternal(constantsOf(model.graph), options.externalData ?? {});
   const handover = new Handover(ort, device);
   const context: Context = {
     options,
@@ -216,6 +214,7 @@ function checkFeed(
   const { type, dims, location } = given as Partial<OrtTensor>;
   if (typeof type !== "string" || !Array.isArray(dims) || typeof location !== "string")
     throw refuse(`${describeGiven(given)}, which is no tensor of onnxruntime-web`);
+  if (location === "none") throw kernError("K0713", { what: `the tensor given as \`${input}\`` });
   if (!declared) return;
   // What it takes for a scalar, and types that only it has, are for onnxruntime to say.
   const known = declared.shape?.length ? declared.shape : undefined;
