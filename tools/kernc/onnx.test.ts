@@ -84,6 +84,23 @@ test("kernels compiled ahead of time run a model where nothing is compiled", asy
   expect(readFileSync(kernels)).toEqual(bytes);
 });
 
+test("a number that the dtype of an input has no value for is refused", async () => {
+  const counted = join(folder, "counted.onnx");
+  const bytes = modelBytes({
+    inputs: [["n", "i64"]],
+    outputs: [["y", "i64"]],
+    nodes: [{ op: "Add", inputs: ["n", "n"], outputs: ["y"] }],
+  });
+  writeFileSync(counted, bytes);
+  for (const wrong of ["1.5", "nan", "9223372036854775808"]) {
+    const { code, err } = await kernc("onnx", "run", counted, "--in", `n=${wrong}`);
+    expect(err).toMatch(/K0807.*the model takes i64/s);
+    expect(code).toBe(1);
+  }
+  const { out } = await kernc("onnx", "run", counted, "--in", "n=4611686018427387903");
+  expect(out).toContain("9223372036854775806");
+});
+
 test("mistakes are told, and leave what was there", async () => {
   const file = join(folder, "kept.npy");
   writeFileSync(file, "kept");
@@ -99,6 +116,7 @@ test("mistakes are told, and leave what was there", async () => {
     [["run", model, "--in", "s=1", ...out], 1, /K1006.*`x`/],
     [["run", model, "--in", "x=random(f32, 2, 4)", "--in", "s=1", ...out], 1, /K1006.*Tensor\[f32, 2, 4\]/],
     [["run", model, "--out", `z=${file}`], 1, /K0808.*`z`/],
+    [["inspect", model, "--picture", join(folder, "graph.png")], 1, /K0808.*graph\.png.*\.svg/],
     [["walk", model], 2, /run|inspect/],
     [["run"], 2, /model/],
   ];

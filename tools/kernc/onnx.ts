@@ -3,15 +3,14 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Signature } from "../../compiler/artifact.ts";
-import { openCache, openDevice, tensor, Tensor } from "../../runtime/index.ts";
+import { KernError } from "../../runtime/error.ts";
+import { openCache, openDevice, tensor, Tensor, type Value } from "../../runtime/index.ts";
 import type { GraphPort } from "../../runtime/graph/graph.ts";
 import type { Model, ModelOptions } from "../../runtime/onnx/model.ts";
-import { dtypeInfo } from "../../lang/dtypes.ts";
-import { dataOf } from "../../runtime/tensor/values.ts";
 import { namedValue, oneOf, UsageError, wholeNumber, type Command, type Given } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
 import { readInputs } from "./inputs.ts";
-import { encodeTensor, planOutputs, writeFiles } from "./outputs.ts";
+import { checkPicture, encodeTensor, planOutputs, writeFiles } from "./outputs.ts";
 import { inspection } from "./onnx-report.ts";
 import { readBytes } from "./sources.ts";
 import { summarize } from "./summary.ts";
@@ -112,6 +111,7 @@ export const onnx: Command = {
     }
     if (wanted === "compile") return compileAhead(path, given, { fusion, integers }, terminal);
     const drawn = given.get("picture");
+    if (drawn !== undefined) checkPicture(drawn);
     const outputs = planOutputs(given.all("out"));
     const device = await openDevice(target, { threads });
     try {
@@ -215,16 +215,23 @@ async function readTensors(given: Given, model: Model): Promise<Record<string, T
     Object.entries(read).map(([name, value]) => {
       if (value instanceof Tensor) return [name, value];
       const port = model.graph.inputs.find((each) => each.name === name);
-      return [name, scalarTensor(value, port)];
+      return [name, scalarTensor(name, value, port)];
     }),
   );
 }
 
-function scalarTensor(value: number | bigint | boolean, port: GraphPort | undefined): Tensor {
+function scalarTensor(name: string, value: Value, port: GraphPort | undefined): Tensor {
   const dtype = port?.dtype ?? "f32";
   const shape = (port?.shape ?? []).map(() => 1);
-  const whole = dtypeInfo(dtype).kind === "float" ? Number(value) : value;
-  return tensor(dataOf([whole], dtype), shape, dtype);
+  try {
+    return tensor([value], shape, dtype);
+  } catch (error) {
+    if (!(error instanceof KernError)) throw error;
+    throw mistake("K0807", {
+      input: `${name}=${value}`,
+      why: `the model takes ${dtype}, and ${value} is no value of that`,
+    });
+  }
 }
 
 /** Times of whole runs, and of the kinds of step that take most of them. */

@@ -1,6 +1,15 @@
 // Output files: checked before anything runs, and written so that an existing file is replaced only by a whole one.
 
-import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { KernError } from "../../runtime/error.ts";
 import { writeNpy, writePng, type Tensor } from "../../runtime/index.ts";
@@ -29,6 +38,26 @@ export function planOutputs(specs: readonly string[]): Output[] {
   return outputs;
 }
 
+/** Makes a folder and those that it lies in. */
+export function makeFolder(path: string): void {
+  try {
+    // Node's `recursive` doesn't end where the system says of a folder that it can't be made because it isn't there, as /proc does.
+    const missing: string[] = [];
+    for (let at = resolve(path); !existsSync(at); at = dirname(at)) missing.unshift(at);
+    for (const each of missing)
+      try {
+        mkdirSync(each);
+      } catch (error) {
+        // Another process may have made it meanwhile.
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      }
+    if (!statSync(path).isDirectory()) throw mistake("K0802", { path, why: "it is a file" });
+  } catch (error) {
+    if (error instanceof DiagnosticError) throw error;
+    throw mistake("K0802", { path, why: fileTrouble(error) });
+  }
+}
+
 /** Refuses a path in a folder that doesn't exist or may not be written to. */
 export function checkWritable(path: string): void {
   const folder = dirname(resolve(path));
@@ -45,6 +74,13 @@ export function checkWritable(path: string): void {
   }
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
     throw mistake("K0802", { path, why: "it is a folder" });
+}
+
+/** Refuses a path that can't be written, or whose name says that it is another kind of picture. */
+export function checkPicture(path: string): void {
+  if (!path.endsWith(".svg"))
+    throw mistake("K0808", { output: path, why: "the picture’s name must end in .svg" });
+  checkWritable(path);
 }
 
 /** A tensor as the bytes of a .npy or .png file. */

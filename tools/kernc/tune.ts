@@ -33,7 +33,7 @@ import {
   settingsOf,
   type Opened,
 } from "./kernels.ts";
-import { checkWritable, writeFiles } from "./outputs.ts";
+import { checkPicture, writeFiles } from "./outputs.ts";
 import { report } from "./report.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -111,7 +111,7 @@ async function tuneKernel(
   const seed = wholeNumber("seed", given.get("seed") ?? "1", 0, 2 ** 31);
   const schedules = given.has("schedules");
   const svg = given.get("svg");
-  if (svg !== undefined) checkWritable(svg);
+  if (svg !== undefined) checkPicture(svg);
   const keep = !given.has("dry-run");
   if (keep) checkLock(path);
   const typed = instanceOf(opened, template, given);

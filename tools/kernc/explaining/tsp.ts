@@ -1,7 +1,6 @@
 // `kernc explain --target tsp`: the program that kernels become for given sizes, its cycles and what bounds them, and a
 // picture of the units over time.
 
-import { writeFileSync } from "node:fs";
 import { annotationsOf } from "../../../compiler/annotations.ts";
 import { placeOf } from "../../../compiler/signature.ts";
 import { textOf, type Span } from "../../../lang/source.ts";
@@ -9,9 +8,9 @@ import type { PathStep } from "../../../compiler/targets/tsp/critical-path.ts";
 import { UsageError, type Given } from "../command.ts";
 import type { Outcome } from "../../../compiler/targets/tsp/lower/steering.ts";
 import type { TKernel } from "../../../lang/typed.ts";
-import { mistake } from "../diagnostic-error.ts";
 import { addresses, slicesOfSide } from "../../../compiler/targets/tsp/machine/geometry.ts";
 import { settingsOf, type Opened } from "../kernels.ts";
+import { checkPicture, writeFiles } from "../outputs.ts";
 import { refusal } from "../tsp-files.ts";
 import { fileHost } from "../sources.ts";
 import type { Terminal } from "../terminal.ts";
@@ -50,9 +49,16 @@ export async function explainTsp(
     ...(kernels && { kernels }),
   });
   const picture = given.get("picture");
+  if (picture !== undefined) checkPicture(picture);
+  const instances = compiled.forTsp();
+  if (picture !== undefined && instances.length > 1)
+    throw new UsageError(
+      `--picture draws one kernel, and there are ${instances.map(({ typed }) => typed.instance).join(", ")}`,
+      `name one: ${opened.file.path}:${instances[0]!.typed.name}`,
+    );
   let refused = 0;
   const plain = new Map(compiled.kernels.map((kernel) => [kernel.typed, kernel.ir]));
-  for (const { typed, ir } of compiled.forTsp()) {
+  for (const { typed, ir } of instances) {
     const missing = ir.dims.map(({ name }) => name).filter((name) => settings.shape?.[name] === undefined);
     if (missing.length > 0)
       throw new UsageError(
@@ -99,7 +105,8 @@ export async function explainTsp(
     terminal.out(annotationLines(lowered.steered, typed, unsteered && alone));
     if (picture !== undefined) {
       const sizes = ir.dims.map(({ name }) => `${name} = ${known.get(name)}`);
-      write(picture, pictureOf(lowered.program, [typed.name, ...sizes].join(", "), timeline, steps));
+      const bytes = pictureOf(lowered.program, [typed.name, ...sizes].join(", "), timeline, steps);
+      writeFiles([{ path: picture, bytes }]);
     }
   }
   return refused > 0 ? 1 : 0;
@@ -137,11 +144,3 @@ function annotationLine({ span, what }: { span: Span | undefined; what?: string 
 
 const pathLine = ({ cycles, unit, place, why }: PathStep): string =>
   `${String(cycles).padStart(7)}  ${unit.padEnd(11)} ${reasons[why].padEnd(23)} ${place}`.trimEnd();
-
-function write(path: string, text: string): void {
-  try {
-    writeFileSync(path, text);
-  } catch (error) {
-    throw mistake("K0802", { path, why: (error as Error).message });
-  }
-}

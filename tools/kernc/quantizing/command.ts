@@ -8,7 +8,7 @@ import { nodePaths } from "../../../runtime/graph/graph.ts";
 import type { Model, Quantized, Tensors } from "../../../runtime/onnx/index.ts";
 import { oneOf, UsageError, type Given } from "../command.ts";
 import { mistake } from "../diagnostic-error.ts";
-import { checkWritable, writeFiles } from "../outputs.ts";
+import { checkPicture, checkWritable, writeFiles } from "../outputs.ts";
 import { readBytes } from "../sources.ts";
 import type { Terminal } from "../terminal.ts";
 import { compare, type Labels } from "./compare.ts";
@@ -54,9 +54,8 @@ export async function quantize(
     keep: new Set(given.all("keep")),
     integers: oneOf("integers", given.get("integers") ?? "faster", ["faster", "always"] as const),
   };
-  for (const file of [out, picture]) if (file !== undefined) checkWritable(file);
-  if (picture !== undefined && !picture.endsWith(".svg"))
-    throw mistake("K0808", { output: picture, why: "the picture’s name must end in .svg" });
+  if (out !== undefined) checkWritable(out);
+  if (picture !== undefined) checkPicture(picture);
   const bytes = readBytes(path);
   const externalData: Record<string, Uint8Array> = {};
   for (const location of onnx.externalFiles(bytes)) {
