@@ -1,17 +1,17 @@
 // `kernc compile`: artifacts, a manifest and typed bindings on disk.
 
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Compiled } from "../../compiler/index.ts";
 import type { Artifact, TargetName } from "../../compiler/artifact.ts";
 import { bindings } from "./bindings.ts";
 import { oneOf, UsageError, type Command, type Given } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
-import { compileOptions, openFile } from "./kernels.ts";
+import { compileOptions, leftOut, openFile } from "./kernels.ts";
 import { fileOf, manifestOf } from "./manifest.ts";
-import { writeFiles } from "./outputs.ts";
+import { makeFolder, writeFiles } from "./outputs.ts";
 import { inShares } from "./shares.ts";
-import { fileTrouble, findSources } from "./sources.ts";
+import { findSources } from "./sources.ts";
 import type { Terminal } from "./terminal.ts";
 import { tspFiles } from "./tsp-files.ts";
 import { webgpuBindings } from "./webgpu-bindings.ts";
@@ -59,11 +59,7 @@ export const compileCommand: Command = {
     const twice = names.find((name, at) => names.indexOf(name) !== at);
     if (twice !== undefined)
       throw new UsageError(`two of the files are called ${twice}, and would overwrite each other’s output`);
-    try {
-      mkdirSync(folder, { recursive: true });
-    } catch (error) {
-      throw mistake("K0802", { path: folder, why: fileTrouble(error) });
-    }
+    makeFolder(folder);
     const code =
       (await inShares("compile", paths, given, terminal)) ??
       (await compileFiles(paths, wanted, folder, given, terminal));
@@ -87,15 +83,18 @@ async function compileFiles(
     const kernels = opened.module.kernels.map(({ name }) => name);
     if (kernels.length === 0) throw mistake("K0806", { file: path });
     const name = basename(path, ".kern");
+    const notes: string[] = [];
     const files: { readonly name: string; readonly bytes: Uint8Array | string }[] = [];
     if (others.length > 0) {
       const compiled = await opened.compile(others, kernels, { levels: given.has("levels") });
+      for (const note of leftOut(compiled, path, kernels)) notes.push(`left out: ${note}`);
       files.push(...(await outputFiles(name, opened.file.text, path, compiled)));
     }
     if (wanted.includes("tsp")) files.push(...(await tspFiles(name, opened, kernels, given)));
     writeFiles(files.map(({ name, bytes }) => ({ path: join(folder, name), bytes })));
     if (terminal.interactive) terminal.err("\r\x1b[K");
     terminal.err(`${terminal.errColors.green("✓")} ${path} → ${files.map(({ name }) => name).join(", ")}\n`);
+    for (const note of notes) terminal.err(`  ${terminal.errColors.dim(note)}\n`);
   }
   return 0;
 }

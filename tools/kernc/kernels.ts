@@ -181,3 +181,21 @@ export function chooseKernel({ file, module }: Opened, name: string | undefined)
     { notes: list, fix: { text: `name one: \`${file.path}:${names[0]}\`` } },
   );
 }
+
+/** For a kernel of which there is no instance: the compile-time parameters that have no value, and how to give them one. */
+export function whyNoInstance({ module }: Compiled, name: string): string[] {
+  const missing = module.kernels
+    .find((each) => each.name === name)
+    ?.compParams.filter(({ kind, fallback }) => kind !== "dtype" && fallback === undefined);
+  return (missing ?? []).map(
+    (param) => `\`${name}\` needs a value for \`${param.name}\`: --set ${param.name}=…`,
+  );
+}
+
+/** Notes on those of `names` that a compilation has no instance of; an error if it has none of any. */
+export function leftOut(compiled: Compiled, path: string, names: readonly string[]): string[] {
+  const made = new Set(compiled.kernels.map(({ typed }) => typed.name));
+  const notes = names.filter((name) => !made.has(name)).flatMap((name) => whyNoInstance(compiled, name));
+  if (made.size === 0) throw mistake("K0806", { file: path }, { notes });
+  return notes;
+}

@@ -1,12 +1,11 @@
 // `kernc run`: one kernel, once, on files and numbers.
 
-import type { Compiled } from "../../compiler/index.ts";
 import type { Signature } from "../../compiler/artifact.ts";
 import { openDevice, type DeviceName, type Tensor } from "../../runtime/index.ts";
 import { namedValue, oneOf, wholeNumber, type Command } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
 import { readInputs } from "./inputs.ts";
-import { chooseKernel, compileOptions, kernelArgument, openFile } from "./kernels.ts";
+import { chooseKernel, compileOptions, kernelArgument, openFile, whyNoInstance } from "./kernels.ts";
 import { encodeTensor, planOutputs, writeFiles, type Output } from "./outputs.ts";
 import { summarize } from "./summary.ts";
 import type { Terminal } from "./terminal.ts";
@@ -56,15 +55,6 @@ export const run: Command = {
     }
   },
 };
-
-function whyNoInstance({ module }: Compiled, name: string): string[] {
-  const missing = module.kernels
-    .find((each) => each.name === name)
-    ?.compParams.filter(({ kind, fallback }) => kind !== "dtype" && fallback === undefined);
-  return (missing ?? []).map(
-    (param) => `\`${name}\` needs a value for \`${param.name}\`: --set ${param.name}=…`,
-  );
-}
 
 function checkOutputs(outputs: readonly Output[], signature: Signature): void {
   const results = signature.params.flatMap((param) =>

@@ -8,7 +8,7 @@ import { tspBindings } from "./bindings.ts";
 import { namedValue, UsageError, type Given } from "./command.ts";
 import type { Refused } from "../../compiler/targets/tsp/lower/index.ts";
 import { mistake } from "./diagnostic-error.ts";
-import type { Opened } from "./kernels.ts";
+import { leftOut, type Opened } from "./kernels.ts";
 
 export interface TspFile {
   readonly name: string;
@@ -44,6 +44,7 @@ export async function tspFiles(
   ]);
   // Sizes aren't fixed in the kernels' text: lowering takes them.
   const compiled = await opened.compile([], kernels, { shape: {} });
+  leftOut(compiled, opened.file.path, kernels);
   const shape = opened.options.shape ?? {};
   const scalars = new Map<string, string>(
     given.all("scalar").flatMap((text) => text.split(",").map((part) => namedValue("scalar", part))),

@@ -11,7 +11,14 @@ import { openInterpDevice } from "../../runtime/devices/interp.ts";
 import { KernError } from "../../runtime/error.ts";
 import type { Command } from "./command.ts";
 import { mistake } from "./diagnostic-error.ts";
-import { chooseKernel, compileOptions, kernelArgument, openFile, type Opened } from "./kernels.ts";
+import {
+  chooseKernel,
+  compileOptions,
+  kernelArgument,
+  openFile,
+  whyNoInstance,
+  type Opened,
+} from "./kernels.ts";
 import { refusalOf } from "./report.ts";
 import type { Terminal } from "./terminal.ts";
 import { argumentsFor, casesFor, describeCase, type Case } from "./verifying/cases.ts";
@@ -49,7 +56,13 @@ export const verify: Command = {
     };
     try {
       let bad = 0;
-      for (const name of names) bad += await verifyKernel(name, opened, devices, terminal);
+      const without: string[] = [];
+      for (const name of names) {
+        const result = await verifyKernel(name, opened, devices, terminal);
+        if (typeof result === "number") bad += result;
+        else without.push(result);
+      }
+      if (names.length === without.length) throw mistake("K0806", { file: path }, { notes: without });
       const { green, red } = terminal.colors;
       terminal.out(
         bad === 0
@@ -81,15 +94,20 @@ async function openGpu(): Promise<WebgpuDevice | string> {
   }
 }
 
-/** Verifies a kernel's instances, and gives the number of cases that differ. */
+/** Verifies a kernel's instances, and gives the number of cases that differ; if there are no instances, why not. */
 async function verifyKernel(
   name: string,
   opened: Opened,
   devices: Devices,
   terminal: Terminal,
-): Promise<number> {
+): Promise<number | string> {
   const { bold, dim, yellow } = terminal.colors;
   const compiled = await opened.compile(["wasm"], [name]);
+  if (compiled.kernels.length === 0) {
+    const why = whyNoInstance(compiled, name).join("; ");
+    terminal.out(`${bold(name)}  ${dim(`left out: ${why}`)}\n`);
+    return why;
+  }
   const [interp, one, two, tsp] = await Promise.all([
     devices.interp.load(compiled),
     devices.one.load(compiled),
@@ -118,11 +136,7 @@ async function verifyKernel(
     const tiles = [...tileSizes(compiled.kernels[at]!.typed), ...chosenSizes(report)];
     bad += await verifyInstance(signature, tiles, kernels, terminal);
   }
-  if (artifact.kernels.length === 0)
-    terminal.out(
-      `${bold(name)}  ${dim("has compile-time parameters without defaults; give them with --set")}\n`,
-    );
-  else terminal.out(`  ${wgslLine(wgsl, devices.gpu)}\n`);
+  terminal.out(`  ${wgslLine(wgsl, devices.gpu)}\n`);
   return bad;
 }
 
