@@ -77,6 +77,7 @@ export function reportFault(fault: IRecognitionException, line: readonly IToken[
     head?.tokenType === t.If ||
     head?.tokenType === t.Elif ||
     head?.tokenType === t.While ||
+    head?.tokenType === t.Assert ||
     (head?.tokenType === t.Kernel && line.some((each) => each.tokenType === t.Where));
   if (token.tokenType === t.Equals && inCondition) {
     problems.report("K0123", {}, span, { fix: { text: "write `==`", edits: [{ span, replacement: "==" }] } });
@@ -130,8 +131,26 @@ function advice(
   }
   const opener = innermostOpener(line, token);
   if (!opener) return {};
+  const untyped = parameterWithoutType(fault, line, opener);
+  if (untyped) return { notes: [untyped] };
   const text = `inside this \`${opener.image}\``;
   return { related: [{ span: problems.span(opener.startOffset, t.endOf(opener)), text }] };
+}
+
+/** What is missing behind `x` in `def f(x)` and behind `T` in `def f[T](…)`. */
+function parameterWithoutType(
+  { token, message }: IRecognitionException,
+  line: readonly IToken[],
+  opener: IToken,
+): string | undefined {
+  const [head] = line;
+  const before = line[line.indexOf(token) - 1];
+  const declares = head?.tokenType === t.Def || head?.tokenType === t.Kernel;
+  if (!declares || message !== tokenLabel(t.Colon) || before?.tokenType !== t.Identifier) return undefined;
+  const name = before.image;
+  return opener.tokenType === t.LSquare
+    ? `a compile-time parameter says its trait or its type: \`${name}: Number\`, \`${name}: int\``
+    : `a parameter says its type: \`${name}: f32\`, \`${name}: Tensor[f32, N]\``;
 }
 
 /** The bracket around `token`, if one is open there. */
