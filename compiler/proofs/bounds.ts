@@ -125,12 +125,15 @@ function report(
   }
   const low = proves(access.facts, ge(index, zero));
   const missing = low ? `${at} < ${printPoly(extent)}` : `0 <= ${at}`;
-  if (example) {
+  if (found?.access && example) {
+    // The side on which the example lies outside, since both may be open.
+    const where = Number(found.access.index[axis]);
+    const negative = where < 0 || (!low && where < Number(found.access.shape[axis]));
     sink.report("K0401", { access: text, dim }, span, {
-      label: low ? `\`${at}\` can be as large as the size` : `\`${at}\` can be negative`,
+      label: negative ? `\`${at}\` can be negative` : `\`${at}\` can be as large as the size`,
       related,
       counterexample: example,
-      fix: { text: fixText(access, at, extent) },
+      fix: { text: fixText(access, at, extent, negative) },
     });
     return;
   }
@@ -144,12 +147,13 @@ function report(
   });
 }
 
-function fixText(access: Access, at: string, extent: Poly): string {
+function fixText(access: Access, at: string, extent: Poly, negative: boolean): string {
+  const loop = negative ? "begin the loop later" : "end the loop sooner";
   const guard = `if 0 <= ${at} and ${at} < ${printPoly(extent)}`;
   const name = shownName(access.buffer.name);
-  if (access.kind === "store") return `end the loop sooner, or write under \`${guard}:\``;
+  if (access.kind === "store") return `${loop}, or write under \`${guard}:\``;
   const others = access.node.index.map((part) => exprText(part)).join(", ");
-  return `end the loop sooner, or read \`${name}.get(${others})\`, which gives 0 outside`;
+  return `${loop}, or read \`${name}.get(${others})\`, which gives 0 outside`;
 }
 
 function sizeOf(extent: Poly): string {

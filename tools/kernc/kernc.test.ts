@@ -398,6 +398,8 @@ test("test runs the blocks on every target and explains what failed", async () =
   expect(out).toContain("with i = 0");
   expect(out).toContain("1 passed, 1 failed");
   expect((await kernc("test", "single.kern", "--only", "twice")).code).toBe(0);
+  const none = await kernc("test", "single.kern", "--only", "twoce");
+  expect(none).toMatchObject({ code: 1, out: expect.stringContaining('"twoce"') as string });
 });
 
 test("verify shows a table and what is left to check at run time", async () => {

@@ -60,8 +60,12 @@ export const test: Command = {
       ...(failed > 0 ? [red(`${failed} failed`)] : []),
       ...(elsewhere > 0 ? [dim(`${elsewhere} more than the target holds`)] : []),
     ];
-    terminal.out(passed + failed + elsewhere === 0 ? dim("no tests\n") : `${counts.join(", ")}\n`);
-    return failed > 0 ? 1 : 0;
+    if (passed + failed + elsewhere > 0) {
+      terminal.out(`${counts.join(", ")}\n`);
+      return failed > 0 ? 1 : 0;
+    }
+    terminal.out(dim(only === "" ? "no tests\n" : `no test’s name contains ${JSON.stringify(only)}\n`));
+    return only === "" ? 0 : 1;
   },
 };
 
