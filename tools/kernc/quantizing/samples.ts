@@ -49,7 +49,14 @@ async function sampleOf(path: string, model: Model): Promise<Tensors> {
     return sample;
   } catch (error) {
     if (!(error instanceof KernError)) throw error;
-    throw new DiagnosticError({ ...error.diagnostic, message: `${path}: ${error.diagnostic.message}` });
+    const { code, message, notes } = error.diagnostic;
+    // What holds many samples, one behind the other along an axis more, is no input of the model.
+    const one = "a file is one sample; several are files of a folder";
+    throw new DiagnosticError({
+      ...error.diagnostic,
+      message: `${path}: ${message}`,
+      notes: code === "K1006" ? [...notes, one] : notes,
+    });
   }
 }
 
