@@ -1,4 +1,4 @@
 // Generated from stdlib/*.kern by scripts/generate.mjs; don't edit.
 
 /** SHA-256 of the library's sources. */
-export const libraryIdentity = "c8dca31d0c806e7cfffc5d945c0a966c4d0609c94600d27c6d576e60b71b3688";
+export const libraryIdentity = "d524dddc0a1398b2118668e8ea3d868c64f0116210f8890d129e5e4a5e7a8cef";
