@@ -110,9 +110,15 @@ function converted(program: Program, scope: Scope, dtype: Dtype, depth: number):
   if (dtype === "bool") return `(${condition(program, scope, depth - 1)})`;
   if (isInteger(dtype) && from !== "bool" && dice.chance(0.3)) return `saturate[${dtype}](${inner})`;
   if (from !== dtype && from !== "bool" && dtypeInfo(from).bits === dtypeInfo(dtype).bits && dice.chance(0.4))
-    return isFloat(dtype) ? `${dtype}(${inner})` : `bitcast[${dtype}](${inner})`;
+    return isFloat(dtype) ? `${dtype}(${inner})` : bits(dtype, from, inner);
   return `${dtype}(${inner})`;
 }
+
+/** The bits of a value as an integer. Those of a NaN that was computed are left open. */
+const bits = (dtype: Dtype, from: Dtype, value: string): string =>
+  isFloat(from)
+    ? `(bitcast[${dtype}](${value}) if (${value}) == (${value}) else ${dtype}(0))`
+    : `bitcast[${dtype}](${value})`;
 
 /** A call of a helper, one that exists or a new one. */
 function called(program: Program, scope: Scope, dtype: Dtype, depth: number): string {
